@@ -1,0 +1,302 @@
+"""Integer expressions over indices and sizes: polynomials, affine forms, ranges, and what can be proved of them.
+
+Sizes are positive integers and nothing else is known of them, so a statement is proved only if it holds for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+
+from symprop.algebra.expressions import (
+    FALSE,
+    ONE,
+    TRUE,
+    ZERO,
+    Add,
+    Bound,
+    Compare,
+    Expr,
+    Index,
+    Junction,
+    Mul,
+    Number,
+    Power,
+    Size,
+    Where,
+    add,
+    compare,
+    free_indices,
+    junction,
+    mul,
+    power,
+    transform,
+)
+
+# A monomial is a sorted tuple of (atom, exponent); a polynomial maps monomials to coefficients.
+Monomial = tuple[tuple[Expr, int], ...]
+Polynomial = dict[Monomial, Fraction]
+
+LARGEST_POLYNOMIAL = 256  # terms; beyond, an expression is taken as it stands
+
+
+def polynomial(expr: Expr) -> Polynomial:
+    """Return `expr` expanded; anything but sums, products and small powers is an atom."""
+    if isinstance(expr, Number):
+        return {(): expr.value} if expr.value else {}
+    if isinstance(expr, Add):
+        result: Polynomial = {}
+        for term in expr.terms:
+            for monomial, coefficient in polynomial(term).items():
+                result[monomial] = result.get(monomial, Fraction(0)) + coefficient
+        return {monomial: coefficient for monomial, coefficient in result.items() if coefficient}
+    if isinstance(expr, Mul):
+        result = {(): Fraction(1)}
+        for factor in expr.factors:
+            result = _product(result, polynomial(factor))
+            if len(result) > LARGEST_POLYNOMIAL:
+                return {((expr, 1),): Fraction(1)}
+        return result
+    if isinstance(expr, Power) and isinstance(expr.exponent, Number):
+        exponent = expr.exponent.value
+        if exponent.denominator == 1 and 0 < exponent <= 8:
+            base = polynomial(expr.base)
+            result = {(): Fraction(1)}
+            for _ in range(int(exponent)):
+                result = _product(result, base)
+                if len(result) > LARGEST_POLYNOMIAL:
+                    return {((expr, 1),): Fraction(1)}
+            return result
+    return {((expr, 1),): Fraction(1)}
+
+
+def _product(left: Polynomial, right: Polynomial) -> Polynomial:
+    result: Polynomial = {}
+    for one, a in left.items():
+        for other, b in right.items():
+            exponents = dict(one)
+            for atom, exponent in other:
+                exponents[atom] = exponents.get(atom, 0) + exponent
+            monomial = tuple(sorted(exponents.items(), key=lambda item: repr(item[0])))
+            result[monomial] = result.get(monomial, Fraction(0)) + a * b
+    return {monomial: coefficient for monomial, coefficient in result.items() if coefficient}
+
+
+def from_polynomial(terms: Polynomial) -> Expr:
+    """Return the expression of a polynomial: indices first, then sizes, then the number."""
+    ordered = sorted(terms.items(), key=lambda item: (_rank(item[0]), item[1] < 0, repr(item[0])))
+    return add(
+        *(
+            mul(Number(coefficient), *(power(atom, Number(Fraction(exponent))) for atom, exponent in monomial))
+            for monomial, coefficient in ordered
+        )
+    )
+
+
+def _rank(monomial: Monomial) -> int:
+    if any(free_indices(atom) for atom, _ in monomial):
+        return 0
+    return 1 if monomial else 2
+
+
+def normal(expr: Expr) -> Expr:
+    """Return an index expression or limit in expanded form, ``2*p + k - 1``; equal ones come out equal."""
+    return from_polynomial(polynomial(expr))
+
+
+def affine(expr: Expr) -> tuple[dict[Index, Expr], Expr]:
+    """Return the coefficients by index and the offset of an affine index expression.
+
+    Raises
+    ------
+    ValueError
+        If an index is multiplied by an index or stands inside anything but sums and products.
+    """
+    coefficients: dict[Index, Polynomial] = {}
+    offset: Polynomial = {}
+    for monomial, coefficient in polynomial(expr).items():
+        indices = [(atom, exponent) for atom, exponent in monomial if isinstance(atom, Index)]
+        if any(free_indices(atom) for atom, _ in monomial if not isinstance(atom, Index)):
+            raise ValueError("an index stands inside a function")
+        if not indices:
+            offset[monomial] = coefficient
+        elif len(indices) == 1 and indices[0][1] == 1:
+            index = indices[0][0]
+            rest = tuple(item for item in monomial if item[0] is not index)
+            coefficients.setdefault(index, {})[rest] = coefficient  # type: ignore[arg-type]
+        else:
+            raise ValueError("an index is multiplied by an index")
+    return {index: from_polynomial(terms) for index, terms in coefficients.items()}, from_polynomial(offset)
+
+
+def sign(expr: Expr) -> str | None:
+    """Return "negative" or "nonnegative" if `expr` is so for all sizes of 1 or more, else None.
+
+    Every size is written as 1 plus a natural number; then equal signs of all coefficients decide.
+    """
+    shifted: Polynomial = {(): Fraction(0)}
+    for monomial, coefficient in polynomial(expr).items():
+        factor: Polynomial = {(): coefficient}
+        for atom, exponent in monomial:
+            if not isinstance(atom, Size):
+                return None
+            for _ in range(exponent):
+                factor = _product(factor, {(): Fraction(1), ((atom, 1),): Fraction(1)})
+        for key, value in factor.items():
+            shifted[key] = shifted.get(key, Fraction(0)) + value
+    if all(value >= 0 for value in shifted.values()):
+        return "nonnegative"
+    if all(value <= 0 for value in shifted.values()) and shifted[()] < 0:
+        return "negative"
+    return None
+
+
+def at_least(left: Expr, right: Expr, bounds: Iterable[Bound] = ()) -> bool:
+    """Return whether ``left >= right`` is proved for all values of the indices in `bounds` and all sizes."""
+    try:
+        least, _ = extremes(left - right, bounds)
+    except ValueError:
+        return False
+    return sign(least) == "nonnegative"
+
+
+def extremes(expr: Expr, bounds: Iterable[Bound]) -> tuple[Expr, Expr]:
+    """Return the least and the greatest value of an affine expression over ranges, in terms of sizes.
+
+    The limits of a bound may use the indices of the bounds before it.  Indices that no bound names stay.
+
+    Raises
+    ------
+    ValueError
+        If the expression is not affine, or a coefficient's sign depends on sizes.
+    """
+    low = high = normal(expr)
+    for bound in reversed(tuple(bounds)):
+        low = _extreme(low, bound, least=True)
+        high = _extreme(high, bound, least=False)
+    return low, high
+
+
+def _extreme(expr: Expr, bound: Bound, least: bool) -> Expr:
+    if bound.index not in free_indices(expr):
+        return expr
+    coefficients, offset = affine(expr)
+    coefficient = coefficients.pop(bound.index)
+    signed = sign(coefficient)
+    if signed is None:
+        raise ValueError("the sign of a stride depends on sizes")
+    limit = bound.lower if (signed == "nonnegative") == least else bound.upper
+    rest = add(*(mul(factor, index) for index, factor in coefficients.items()), offset)
+    return normal(coefficient * limit + rest)
+
+
+def decide(condition: Expr, bounds: Iterable[Bound]) -> Expr:
+    """Return `condition` with every part that holds always (or never) over `bounds` replaced by true (or false)."""
+    ranges = tuple(bounds)
+
+    def rule(node: Expr) -> Expr:
+        if not isinstance(node, Compare):
+            return node
+        left, right = normal(node.left), normal(node.right)
+        match node.operator:
+            case "<=" | ">=":
+                low, high = (left, right) if node.operator == "<=" else (right, left)
+                if at_least(high, low, ranges):
+                    return TRUE
+                if at_least(low - ONE, high, ranges):
+                    return FALSE
+            case "<" | ">":
+                low, high = (left, right) if node.operator == "<" else (right, left)
+                if at_least(high - ONE, low, ranges):
+                    return TRUE
+                if at_least(low, high, ranges):
+                    return FALSE
+            case "==" | "!=":
+                equal = node.operator == "=="
+                if normal(left - right) is ZERO:
+                    return TRUE if equal else FALSE
+                if at_least(left - ONE, right, ranges) or at_least(right - ONE, left, ranges):
+                    return FALSE if equal else TRUE
+            case "divides":
+                quotient = [
+                    isinstance(left, Number) and (c / left.value).denominator == 1
+                    for c in polynomial(right).values()
+                ]
+                if left is ONE or (quotient and all(quotient) and _integral(right)) or right is ZERO:
+                    return TRUE
+        return compare(node.operator, node.left, node.right)
+
+    return transform(condition, rule)
+
+
+def _integral(expr: Expr) -> bool:
+    return all(isinstance(atom, (Index, Size)) for monomial in polynomial(expr) for atom, _ in monomial)
+
+
+def within(expr: Expr, lower: Expr, upper: Expr, bounds: Iterable[Bound] = ()) -> Expr:
+    """Return the condition ``lower <= expr <= upper``, without the parts that are proved over `bounds`."""
+    return decide(junction("and", compare("<=", lower, expr), compare("<=", expr, upper)), tuple(bounds))
+
+
+def tighten(bound: Bound, condition: Expr, outer: Iterable[Bound]) -> tuple[Bound, Expr]:
+    """Move conditions that are linear in a bound index with unit coefficient into its limits.
+
+    ``sum(t, [s <= t]*c[t])`` becomes ``sum(t = s..T, c[t])``.  A limit replaces the old one only if it is proved to
+    be the tighter; otherwise the condition stays.  Returns the new bound and the conditions that are left.
+    """
+    outer = tuple(outer)
+    kept: list[Expr] = []
+    for part in conditions_of(condition):
+        limit = _limit(bound, part)
+        if limit is None:
+            kept.append(part)
+            continue
+        is_lower, value = limit
+        if is_lower and at_least(value, bound.lower, outer):
+            bound = Bound(bound.index, value, bound.upper, True)
+        elif not is_lower and at_least(bound.upper, value, outer):
+            bound = Bound(bound.index, bound.lower, value, True)
+        else:
+            kept.append(part)
+    return bound, junction("and", *kept)
+
+
+def conditions_of(condition: Expr) -> tuple[Expr, ...]:
+    """Return the parts of a conjunction, or the condition alone."""
+    if isinstance(condition, Junction) and condition.operator == "and":
+        return condition.conditions
+    return (condition,)
+
+
+def _limit(bound: Bound, part: Expr) -> tuple[bool, Expr] | None:
+    if not (isinstance(part, Compare) and part.operator in ("<", "<=", ">", ">=")):
+        return None
+    difference = part.right - part.left if part.operator in ("<", "<=") else part.left - part.right
+    if part.operator in ("<", ">"):
+        difference = difference - ONE
+    try:
+        coefficients, offset = affine(difference)
+    except ValueError:
+        return None
+    coefficient = coefficients.pop(bound.index, None)
+    if not (isinstance(coefficient, Number) and abs(coefficient.value) == 1):
+        return None
+    rest = add(*(mul(factor, index) for index, factor in coefficients.items()), offset)
+    return (True, normal(-rest)) if coefficient.value == 1 else (False, normal(rest))
+
+
+def extent(bound: Bound) -> Expr:
+    """Return how many values a bound index takes."""
+    return normal(bound.upper - bound.lower + ONE)
+
+
+def ranges_of(bounds: Iterable[Bound]) -> Mapping[Index, Bound]:
+    """Return bounds by index."""
+    return {bound.index: bound for bound in bounds}
+
+
+def conditions_to_where(condition: Expr, then: Expr) -> Expr:
+    """Return ``then`` guarded by `condition`: ``[condition]*then``, evaluated lazily."""
+    if condition is TRUE:
+        return then
+    return Where(condition, then, ZERO) if condition is not FALSE else ZERO

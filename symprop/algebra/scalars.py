@@ -1,0 +1,244 @@
+"""Where sympy works: local partial derivatives, and the cheapest of cancel, factor and expand.
+
+sympy sees scalars only.  Every access, reduction, ``where`` and catalogue function that it does not know is an opaque
+symbol or function to it; indices never reach it.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+from symprop.algebra.expressions import (
+    EULER,
+    ONE,
+    PI,
+    ZERO,
+    Access,
+    Add,
+    Call,
+    Constant,
+    Expr,
+    Index,
+    Mul,
+    Number,
+    Power,
+    Size,
+    add,
+    call,
+    mul,
+    power,
+    substitute,
+    walk,
+)
+from symprop.algebra.functions import FUNCTIONS
+
+# Symbols are declared real: sympy then knows sqrt(x**2) = abs(x), as the language means it.
+
+
+class Translation:
+    """The correspondence between our opaque nodes and sympy's symbols, for one or several expressions."""
+
+    def __init__(self) -> None:
+        self.symbols: dict[Expr, Any] = {}
+        self.nodes: dict[Any, Expr] = {}
+
+    def symbol(self, node: Expr) -> Any:
+        """Return the sympy symbol that stands for `node`."""
+        import sympy
+
+        found = self.symbols.get(node)
+        if found is None:
+            # Equal names in equal order keep sympy's choices reproducible.
+            found = sympy.Symbol(f"s{len(self.symbols):03d}", real=True, positive=isinstance(node, Size) or None)
+            self.symbols[node] = found
+            self.nodes[found] = node
+        return found
+
+    def to_sympy(self, expr: Expr) -> Any:
+        """Return `expr` in sympy, opaque nodes as symbols."""
+        import sympy
+
+        if isinstance(expr, Number):
+            return sympy.Rational(expr.value.numerator, expr.value.denominator)
+        if isinstance(expr, Constant):
+            return sympy.pi if expr is PI else sympy.E
+        if isinstance(expr, Add):
+            return sympy.Add(*map(self.to_sympy, expr.terms))
+        if isinstance(expr, Mul):
+            return sympy.Mul(*map(self.to_sympy, expr.factors))
+        if isinstance(expr, Power):
+            if _is_huge(expr):
+                return self.symbol(expr)
+            return sympy.Pow(self.to_sympy(expr.base), self.to_sympy(expr.exponent))
+        if _is_transparent(expr):
+            assert isinstance(expr, Call)
+            arguments = map(self.to_sympy, expr.arguments)
+            row = FUNCTIONS.get(expr.function)
+            if row is not None and row.sympy_name and not expr.orders:
+                return getattr(sympy, row.sympy_name)(*arguments)
+            return _function(expr.function, expr.orders or (0,) * len(expr.arguments))(*arguments)
+        return self.symbol(expr)
+
+    def from_sympy(self, expr: Any) -> Expr:
+        """Return a sympy expression in our tree."""
+        import sympy
+
+        if expr.is_Symbol:
+            return self.nodes[expr]
+        if expr.is_Rational:
+            return Number(Fraction(int(expr.p), int(expr.q)))
+        if expr.is_Add:
+            return add(*map(self.from_sympy, expr.as_ordered_terms()))
+        if expr.is_Mul:
+            return mul(*map(self.from_sympy, expr.as_ordered_factors()))
+        if isinstance(expr, sympy.exp):
+            return call("exp", self.from_sympy(expr.args[0]))
+        if expr.is_Pow:
+            return power(self.from_sympy(expr.base), self.from_sympy(expr.exp))
+        if expr is sympy.pi:
+            return PI
+        if expr is sympy.E:
+            return EULER
+        arguments = tuple(map(self.from_sympy, expr.args))
+        own = getattr(type(expr), "symprop_name", None)
+        if own is not None:
+            return call(own, *arguments, orders=type(expr).symprop_orders)
+        return call(_own_names()[type(expr).__name__], *arguments)
+
+
+def _is_huge(expr: Power) -> bool:
+    """Return whether sympy would work long on a power of numbers, as in ``9**9**9``."""
+    exponent = expr.exponent
+    while isinstance(exponent, Power):
+        if any(isinstance(node, (Access, Index, Size)) for node in walk(exponent)):
+            return False
+        return True
+    return isinstance(exponent, Number) and abs(exponent.value) > 10_000
+
+
+@lru_cache(maxsize=1)
+def _own_names() -> dict[str, str]:
+    names = {row.sympy_name: row.name for row in FUNCTIONS.values() if row.sympy_name}
+    return names | {"Abs": "abs", "sign": "sign"}
+
+
+@lru_cache(maxsize=1024)
+def _function(name: str, orders: tuple[int, ...]) -> Any:
+    """Return the sympy function class that stands for a catalogue or user function, or one of its derivatives."""
+    import sympy
+
+    def fdiff(self: Any, argindex: int = 1) -> Any:
+        raised = tuple(count + (place == argindex - 1) for place, count in enumerate(orders))
+        return _function(name, raised)(*self.args)
+
+    namespace = {
+        "fdiff": fdiff,
+        "symprop_name": name,
+        "symprop_orders": orders,
+        "is_real": True,
+        "nargs": len(orders),
+    }
+    return type(f"{name}_{'_'.join(map(str, orders))}", (sympy.Function,), namespace)
+
+
+def scalar_template(expr: Expr) -> tuple[Expr, tuple[Expr, ...]]:
+    """Return `expr` with its opaque nodes named ``#0, #1, ...`` in order of appearance, and those nodes.
+
+    What sympy is asked about templates is remembered, so equal layers of a network cost one.
+    """
+    nodes: dict[Expr, Expr] = {}
+
+    def visit(node: Expr) -> Expr:
+        if isinstance(node, (Number, Constant)):
+            return node
+        if isinstance(node, (Add, Mul, Power)) or _is_transparent(node):
+            return node.rebuild(tuple(visit(child) for child in node.children))
+        return nodes.setdefault(node, Access(f"#{len(nodes)}", ()))
+
+    return visit(expr), tuple(nodes)
+
+
+def _is_transparent(node: Expr) -> bool:
+    return isinstance(node, Call) and node.function not in OPAQUE_CALLS
+
+
+# Handled by the sweep: no derivative, or one that needs a tie rule.
+OPAQUE_CALLS = ("stop", "max", "min")
+
+
+def opaque_nodes(expr: Expr) -> tuple[Expr, ...]:
+    """Return the nodes of the scalar layer that sympy sees as symbols, each once, in order of appearance."""
+    return scalar_template(expr)[1]
+
+
+def partial(expr: Expr, node: Expr) -> Expr:
+    """Return the derivative of a scalar expression by one of its opaque nodes, as sympy finds it.
+
+    Derivatives of catalogue functions come out as atoms, ``sigmoid'(a)``; those of functions that sympy knows
+    (`ScalarFunction.sympy_name`) in sympy's form.
+    """
+    if expr == node:
+        return ONE
+    if isinstance(expr, Add):  # linear: no need to ask sympy about the other terms
+        return add(*(partial(term, node) for term in expr.terms if _occurs(term, node)))
+    if isinstance(expr, Mul):
+        having = [factor for factor in expr.factors if _occurs(factor, node)]
+        if len(having) == 1 and having[0] == node:
+            return mul(*(factor for factor in expr.factors if factor != node))
+    template, nodes = scalar_template(expr)
+    derivative = _differentiate(template, Access(f"#{nodes.index(node)}", ()))
+    return substitute(derivative, {Access(f"#{n}", ()): inner for n, inner in enumerate(nodes)})
+
+
+def _occurs(expr: Expr, node: Expr) -> bool:
+    if expr == node:
+        return True
+    if isinstance(expr, (Add, Mul, Power)) or _is_transparent(expr):
+        return any(_occurs(child, node) for child in expr.children)
+    return False
+
+
+@lru_cache(maxsize=4096)
+def _differentiate(template: Expr, node: Expr) -> Expr:
+    translation = Translation()
+    symbol = translation.symbol(node)
+    return translation.from_sympy(translation.to_sympy(template).diff(symbol))
+
+
+def rewritings(expr: Expr) -> tuple[tuple[str, Expr], ...]:
+    """Return ``(name, expression)`` for what sympy's cancel, factor and expand make of a scalar expression."""
+    template, nodes = scalar_template(expr)
+    back = {Access(f"#{n}", ()): inner for n, inner in enumerate(nodes)}
+    return tuple((name, substitute(form, back)) for name, form in _rewrite(template))
+
+
+@lru_cache(maxsize=4096)
+def _rewrite(template: Expr) -> tuple[tuple[str, Expr], ...]:
+    import sympy
+
+    translation = Translation()
+    # Symbols in order of appearance, so that sympy's orderings follow the text.
+    for node in scalar_template(template)[1]:
+        translation.symbol(node)
+    before = translation.to_sympy(template)
+    forms: list[tuple[str, Expr]] = []
+    cancelled = sympy.cancel(before)
+    forms.append(("cancel", translation.from_sympy(cancelled)))
+    forms.append(("factor", translation.from_sympy(sympy.factor(cancelled))))
+    return tuple(forms)
+
+
+def differentiate(expr: Expr, by: Expr) -> Expr:
+    """Return ``diff(expr, by)`` for a scalar expression and an access in its scalar layer.
+
+    Raises
+    ------
+    ValueError
+        If the access stands inside a reduction, ``where``, ``max`` or ``min``.
+    """
+    for node in opaque_nodes(expr):
+        if node is not by and any(inner is by for inner in walk(node)):
+            raise ValueError("the variable stands inside a reduction or a condition")
+    return partial(expr, by) if _occurs(expr, by) else ZERO

@@ -1,0 +1,144 @@
+"""A network: a straight line of equations, each defining one new quantity (or some components of one)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from symprop.algebra.expressions import Access, Bound, Expr, Index, Number
+from symprop.declaration.quantity import Quantity
+
+
+@dataclass(frozen=True)
+class Equation:
+    """``target = expression`` for every value of the free indices of `target`.
+
+    Attributes
+    ----------
+    target : Access
+        What is defined. Its indices are either distinct `Index` objects or expressions without index (``u[1]``).
+    bounds : tuple of Bound
+        The free indices, in the order of the target, with their inclusive limits.
+    expression : Expr
+        The right side, as written.
+    line : int
+        Line of the text, counted from 1; 0 if made in Python.
+    text : str
+        The statement as written.
+    """
+
+    target: Access
+    bounds: tuple[Bound, ...]
+    expression: Expr
+    line: int = 0
+    text: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the quantity that is defined."""
+        return self.target.name
+
+
+@dataclass(frozen=True)
+class Function:
+    """``function name(parameters) = body``; without `body` it is any differentiable function."""
+
+    name: str
+    parameters: tuple[str, ...]
+    body: Expr | None  # the parameters stand in it as scalars: Access(parameter, ())
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A scalar to be minimised or maximised, and by which parameters (None: all)."""
+
+    name: str
+    sense: str  # "minimize" or "maximize"
+    over: tuple[str, ...] | None = None
+    stated: bool = True  # False: the last scalar, by default
+
+
+@dataclass(frozen=True)
+class Fact:
+    """``assume left = right`` for every value of `bounds`; ``assume onehot(k, t[k])`` has kind ``onehot``."""
+
+    kind: str  # "equal" or "onehot"
+    left: Expr
+    right: Expr
+    bounds: tuple[Bound, ...] = ()
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network as declared; every later stage starts from it.
+
+    Attributes
+    ----------
+    quantities : mapping of str to Quantity
+        Every name, in the order of first appearance.
+    equations : tuple of Equation
+        In an order in which each reads only what stands before it.
+    indices : mapping of Index to Bound
+        Range of each index name that was declared or used.
+    sizes : mapping of str to Expr or None
+        Size names in order of appearance; the expression of a size that is defined by others, else None.
+    functions : mapping of str to Function
+    objectives : tuple of Objective
+        Empty if there is no scalar at all.
+    facts : tuple of Fact
+    predictions : tuple of str
+        What ``predict`` names, else empty.
+    batch : Index or None
+        The index of the examples, if declared; otherwise a network describes one example.
+    declares_roles : bool
+        Whether any role was declared. If not, every undefined name is an input and may be differentiated by.
+    text : str
+        The text it was read from.
+    """
+
+    quantities: Mapping[str, Quantity]
+    equations: tuple[Equation, ...]
+    indices: Mapping[Index, Bound] = field(default_factory=dict)
+    sizes: Mapping[str, Expr | None] = field(default_factory=dict)
+    functions: Mapping[str, Function] = field(default_factory=dict)
+    objectives: tuple[Objective, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    predictions: tuple[str, ...] = ()
+    batch: Index | None = None
+    declares_roles: bool = False
+    text: str = ""
+
+    @property
+    def objective(self) -> Objective | None:
+        """The first objective, or None."""
+        return self.objectives[0] if self.objectives else None
+
+    @cached_property
+    def definitions(self) -> Mapping[str, tuple[Equation, ...]]:
+        """The equations of each defined quantity (several if it is defined component by component)."""
+        found: dict[str, list[Equation]] = {}
+        for equation in self.equations:
+            found.setdefault(equation.name, []).append(equation)
+        return {name: tuple(equations) for name, equations in found.items()}
+
+    def of_role(self, *roles: str) -> tuple[Quantity, ...]:
+        """Return the quantities that have one of `roles`, in order of appearance."""
+        return tuple(quantity for quantity in self.quantities.values() if quantity.role in roles)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """What is trained: the parameters, or every given name if no role was declared."""
+        if not self.declares_roles:
+            return tuple(q.name for q in self.of_role("input"))
+        return tuple(q.name for q in self.of_role("parameter"))
+
+    def constant_values(self) -> dict[Expr, Expr]:
+        """Return the constants as a mapping that `substitute` takes; hyperparameters stay symbols."""
+        return {
+            quantity.access: Number(quantity.value)
+            for quantity in self.of_role("constant")
+            if quantity.value is not None
+        }

@@ -1,0 +1,211 @@
+"""The local partial derivatives of one equation: the chain rule inside a right side.
+
+A right side is pushed through from the outside in: a scalar function contributes its partial, as sympy finds it; a sum
+contributes 1 under a fresh bound index; ``max`` and ``min`` let through what owns the extremum; a product contributes
+the product of the others (never the quotient by the factor, which may be 0).  What arrives at a reading is its partial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from symprop.algebra.expressions import (
+    ONE,
+    TRUE,
+    ZERO,
+    Access,
+    Bound,
+    Call,
+    Expr,
+    Reduction,
+    Where,
+    call,
+    compare,
+    free_indices,
+    fresh_index,
+    iverson,
+    junction,
+    mul,
+    reduce,
+    substitute,
+    transform,
+    walk,
+    where,
+)
+from symprop.algebra.functions import FUNCTIONS, derivative
+from symprop.algebra.scalars import opaque_nodes, partial
+from symprop.declaration.network import Equation, Network
+from symprop.errors import MissingRuleError
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One place where an equation reads a quantity, and the local partial derivative there.
+
+    `bounds` are the indices of the equation and of the reductions around the place; `guard` is the condition of the
+    ``where`` branches around it.
+    """
+
+    operand: Access
+    partial: Expr
+    bounds: tuple[Bound, ...]
+    guard: Expr
+
+
+def readings(equation: Equation, network: Network) -> tuple[Reading, ...]:
+    """Return every reading in the right side of `equation` whose partial is not 0, outermost first.
+
+    Readings of the same components in one scalar expression are one: ``x*x`` reads ``x`` once, with partial ``2*x``.
+    """
+    expression = expand_functions(equation.expression, network)
+    return tuple(through(expression, ONE, equation.bounds, TRUE))
+
+
+def expand_functions(expr: Expr, network: Network) -> Expr:
+    """Return `expr` with the functions that the network defines written out."""
+    bodies = {name: function for name, function in network.functions.items() if function.body is not None}
+    if not bodies:
+        return expr
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Call) and node.function in bodies:
+            function = bodies[node.function]
+            body = function.body
+            assert body is not None
+            parameters = tuple(Access(name, ()) for name in function.parameters)
+            for parameter, count in zip(parameters, node.orders, strict=False):
+                for _ in range(count):
+                    body = partial(expand_functions(body, network), parameter)
+            value = substitute(body, dict(zip(parameters, node.arguments, strict=True)))
+            return expand_functions(value, network)
+        return node
+
+    return transform(expr, rule)
+
+
+def through(expr: Expr, so_far: Expr, bounds: tuple[Bound, ...], guard: Expr) -> Iterator[Reading]:
+    """Push the partial `so_far` through a scalar expression down to what it reads."""
+    for node in opaque_nodes(expr):
+        factor = mul(so_far, settle(partial(expr, node)))
+        if factor is ZERO:
+            continue
+        if isinstance(node, Access):
+            yield Reading(node, factor, bounds, guard)
+        else:
+            yield from _inside(node, factor, bounds, guard)
+
+
+def _inside(node: Expr, factor: Expr, bounds: tuple[Bound, ...], guard: Expr) -> Iterator[Reading]:
+    """Push a partial into what sympy sees as a symbol: a condition, an extremum or a reduction."""
+    if isinstance(node, Where):
+        yield from through(node.then, factor, bounds, junction("and", guard, node.condition))
+        yield from through(node.otherwise, factor, bounds, junction("and", guard, junction("not", node.condition)))
+    elif isinstance(node, Call) and node.function in ("max", "min"):
+        for place, argument in enumerate(node.arguments):
+            yield from through(argument, mul(factor, iverson(_owns(node, place))), bounds, guard)
+    elif isinstance(node, Reduction) and not node.kind.startswith("arg"):
+        yield from _into_reduction(node, factor, bounds, guard)
+
+
+def _into_reduction(node: Reduction, factor: Expr, bounds: tuple[Bound, ...], guard: Expr) -> Iterator[Reading]:
+    if node.kind in ("max", "min") and len(node.bounds) > 1:
+        # One index at a time: the first of each that attains the extremum, in written order.
+        nested = Reduction(node.kind, node.bounds[:1], Reduction(node.kind, node.bounds[1:], node.body))
+        yield from _into_reduction(nested, factor, bounds, guard)
+        return
+    taken = {bound.index for bound in bounds}
+    renamed: dict[Expr, Expr] = {}
+    fresh: list[Bound] = []
+    for bound in node.bounds:
+        index = fresh_index(bound.index, taken)
+        taken.add(index)
+        lower, upper = substitute(bound.lower, renamed), substitute(bound.upper, renamed)
+        renamed[bound.index] = index
+        fresh.append(Bound(index, lower, upper, bound.written))
+    body = substitute(node.body, renamed)
+    weight = _weight(node, tuple(fresh), body)
+    yield from through(body, mul(factor, weight), (*bounds, *fresh), guard)
+
+
+def _weight(node: Reduction, fresh: tuple[Bound, ...], body: Expr) -> Expr:
+    """Return the partial of a reduction by its body at the bound indices `fresh`."""
+    if node.kind == "sum":
+        return ONE
+    if node.kind == "logsumexp":
+        return call("exp", body - node)
+    if node.kind == "prod":
+        copy, others = _other_copy(node, fresh)
+        unequal = [compare("!=", bound.index, outer.index) for bound, outer in zip(copy.bounds, fresh, strict=True)]
+        return reduce("prod", copy.bounds, where(junction("or", *unequal), others, ONE))
+    (bound,) = fresh
+    return iverson(compare("==", bound.index, reduce(f"arg{node.kind}", node.bounds, node.body)))
+
+
+def _other_copy(node: Reduction, fresh: tuple[Bound, ...]) -> tuple[Reduction, Expr]:
+    """Return a product whose bound indices are not those of the loops it stands in, and its body."""
+    taken = {bound.index for bound in fresh} | {bound.index for bound in node.bounds}
+    renamed: dict[Expr, Expr] = {}
+    bounds: list[Bound] = []
+    for bound in node.bounds:
+        index = fresh_index(bound.index, taken)
+        taken.add(index)
+        lower, upper = substitute(bound.lower, renamed), substitute(bound.upper, renamed)
+        renamed[bound.index] = index
+        bounds.append(Bound(index, lower, upper, bound.written))
+    body = substitute(node.body, renamed)
+    return Reduction(node.kind, tuple(bounds), body), body
+
+
+def _owns(node: Call, place: int) -> Expr:
+    """Return the condition that argument `place` attains the extremum, and none before it does."""
+    own = node.arguments[place]
+    strict, weak = (">", ">=") if node.function == "max" else ("<", "<=")
+    return junction(
+        "and",
+        *(
+            compare(strict if other < place else weak, own, argument)
+            for other, argument in enumerate(node.arguments)
+            if other != place
+        ),
+    )
+
+
+def settle(expr: Expr) -> Expr:
+    """Replace derivative atoms whose value is a number, as that of ``floor``; the others stay atoms."""
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Call) and node.orders and node.function in FUNCTIONS:
+            value = derivative(node)
+            if not free_indices(value) and not any(isinstance(inner, Access) for inner in walk(value)):
+                return value
+        return node
+
+    return transform(expr, rule)
+
+
+def local_partial(equation: Equation, operand: Access, network: Network) -> Expr:
+    """Return ``P(target, operand)``: the partial of the right side of `equation` by one component of a quantity.
+
+    The operand's indices are free in the result, or expressions such as numbers.
+
+    Raises
+    ------
+    MissingRuleError
+        If the equation does not read the quantity at all: then nothing can be meant.
+    """
+    from symprop.derivation.gather import gather
+
+    total: Expr = ZERO
+    own = {bound.index for bound in equation.bounds}
+    for reading in readings(equation, network):
+        if reading.operand.name == operand.name:
+            loops = tuple(bound for bound in reading.bounds if bound.index not in own)
+            outer = tuple(bound for bound in reading.bounds if bound.index in own)
+            total = total + gather(reading.operand, reading.partial, loops, reading.guard, operand.indices, outer)
+    if total is ZERO and operand.name not in {
+        node.name for node in walk(equation.expression) if isinstance(node, Access)
+    }:
+        raise MissingRuleError(f"'{equation.name}' does not read '{operand.name}', so it has no partial by it")
+    return total
+

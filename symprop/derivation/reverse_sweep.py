@@ -1,0 +1,234 @@
+"""Reverse mode: read the equations backwards and add up every path to each quantity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from symprop.algebra.expressions import (
+    ONE,
+    ZERO,
+    Access,
+    Bound,
+    Expr,
+    Index,
+    add,
+    compare,
+    free_indices,
+    fresh_index,
+    iverson,
+    junction,
+    mul,
+    names_of,
+    substitute,
+)
+from symprop.algebra.indices import decide
+from symprop.declaration.network import Equation, Network
+from symprop.declaration.quantity import Quantity
+from symprop.derivation.gather import gather
+from symprop.derivation.local_partials import expand_functions, readings
+from symprop.derivation.simplify import final_form, simplified
+from symprop.derivation.steps import Adjoint, Derivation, Gradient, Term, adjoint_name
+from symprop.errors import DeclarationError, nearest
+
+
+def backpropagate(
+    network: Network,
+    of: Access | str | None = None,
+    wrt: Iterable[str] | None = None,
+    *,
+    simplify: bool = True,
+) -> Derivation:
+    """Return the derivation of ``d of/d wrt``, every adjoint named and simplified.
+
+    Parameters
+    ----------
+    network : Network
+    of : Access or str, optional
+        What is differentiated: a quantity (all components: the result carries its indices first), a component such as
+        ``Access("y", (number(1),))``, or None for the objective.
+    wrt : iterable of str, optional
+        Quantities by which; None means every parameter.
+    simplify : bool
+        Whether to bring adjoints into textbook form; without, they are the plain sums of their terms.
+
+    Raises
+    ------
+    DeclarationError
+        If a name is unknown, or there is no objective.
+    """
+    source = _source(network, of)
+    names = tuple(wrt) if wrt is not None else network.parameters
+    for name in (*names, source.name):
+        _known(network, name)
+    sweep = _Sweep(network, source, names, simplify)
+    return sweep.derivation(network.objective if of is None else None)
+
+
+def _source(network: Network, of: Access | str | None) -> Access:
+    if of is None:
+        if network.objective is None:
+            raise DeclarationError(
+                "there is no scalar to differentiate",
+                hint="Define a scalar such as L = sum(k, (y[k] - t[k])**2), or name what to differentiate: of='y'.",
+            )
+        return Access(network.objective.name, ())
+    if isinstance(of, str):
+        return _known(network, of).access
+    return of
+
+
+def _known(network: Network, name: str) -> Quantity:
+    quantity = network.quantities.get(name)
+    if quantity is None:
+        close = nearest(name, network.quantities)
+        known = ", ".join(network.quantities)
+        hint = f"Did you mean '{close}'? Known: {known}." if close else f"Known: {known}."
+        raise DeclarationError(f"the network has no quantity '{name}'", hint=hint)
+    return quantity
+
+
+class _Sweep:
+    """One reverse sweep. Adjoints of a source with free indices carry those indices first."""
+
+    def __init__(self, network: Network, source: Access, wrt: tuple[str, ...], simplify: bool) -> None:
+        self.network = network
+        self.source = source
+        self.wrt = wrt
+        self.simplify = simplify
+        self.seed_bounds = self.bounds_of_seed()
+        self.seeds = tuple(bound.index for bound in self.seed_bounds)
+        self.terms: dict[str, list[Term]] = {}
+        self.adjoints: dict[str, Adjoint] = {}
+        # Only what depends on wrt and feeds the source gets an adjoint.
+        self.wanted = self.between()
+
+    def bounds_of_seed(self) -> tuple[Bound, ...]:
+        free = set().union(*(free_indices(index) for index in self.source.indices)) if self.source.indices else set()
+        quantity = self.network.quantities[self.source.name]
+        return tuple(
+            Bound(axis.index, axis.lower, axis.upper)
+            for axis, index in zip(quantity.axes, self.source.indices, strict=True)
+            if index in free
+        )
+
+    def between(self) -> frozenset[str]:
+        depends = set(self.wrt)
+        for equation in self.network.equations:
+            if names_of(equation.expression) & depends:
+                depends.add(equation.name)
+        feeds = {self.source.name}
+        for equation in reversed(self.network.equations):
+            if equation.name in feeds:
+                feeds |= names_of(equation.expression)
+        return frozenset(depends & feeds) | {self.source.name}
+
+    def derivation(self, objective: object) -> Derivation:
+        self.seed()
+        for name in self.backwards():
+            if name not in self.adjoints or self.terms.get(name):
+                self.finish(name)
+            if self.adjoints[name].expression is ZERO and name not in self.wrt:
+                continue
+            for equation in self.network.definitions.get(name, ()):
+                self.pull_back(equation)
+        for name in self.wrt:
+            if name not in self.adjoints:
+                self.finish(name)
+        gradients = {name: self.gradient(name) for name in self.wrt}
+        return Derivation(
+            self.network, self.source, objective, self.wrt, dict(self.adjoints), gradients  # type: ignore[arg-type]
+        )
+
+    def backwards(self) -> tuple[str, ...]:
+        """The defined quantities that get an adjoint, each after everything that reads it."""
+        last = {equation.name: place for place, equation in enumerate(self.network.equations)}
+        names = sorted((name for name in last if name in self.wanted), key=lambda name: -last[name])
+        if self.source.name not in last:
+            names.insert(0, self.source.name)
+        return tuple(names)
+
+    def seed(self) -> None:
+        """The derivative of the source by itself is 1: for a component, 1 there and 0 elsewhere."""
+        access, bounds = self.adjoint_access(self.source.name)
+        own = access.indices[len(self.seeds) :]
+        same = junction("and", *(compare("==", a, b) for a, b in zip(own, self.source.indices, strict=True)))
+        expression = iverson(decide(same, bounds))
+        self.adjoints[self.source.name] = Adjoint(self.source.name, access, bounds, (), expression, expression)
+
+    def adjoint_access(self, name: str) -> tuple[Access, tuple[Bound, ...]]:
+        """Return ``v_bar[seeds, own indices]`` and the ranges of those indices."""
+        quantity = self.network.quantities[name]
+        taken = set(self.seeds)
+        bounds = list(self.seed_bounds)
+        indices: list[Expr] = list(self.seeds)
+        for axis in quantity.axes:
+            index = fresh_index(axis.index, taken)
+            taken.add(index)
+            bounds.append(Bound(index, axis.lower, axis.upper))
+            indices.append(index)
+        return Access(adjoint_name(name), tuple(indices)), tuple(bounds)
+
+    def pull_back(self, equation: Equation) -> None:
+        """Add what each reading in `equation` contributes to the adjoint of what it reads."""
+        renamed = self.apart_from_seeds(equation)
+        cotangent = Access(adjoint_name(equation.name), (*self.seeds, *renamed.target.indices))
+        for reading in readings(renamed, self.network):
+            name = reading.operand.name
+            if name not in self.wanted or self.network.quantities[name].role == "constant":
+                continue
+            access, bounds = self.adjoint_access(name)
+            own = access.indices[len(self.seeds) :]
+            value = mul(cotangent, reading.partial)
+            if self.is_unit(equation.name):
+                value = reading.partial
+            gathered = gather(reading.operand, value, reading.bounds, reading.guard, own, bounds)
+            if gathered is ZERO:
+                continue
+            term = Term(renamed, reading.operand, reading.bounds, reading.guard, reading.partial, value, gathered)
+            self.terms.setdefault(name, []).append(term)
+
+    def is_unit(self, name: str) -> bool:
+        """Whether the adjoint is the number 1, as that of a scalar objective: it need not be written."""
+        return self.adjoints[name].expression is ONE
+
+    def apart_from_seeds(self, equation: Equation) -> Equation:
+        """Rename indices of the equation that a seed index already uses."""
+        if not self.seeds:
+            return equation
+        mapping: dict[Expr, Expr] = {}
+        taken = set(self.seeds) | {bound.index for bound in equation.bounds} | free_indices(equation.expression)
+        bounds = []
+        for bound in equation.bounds:
+            index = bound.index
+            if index in self.seeds:
+                index = fresh_index(index, taken)
+                taken.add(index)
+                mapping[bound.index] = index
+            bounds.append(Bound(index, bound.lower, bound.upper, bound.written))
+        if not mapping:
+            return equation
+        target = substitute(equation.target, mapping)
+        assert isinstance(target, Access)
+        expression = substitute(expand_functions(equation.expression, self.network), mapping)
+        return Equation(target, tuple(bounds), expression, equation.line, equation.text)
+
+    def finish(self, name: str) -> None:
+        """All readers of `name` have been seen: its adjoint is the sum of its terms."""
+        terms = tuple(self.terms.get(name, ()))
+        access, bounds = self.adjoint_access(name)
+        seed = self.adjoints[name].expression if name in self.adjoints else ZERO
+        total = add(seed, *(term.gathered for term in terms))
+        if self.simplify:
+            expression, textbook, steps = simplified(total, terms, bounds, self.network, self.adjoints)
+        else:
+            expression, textbook, steps = total, total, ()
+        self.adjoints[name] = Adjoint(name, access, bounds, terms, expression, textbook, steps)
+
+    def gradient(self, name: str) -> Gradient:
+        adjoint = self.adjoints[name]
+        expression = adjoint.textbook
+        if self.simplify:
+            expression = final_form(adjoint, self.adjoints, self.network)
+        indices = tuple(index for index in adjoint.access.indices if isinstance(index, Index))
+        return Gradient(name, indices, adjoint.bounds, expression)
+

@@ -1,0 +1,144 @@
+"""What a derivation consists of: adjoints, the terms they are sums of, and the steps that shaped them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from symprop.algebra.expressions import Access, Bound, Expr, Index
+from symprop.declaration.network import Equation, Network, Objective
+
+
+@dataclass(frozen=True)
+class Step:
+    """One rewriting: the rule in words, and the expression before and after."""
+
+    rule: str
+    before: Expr
+    after: Expr
+
+
+@dataclass(frozen=True)
+class Term:
+    """One path of the chain rule: what one reading of a quantity in one equation adds to its adjoint.
+
+    Attributes
+    ----------
+    equation : Equation
+        The equation that reads the quantity.
+    operand : Access
+        The reading, in the indices of that equation: ``x[2*p + k]``.
+    bounds : tuple of Bound
+        Every index of that equation and of the reductions around the reading: the loops of the scatter.
+    guard : Expr
+        Condition under which the reading happens (inside ``where``); `TRUE` mostly.
+    partial : Expr
+        The local partial derivative beside the reading, times nothing else: ``w[k]``.
+    value : Expr
+        Cotangent times partial: the scatter is ``operand_bar += value`` for every value of `bounds`.
+    gathered : Expr
+        The same sum in the adjoint's own indices: ``sum(p, a_bar[p]*w[m - 2*p])``.
+    """
+
+    equation: Equation
+    operand: Access
+    bounds: tuple[Bound, ...]
+    guard: Expr
+    partial: Expr
+    value: Expr
+    gathered: Expr
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """The derivative of the objective by a quantity that is cut loose from its own equation.
+
+    Attributes
+    ----------
+    of : str
+        The quantity.
+    access : Access
+        The adjoint at its own indices, ``z_bar[j]``. If the objective has free indices they come first.
+    bounds : tuple of Bound
+        Those indices with their limits.
+    terms : tuple of Term
+        One per reading; the seed of the objective itself is an adjoint without terms.
+    expression : Expr
+        Their sum, simplified. Derivatives of functions stand as atoms, ``sigmoid'(a[j])``.
+    textbook : Expr
+        The same as people write it: ``z[j]*(1 - z[j])`` for the atom, other adjoints by name.
+    steps : tuple of Step
+        How `textbook` came from the sum of the terms.
+    """
+
+    of: str
+    access: Access
+    bounds: tuple[Bound, ...]
+    terms: tuple[Term, ...]
+    expression: Expr
+    textbook: Expr
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """The derivative of the objective by a parameter (or any quantity named in ``wrt``), in final form.
+
+    Attributes
+    ----------
+    name : str
+        The quantity.
+    indices : tuple of Index
+        Its indices, as they stand in `expression`; free indices of a vector objective come first.
+    bounds : tuple of Bound
+        Those indices with their limits.
+    expression : Expr
+        Final form: forward names, and adjoints by name (``z_bar``) where inlining would make it longer.
+    """
+
+    name: str
+    indices: tuple[Index, ...]
+    bounds: tuple[Bound, ...]
+    expression: Expr
+
+    def __str__(self) -> str:
+        return str(self.expression)
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """The whole backward pass.
+
+    Attributes
+    ----------
+    network : Network
+    of : Access
+        What is differentiated.
+    objective : Objective or None
+        The objective, if `of` is one.
+    wrt : tuple of str
+        By what.
+    adjoints : mapping of str to Adjoint
+        By name of the quantity, in the order in which they can be computed (from the objective back).
+    gradients : mapping of str to Gradient
+        One for each name in `wrt`.
+    """
+
+    network: Network
+    of: Access
+    objective: Objective | None
+    wrt: tuple[str, ...]
+    adjoints: Mapping[str, Adjoint] = field(default_factory=dict)
+    gradients: Mapping[str, Gradient] = field(default_factory=dict)
+
+
+def adjoint_name(name: str) -> str:
+    """Return the name of the adjoint of a quantity: ``z`` -> ``z_bar``."""
+    return f"{name}_bar"
+
+
+def readings(equation: Equation) -> tuple[Access, ...]:
+    """Return the accesses on the right side of `equation`, each once, in written order."""
+    from symprop.algebra.expressions import walk
+
+    return tuple(dict.fromkeys(node for node in walk(equation.expression) if isinstance(node, Access)))

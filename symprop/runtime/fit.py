@@ -1,0 +1,452 @@
+"""Training: batches, epochs, held-out examples, early stopping, and what becomes of it.
+
+=====================  =================================================================================
+full batch             ``batch_size=None``: every step uses all training examples
+stochastic             ``batch_size=1``
+minibatches            anything between; the last batch of an epoch may be short
+order                  shuffled anew each epoch, from `seed`; the same seed gives the same run
+held out               `validation` of the examples, chosen by `seed`, never trained on
+early stopping         after `early_stopping` epochs without a better objective on the held-out examples;
+                       the parameters of the best epoch are kept
+divergence             a step whose objective is not finite ends the run with `DivergenceError`, whose
+                       ``run`` holds the last parameters that had a finite objective
+=====================  =================================================================================
+
+A network that maximises ascends: objectives are reported as they are written.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from symprop.errors import DeclarationError, DivergenceError, OptionError, ShapeError, ValueOutsideDomainError
+from symprop.runtime import model
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from symprop.declaration.network import Network
+    from symprop.runtime.load import Functions
+
+# Without held-out examples nothing has to be looked at after each epoch; a bar of this many slices moves smoothly.
+SLICES = 100
+
+
+@dataclass
+class Run:
+    """A trained network.
+
+    Attributes
+    ----------
+    network : str
+        The text of the network.
+    parameters : dict of str to array (a list of arrays for a ragged parameter)
+        Those that were kept: of the best epoch under early stopping, else of the last step; dimensionless.
+    history : dict of str to list of float
+        ``objective``: by epoch, the mean over its minibatches, each before its own update (with ``reduction="sum"``
+        their sum); ``validation``: by epoch, the objective of the held-out examples after it (absent without them).
+    sizes : dict of str to int
+        Value of each size name.
+    options : dict
+        How it was trained, as `fit` was called.
+    kept : int
+        The epoch, counted from 1, whose parameters were kept; 0 if none was completed.
+    steps : int
+        Updates that were done.
+    seconds : float
+        Duration of training, compilation not included.
+    preparation : mapping or None
+        How columns of a table become arrays (`table.Preparation.as_dict`); None if arrays were given.
+    """
+
+    network: str
+    parameters: dict[str, Any]
+    history: dict[str, list[float]] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    kept: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    preparation: Mapping[str, Any] | None = None
+    _functions: Functions | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def functions(self) -> Functions:
+        """The compiled functions; a run that was loaded compiles them at first use, mostly from the cache."""
+        if self._functions is None:
+            self._functions = _compile(self.network, self.sizes, self.options)
+        return self._functions
+
+    def forward(self, data: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Return every quantity that can be computed from `data`, the examples as first axis."""
+        return self.functions.forward(self.parameters, data)
+
+    def objective(self, data: Mapping[str, Any]) -> float:
+        """Return the objective over the examples in `data`, as it is written."""
+        return float(self.functions.objective(self.parameters, data))
+
+    def predict(self, data: Mapping[str, Any]) -> Any:
+        """Return what the network predicts.
+
+        Parameters
+        ----------
+        data : mapping of str to array
+            The inputs, the examples as first axis; targets are not needed.
+
+        Returns
+        -------
+        array, or dict of str to array if the network predicts several quantities
+            The examples as first axis.
+
+        Raises
+        ------
+        DeclarationError
+            If the network does not say what it predicts.
+        """
+        predictions = self.functions.metadata.predictions
+        if not predictions:
+            raise DeclarationError("the network does not say what it predicts", hint="Add a line such as: predict y")
+        values = self.forward(data)
+        found = {name: values[name] for name in predictions}
+        return found if len(found) > 1 else found[predictions[0]]
+
+    def save(self, path: str | Path) -> Path:
+        """Write a model file that `load` reads back; see `runtime.model` for what stands in it."""
+        return model.save(
+            path,
+            model.Model(
+                self.network,
+                self.parameters,
+                self.sizes,
+                {**self.options, "kept": self.kept, "steps": self.steps, "seconds": self.seconds},
+                self.history,
+                self.preparation,
+            ),
+        )
+
+
+def load(path: str | Path) -> Run:
+    """Return the run that `Run.save` wrote.
+
+    Raises
+    ------
+    OptionError
+        If there is no such file, or it is not a model file.
+    """
+    stored = model.load(path)
+    options = dict(stored.options)
+    result = {key: options.pop(key) for key in ("kept", "steps", "seconds")}
+    return Run(
+        stored.network,
+        dict(stored.parameters),
+        dict(stored.history),
+        dict(stored.sizes),
+        options,
+        **result,
+        preparation=stored.preparation,
+    )
+
+
+def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the examples to train with and those to hold out, each in ascending order.
+
+    Parameters
+    ----------
+    count : int
+        How many examples there are.
+    fraction : float
+        How much of them to hold out, in [0, 1); the number is rounded to the nearest integer.
+    seed : int
+        Chooses which.
+    """
+    import numpy as np
+
+    if not 0 <= fraction < 1:
+        raise OptionError(f"validation is {fraction:g}; it is the part of the examples to hold out, from 0 to below 1")
+    held_out = round(count * fraction)
+    if held_out >= count:
+        raise OptionError(f"holding out {fraction:g} of {count} examples leaves none to train with")
+    order = np.random.default_rng(seed).permutation(count)
+    return np.sort(order[held_out:]), np.sort(order[:held_out])
+
+
+def fit(
+    network: Network | str,
+    data: Mapping[str, Any],
+    sizes: Mapping[str, int] | None = None,
+    optimizer: str = "adam",
+    learning_rate: float = 1e-3,
+    epochs: int = 100,
+    batch_size: int | None = 32,
+    validation: float | Mapping[str, Any] = 0.2,
+    early_stopping: int | None = 10,
+    seed: int = 0,
+    *,
+    dtype: str = "float64",
+    target: str = "numba",
+    reduction: str = "mean",
+    parameters: Mapping[str, Any] | None = None,
+    hyperparameters: Mapping[str, float] | None = None,
+    progress: bool | None = None,
+) -> Run:
+    """Train the network's parameters, and return the run.
+
+    Parameters
+    ----------
+    network : Network or str
+        The network, or its text.
+    data : mapping of str to array
+        Inputs and targets, the examples as first axis.
+    sizes : mapping of str to int, optional
+        Sizes that the arrays do not tell, such as the number of hidden units.
+    optimizer : str
+        A name of `algebra.optimizers`: ``sgd``, ``momentum``, ``adam`` and others.
+    learning_rate : float
+        Positive; dimensionless.
+    epochs : int
+        How often every training example is seen, at most.
+    batch_size : int or None
+        Examples for each step; None takes all.
+    validation : float or mapping of str to array
+        The part of the examples to hold out, or held-out examples themselves.
+    early_stopping : int or None
+        Epochs to wait for a better objective on the held-out examples; None or 0 runs all epochs and keeps the last
+        parameters, as does a run without held-out examples.
+    seed : int
+        Of initial parameters, of what is held out and of the order of examples.
+    dtype, target, reduction : str
+        As for `compile`.
+    parameters : mapping of str to array, optional
+        Where to start from, instead of the random initial parameters.
+    hyperparameters : mapping of str to float, optional
+        Further hyperparameters of the optimiser, such as ``{"beta": 0.99}``.
+    progress : bool, optional
+        Whether to show a progress bar on standard error; None: on a terminal only.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    OptionError, ShapeError, ValueOutsideDomainError
+        If options or arrays cannot be used.
+    DivergenceError
+        If the objective is no longer finite; its ``run`` holds the last parameters with a finite objective.
+    """
+    _check(epochs, batch_size, learning_rate, early_stopping, seed)
+    options: dict[str, Any] = {
+        "optimizer": optimizer,
+        "learning_rate": learning_rate,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "validation": validation if isinstance(validation, int | float) else None,
+        "early_stopping": early_stopping,
+        "seed": seed,
+        "dtype": dtype,
+        "target": target,
+        "reduction": reduction,
+        "hyperparameters": dict(hyperparameters or {}),
+    }
+    functions = _compile(network, sizes or {}, options)
+    data = _finite(data)
+    if isinstance(validation, Mapping):
+        training_data, held_out = data, _finite(validation)
+    else:
+        training_data, held_out = _hold_out(functions, data, float(validation), seed)
+    start = functions.initialize(seed, training_data)
+    if parameters is not None:
+        unknown = sorted(set(parameters) - set(start))
+        if unknown:
+            raise DeclarationError(f"the network has no parameter '{unknown[0]}'", hint=f"It has {', '.join(start)}.")
+        start |= parameters
+    run = Run(
+        network if isinstance(network, str) else network.text,
+        start,
+        sizes=dict(functions.sizes_of(start, training_data)),
+        options=options,
+        _functions=functions,
+    )
+    _train(run, training_data, held_out, progress)
+    return run
+
+
+def _check(
+    epochs: int, batch_size: int | None, learning_rate: float, early_stopping: int | None, seed: int
+) -> None:
+    for name, value, least in (
+        ("epochs", epochs, 1),
+        ("batch_size", batch_size, 1),
+        ("early_stopping", early_stopping, 0),
+        ("seed", seed, 0),
+    ):
+        if value is not None and (isinstance(value, bool) or int(value) != value or value < least):
+            raise OptionError(f"{name} is {value}; it must be an integer of at least {least}")
+    if not (math.isfinite(learning_rate) and learning_rate > 0):
+        raise OptionError(f"learning_rate is {learning_rate}; it must be a positive number")
+
+
+def _compile(network: Network | str, sizes: Mapping[str, int], options: Mapping[str, Any]) -> Functions:
+    from symprop.runtime.load import compile
+
+    return compile(
+        network,
+        sizes=dict(sizes),
+        dtype=options["dtype"],
+        target=options["target"],
+        reduction=options["reduction"],
+        optimizer=options["optimizer"],
+    )
+
+
+def _finite(data: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    import numpy as np
+
+    arrays = {}
+    for name, value in data.items():
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiub":
+            raise ValueOutsideDomainError(f"the array for {name} has the type {array.dtype}; it must hold real numbers")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise ValueOutsideDomainError(f"the array for {name} has the value {array[place]} at position {place}")
+        arrays[name] = array
+    return arrays
+
+
+def _hold_out(
+    functions: Functions, data: Mapping[str, np.ndarray], fraction: float, seed: int
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray] | None]:
+    axes = {name: functions.metadata.example_axis(name) for name in data}
+    counts = {name: data[name].shape[axis] for name, axis in axes.items() if axis is not None}
+    if not counts:
+        return dict(data), None
+    if len(set(counts.values())) > 1:
+        numbers = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise ShapeError(f"the arrays have different numbers of examples: {numbers}")
+    chosen, held_out = split(next(iter(counts.values())), fraction, seed)
+
+    def part(rows: np.ndarray) -> dict[str, np.ndarray]:
+        return {
+            name: array if (axis := axes[name]) is None else array.take(rows, axis) for name, array in data.items()
+        }
+
+    return part(chosen), part(held_out) if len(held_out) else None
+
+
+def _train(
+    run: Run,
+    data: Mapping[str, np.ndarray],
+    held_out: Mapping[str, np.ndarray] | None,
+    progress: bool | None,
+) -> None:
+    """Train in slices, and leave in `run` what became of it."""
+    functions, options = run.functions, run.options
+    sign = -1.0 if functions.metadata.sense == "maximize" else 1.0  # sign*objective is to become small
+    patience = options["early_stopping"] if held_out is not None else None
+    epochs: int = options["epochs"]
+    training = functions.start(run.parameters, data, batch_size=options["batch_size"], seed=options["seed"])
+    weights = _weights(training, options["batch_size"], data, functions)
+    stride = 1 if held_out is not None else -(-epochs // SLICES)
+    run.history["objective"] = []
+    if held_out is not None:
+        run.history["validation"] = []
+    best, best_score = None, math.inf
+    done = 0
+    began = time.perf_counter()
+    bar = _bar(epochs, progress)
+    try:
+        while done < epochs:
+            count = min(stride, epochs - done)
+            outcome = functions.run(
+                training,
+                count * training.batches,
+                learning_rate=options["learning_rate"],
+                **options["hyperparameters"],
+            )
+            done += count
+            if outcome.diverged is not None:
+                run.parameters = _copies(training.parameters if best is None else best.parameters)
+                run.steps = outcome.diverged
+                if best is None:
+                    run.kept = outcome.diverged // training.batches
+                raise _divergence(run, outcome.diverged, training.batches)
+            run.history["objective"] += (outcome.losses.reshape(count, -1) @ weights).tolist()
+            bar.update(count)
+            if held_out is None:
+                run.kept = done
+                continue
+            score = float(functions.objective(training.parameters, held_out))
+            run.history["validation"].append(score)
+            if not patience or sign * score < best_score:
+                run.kept, best_score = done, sign * score
+                best = training.copy() if patience else None
+            elif done - run.kept >= patience:
+                break
+    finally:
+        bar.close()
+        run.seconds = time.perf_counter() - began
+    run.steps = training.step
+    run.parameters = _copies(training.parameters if best is None else best.parameters)
+
+
+def _weights(
+    training: Any, batch_size: int | None, data: Mapping[str, np.ndarray], functions: Functions
+) -> np.ndarray:
+    """Return how the objectives of an epoch's batches add up to the objective of the epoch, shape (batches,)."""
+    import numpy as np
+
+    weights = np.ones(training.batches)
+    if functions.metadata.reduction == "sum":
+        return weights
+    axes = {name: functions.metadata.example_axis(name) for name in data}
+    counts = [data[name].shape[axis] for name, axis in axes.items() if axis is not None]
+    if counts and batch_size is not None:
+        weights[:] = min(batch_size, counts[0])
+        weights[-1] = counts[0] - weights[:-1].sum()
+    return weights / weights.sum()
+
+
+def _copies(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    import numpy as np
+
+    return {
+        name: [np.array(part) for part in value] if isinstance(value, list | tuple) else np.array(value)
+        for name, value in parameters.items()
+    }
+
+
+def _divergence(run: Run, step: int, batches: int) -> DivergenceError:
+    where = f"step {step + 1} (epoch {step // batches + 1})"
+    error = DivergenceError(
+        f"the objective is no longer finite at {where}",
+        hint=f"Try a smaller learning rate than {run.options['learning_rate']:g}. "
+        "The last parameters with a finite objective are in the attribute 'run' of this error.",
+    )
+    error.run = run  # type: ignore[attr-defined]
+    return error
+
+
+class _Silent:
+    """A progress bar that shows nothing."""
+
+    def update(self, count: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def _bar(epochs: int, progress: bool | None) -> Any:
+    if progress is None:
+        progress = sys.stderr.isatty()
+    if not progress:
+        return _Silent()
+    from tqdm import tqdm
+
+    bar: Callable[..., Any] = tqdm
+    return bar(total=epochs, unit="epoch", leave=False, ncols=80)
