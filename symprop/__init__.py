@@ -1,0 +1,71 @@
+"""symprop: backpropagation derived symbolically, printed step by step, checked, and generated as fast code.
+
+>>> import symprop
+>>> net = symprop.parse("input x; parameter w; y = tanh(w*x); L = y**2")
+>>> str(symprop.derive(net).gradients["w"])  # doctest: +SKIP
+'2*x*y*(1 - y**2)'
+
+Importing this module imports neither sympy nor numba nor lark: each verb brings what it needs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from symprop.errors import (
+        DeclarationError,
+        DivergenceError,
+        IndexNotationError,
+        MissingRuleError,
+        NotationError,
+        OptionError,
+        ShapeError,
+        SympropError,
+        TableError,
+        ValueOutsideDomainError,
+    )
+    from symprop.pipeline import compile, derive, evaluate, expression, generate, parse, read
+    from symprop.runtime.fit import fit, load
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DeclarationError",
+    "DivergenceError",
+    "IndexNotationError",
+    "MissingRuleError",
+    "NotationError",
+    "OptionError",
+    "ShapeError",
+    "SympropError",
+    "TableError",
+    "ValueOutsideDomainError",
+    "compile",
+    "derive",
+    "evaluate",
+    "expression",
+    "fit",
+    "generate",
+    "load",
+    "parse",
+    "read",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Bring a public name from the module that holds it, at first use."""
+    if name not in __all__:
+        raise AttributeError(f"module 'symprop' has no attribute '{name}'")
+    if name.endswith("Error"):
+        home = "symprop.errors"
+    else:
+        home = "symprop.runtime.fit" if name in ("fit", "load") else "symprop.pipeline"
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,4 +1,4 @@
-"""The activation functions: definition, derivative, the slope at each kink, and the forms that are accurate in the tails.
+"""The activation functions: definition, derivative, slope at each kink, and forms that are accurate in the tails.
 
 Each row says what is used at a kink; other conventions are named in its `source`.  Formulas and kinks follow the
 lectures where they have them, and the paper that introduced the function otherwise.

@@ -152,22 +152,22 @@ class _Rules:
                     )
                 )
             case Power(base=base, exponent=exponent):
-                terms = []
+                parts: list[Expr] = []
                 if (slope := self.differentiate(base, by)) is not ZERO:
-                    terms.append(mul(exponent, power(base, exponent - ONE), slope))
+                    parts.append(mul(exponent, power(base, exponent - ONE), slope))
                 if (slope := self.differentiate(exponent, by)) is not ZERO:
-                    terms.append(mul(expr, call("log", base), slope))
-                return add(*terms)
+                    parts.append(mul(expr, call("log", base), slope))
+                return add(*parts)
             case Where(condition=condition, then=then, otherwise=otherwise):
                 return where(condition, self.differentiate(then, by), self.differentiate(otherwise, by))
             case Call(function=function, arguments=arguments, orders=orders):
-                terms = []
+                parts = []
                 for n, argument in enumerate(arguments):
                     if (slope := self.differentiate(argument, by)) is not ZERO:
                         raised = list(orders or (0,) * len(arguments))
                         raised[n] += 1
-                        terms.append(mul(self.at(Call(function, arguments, tuple(raised))), slope))
-                return add(*terms)
+                        parts.append(mul(self.at(Call(function, arguments, tuple(raised))), slope))
+                return add(*parts)
             case Reduction(kind="sum", bounds=bounds, body=body):
                 return reduce("sum", bounds, self.differentiate(body, by))
             case Reduction(kind="logsumexp", bounds=bounds, body=body):

@@ -13,8 +13,10 @@ from symprop.algebra.expressions import (
     ONE,
     TRUE,
     ZERO,
+    Access,
     Add,
     Bound,
+    Call,
     Compare,
     Expr,
     Index,
@@ -31,6 +33,7 @@ from symprop.algebra.expressions import (
     mul,
     power,
     transform,
+    walk,
 )
 
 # A monomial is a sorted tuple of (atom, exponent); a polynomial maps monomials to coefficients.
@@ -235,7 +238,10 @@ def _integral(expr: Expr) -> bool:
 
 def within(expr: Expr, lower: Expr, upper: Expr, bounds: Iterable[Bound] = ()) -> Expr:
     """Return the condition ``lower <= expr <= upper``, without the parts that are proved over `bounds`."""
-    return decide(junction("and", compare("<=", lower, expr), compare("<=", expr, upper)), tuple(bounds))
+    bounds = tuple(bounds)
+    if any(bound.index is expr and bound.lower is lower and bound.upper is upper for bound in bounds):
+        return TRUE
+    return decide(junction("and", compare("<=", lower, expr), compare("<=", expr, upper)), bounds)
 
 
 def tighten(bound: Bound, condition: Expr, outer: Iterable[Bound]) -> tuple[Bound, Expr]:
@@ -266,6 +272,31 @@ def conditions_of(condition: Expr) -> tuple[Expr, ...]:
     if isinstance(condition, Junction) and condition.operator == "and":
         return condition.conditions
     return (condition,)
+
+
+def isolate(condition: Expr) -> Expr:
+    """Return `condition` with comparisons solved for their index, if they have one and it has no factor: t <= T - 1."""
+
+    def rule(node: Expr) -> Expr:
+        if not (isinstance(node, Compare) and node.operator in ("==", "!=", "<", "<=", ">", ">=")):
+            return node
+        indices = free_indices(node)
+        if len(indices) != 1 or any(isinstance(inner, (Access, Call)) for inner in walk(node)):
+            return node
+        try:
+            coefficients, offset = affine(node.left - node.right)
+        except ValueError:
+            return node
+        ((index, coefficient),) = coefficients.items() if len(coefficients) == 1 else ((None, None),)
+        if index is None or not isinstance(coefficient, Number) or abs(coefficient.value) != 1:
+            return node
+        operator = node.operator if coefficient.value == 1 else _MIRRORED.get(node.operator, node.operator)
+        return compare(operator, index, normal(mul(Number(-coefficient.value), offset)))
+
+    return transform(condition, rule)
+
+
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 def _limit(bound: Bound, part: Expr) -> tuple[bool, Expr] | None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from symprop.algebra.expressions import Access, Bound, Expr, Index, Number
+from symprop.algebra.expressions import Access, Bound, Expr, Index, Number, names_of
+from symprop.declaration.order import groups_in_order
 from symprop.declaration.quantity import Quantity
 
 
@@ -123,6 +124,21 @@ class Network:
         for equation in self.equations:
             found.setdefault(equation.name, []).append(equation)
         return {name: tuple(equations) for name, equations in found.items()}
+
+    @cached_property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """The defined names in an order in which they can be computed; a recurrence's names form one group."""
+        reads: dict[str, set[str]] = {}
+        for equation in self.equations:
+            reads.setdefault(equation.name, set()).update(names_of(equation.expression))
+        return groups_in_order(reads)
+
+    def is_recurrent(self, group: tuple[str, ...]) -> bool:
+        """Whether the names of a group are defined through each other, or one through itself."""
+        (first, *others) = group
+        return bool(others) or any(
+            first in names_of(equation.expression) for equation in self.definitions.get(first, ())
+        )
 
     def of_role(self, *roles: str) -> tuple[Quantity, ...]:
         """Return the quantities that have one of `roles`, in order of appearance."""

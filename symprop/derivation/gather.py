@@ -38,6 +38,7 @@ from symprop.algebra.indices import (
     conditions_of,
     conditions_to_where,
     decide,
+    isolate,
     normal,
     sign,
     tighten,
@@ -201,7 +202,7 @@ class _Elimination:
         around = [part for part in conditions_of(condition) if not (free_indices(part) & names)]
         body = conditions_to_where(junction("and", *inner), self.value)
         loops, body = self.nice_names(loops, body)
-        return conditions_to_where(junction("and", *around), sum_over(tuple(loops), body))
+        return conditions_to_where(isolate(junction("and", *around)), sum_over(tuple(loops), body))
 
     def nice_names(self, loops: list[Bound], body: Expr) -> tuple[list[Bound], Expr]:
         """Give the loops that are left their own names back, where nothing else has them."""

@@ -10,7 +10,6 @@ from symprop.algebra.expressions import (
     ONE,
     Access,
     Add,
-    Bound,
     Call,
     Compare,
     Expr,
@@ -19,10 +18,12 @@ from symprop.algebra.expressions import (
     Number,
     Power,
     Reduction,
+    add,
     base_and_exponent,
     factors_of,
     free_indices,
     mul,
+    negative,
     power,
     substitute,
     transform,
@@ -163,13 +164,17 @@ class Names:
         others = mul(*(factors[:place] + factors[place + 1 :]))
         variables = _variables(equation)
         solution = mul(equation.target, power(others, MINUS_ONE))
+        signed = [(ONE, factor)]
+        if isinstance(factor, Add):  # mu - x[j] is known as well as x[j] - mu
+            signed.append((MINUS_ONE, add(*(negative(term) for term in factor.terms))))
 
         def rule(node: Expr) -> Expr:
             if type(node) is not type(factor):
                 return node
-            for binding in match(factor, node, {}, variables):
-                if len(binding) == len(variables):
-                    return substitute(solution, binding)
+            for sign, form in signed:
+                for binding in match(form, node, {}, variables):
+                    if len(binding) == len(variables):
+                        return mul(sign, substitute(solution, binding))
             return node
 
         return transform(expr, rule)
@@ -262,5 +267,3 @@ def _assign(
         for found in match(base, other, binding, variables):
             yield from _assign(wanted[1:], held, found, variables, (*places, place))
 
-
-__all__ = ["Bound", "Names", "match"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from symprop.algebra.expressions import (
     ONE,
@@ -12,6 +12,7 @@ from symprop.algebra.expressions import (
     Expr,
     Index,
     add,
+    bound_apart,
     compare,
     free_indices,
     fresh_index,
@@ -22,11 +23,11 @@ from symprop.algebra.expressions import (
     substitute,
 )
 from symprop.algebra.indices import decide
-from symprop.declaration.network import Equation, Network
+from symprop.declaration.network import Equation, Network, Objective
 from symprop.declaration.quantity import Quantity
 from symprop.derivation.gather import gather
 from symprop.derivation.local_partials import expand_functions, readings
-from symprop.derivation.simplify import final_form, simplified
+from symprop.derivation.simplify import final_forms, simplified
 from symprop.derivation.steps import Adjoint, Derivation, Gradient, Term, adjoint_name
 from symprop.errors import DeclarationError, nearest
 
@@ -56,15 +57,16 @@ def backpropagate(
     DeclarationError
         If a name is unknown, or there is no objective.
     """
-    source = _source(network, of)
+    source = source_of(network, of)
     names = tuple(wrt) if wrt is not None else network.parameters
     for name in (*names, source.name):
-        _known(network, name)
+        known_quantity(network, name)
     sweep = _Sweep(network, source, names, simplify)
     return sweep.derivation(network.objective if of is None else None)
 
 
-def _source(network: Network, of: Access | str | None) -> Access:
+def source_of(network: Network, of: Access | str | None) -> Access:
+    """Return what is differentiated as an access; None means the objective."""
     if of is None:
         if network.objective is None:
             raise DeclarationError(
@@ -73,11 +75,12 @@ def _source(network: Network, of: Access | str | None) -> Access:
             )
         return Access(network.objective.name, ())
     if isinstance(of, str):
-        return _known(network, of).access
+        return known_quantity(network, of).access
     return of
 
 
-def _known(network: Network, name: str) -> Quantity:
+def known_quantity(network: Network, name: str) -> Quantity:
+    """Return the quantity called `name`, or raise a `DeclarationError` that offers the nearest."""
     quantity = network.quantities.get(name)
     if quantity is None:
         close = nearest(name, network.quantities)
@@ -85,6 +88,38 @@ def _known(network: Network, name: str) -> Quantity:
         hint = f"Did you mean '{close}'? Known: {known}." if close else f"Known: {known}."
         raise DeclarationError(f"the network has no quantity '{name}'", hint=hint)
     return quantity
+
+
+def bounds_of_access(network: Network, access: Access) -> tuple[Bound, ...]:
+    """Return the free indices of an access such as ``y[i]`` or ``y[1, i]``, with their ranges, in written order."""
+    quantity = network.quantities[access.name]
+    found: dict[Index, Bound] = {}
+    for axis, index in zip(quantity.axes, access.indices, strict=True):
+        if isinstance(index, Index):
+            found.setdefault(index, Bound(index, axis.lower, axis.upper))
+    for index in sorted(free_indices(access) - set(found), key=lambda index: index.name):
+        declared = network.indices[index]
+        found[index] = Bound(index, declared.lower, declared.upper)
+    return tuple(found.values())
+
+
+def between(network: Network, wrt: Iterable[str], source: str) -> frozenset[str]:
+    """Return the names on a path from one of `wrt` to `source`, both ends included."""
+    depends = set(wrt)
+    reads = {
+        group: frozenset().union(
+            *(names_of(equation.expression) for name in group for equation in network.definitions[name])
+        )
+        for group in network.groups
+    }
+    for group in network.groups:
+        if reads[group] & depends:
+            depends.update(group)
+    feeds = {source}
+    for group in reversed(network.groups):
+        if feeds.intersection(group):
+            feeds.update(group, reads[group])
+    return frozenset(depends & feeds) | {source}
 
 
 class _Sweep:
@@ -95,57 +130,45 @@ class _Sweep:
         self.source = source
         self.wrt = wrt
         self.simplify = simplify
-        self.seed_bounds = self.bounds_of_seed()
+        self.seed_bounds = bounds_of_access(network, source)
         self.seeds = tuple(bound.index for bound in self.seed_bounds)
         self.terms: dict[str, list[Term]] = {}
         self.adjoints: dict[str, Adjoint] = {}
         # Only what depends on wrt and feeds the source gets an adjoint.
-        self.wanted = self.between()
+        self.wanted = between(network, wrt, source.name)
 
-    def bounds_of_seed(self) -> tuple[Bound, ...]:
-        free = set().union(*(free_indices(index) for index in self.source.indices)) if self.source.indices else set()
-        quantity = self.network.quantities[self.source.name]
-        return tuple(
-            Bound(axis.index, axis.lower, axis.upper)
-            for axis, index in zip(quantity.axes, self.source.indices, strict=True)
-            if index in free
-        )
-
-    def between(self) -> frozenset[str]:
-        depends = set(self.wrt)
-        for equation in self.network.equations:
-            if names_of(equation.expression) & depends:
-                depends.add(equation.name)
-        feeds = {self.source.name}
-        for equation in reversed(self.network.equations):
-            if equation.name in feeds:
-                feeds |= names_of(equation.expression)
-        return frozenset(depends & feeds) | {self.source.name}
-
-    def derivation(self, objective: object) -> Derivation:
+    def derivation(self, objective: Objective | None) -> Derivation:
         self.seed()
-        for name in self.backwards():
-            if name not in self.adjoints or self.terms.get(name):
+        for group in self.backwards():
+            if self.network.is_recurrent(group):
+                # The adjoint of a recurrence is a recurrence the other way: its equations name each other's adjoints.
+                for name in group:
+                    self.pull_back_all(name)
+                for name in group:
+                    self.finish(name)
+            else:
+                (name,) = group
                 self.finish(name)
-            if self.adjoints[name].expression is ZERO and name not in self.wrt:
-                continue
-            for equation in self.network.definitions.get(name, ()):
-                self.pull_back(equation)
+                if self.adjoints[name].expression is not ZERO:
+                    self.pull_back_all(name)
         for name in self.wrt:
             if name not in self.adjoints:
                 self.finish(name)
-        gradients = {name: self.gradient(name) for name in self.wrt}
-        return Derivation(
-            self.network, self.source, objective, self.wrt, dict(self.adjoints), gradients  # type: ignore[arg-type]
-        )
+        final = final_forms(self.adjoints, self.network) if self.simplify else {}
+        gradients = {name: self.gradient(name, final) for name in self.wrt}
+        return Derivation(self.network, self.source, objective, self.wrt, dict(self.adjoints), gradients)
 
-    def backwards(self) -> tuple[str, ...]:
-        """The defined quantities that get an adjoint, each after everything that reads it."""
-        last = {equation.name: place for place, equation in enumerate(self.network.equations)}
-        names = sorted((name for name in last if name in self.wanted), key=lambda name: -last[name])
-        if self.source.name not in last:
-            names.insert(0, self.source.name)
-        return tuple(names)
+    def backwards(self) -> tuple[tuple[str, ...], ...]:
+        """The groups of quantities that get an adjoint, each after everything that reads it."""
+        groups = tuple(
+            tuple(name for name in reversed(group) if name in self.wanted)
+            for group in reversed(self.network.groups)
+        )
+        return tuple(group for group in groups if group)
+
+    def pull_back_all(self, name: str) -> None:
+        for equation in self.network.definitions.get(name, ()):
+            self.pull_back(equation)
 
     def seed(self) -> None:
         """The derivative of the source by itself is 1: for a component, 1 there and 0 elsewhere."""
@@ -166,12 +189,14 @@ class _Sweep:
             taken.add(index)
             bounds.append(Bound(index, axis.lower, axis.upper))
             indices.append(index)
-        return Access(adjoint_name(name), tuple(indices)), tuple(bounds)
+        return Access(adjoint_name(name, self.network.quantities), tuple(indices)), tuple(bounds)
 
     def pull_back(self, equation: Equation) -> None:
         """Add what each reading in `equation` contributes to the adjoint of what it reads."""
         renamed = self.apart_from_seeds(equation)
-        cotangent = Access(adjoint_name(equation.name), (*self.seeds, *renamed.target.indices))
+        cotangent = Access(
+            adjoint_name(equation.name, self.network.quantities), (*self.seeds, *renamed.target.indices)
+        )
         for reading in readings(renamed, self.network):
             name = reading.operand.name
             if name not in self.wanted or self.network.quantities[name].role == "constant":
@@ -189,7 +214,7 @@ class _Sweep:
 
     def is_unit(self, name: str) -> bool:
         """Whether the adjoint is the number 1, as that of a scalar objective: it need not be written."""
-        return self.adjoints[name].expression is ONE
+        return name in self.adjoints and self.adjoints[name].expression is ONE
 
     def apart_from_seeds(self, equation: Equation) -> Equation:
         """Rename indices of the equation that a seed index already uses."""
@@ -205,11 +230,10 @@ class _Sweep:
                 taken.add(index)
                 mapping[bound.index] = index
             bounds.append(Bound(index, bound.lower, bound.upper, bound.written))
-        if not mapping:
-            return equation
         target = substitute(equation.target, mapping)
         assert isinstance(target, Access)
         expression = substitute(expand_functions(equation.expression, self.network), mapping)
+        expression = bound_apart(expression, set(self.seeds))
         return Equation(target, tuple(bounds), expression, equation.line, equation.text)
 
     def finish(self, name: str) -> None:
@@ -224,11 +248,7 @@ class _Sweep:
             expression, textbook, steps = total, total, ()
         self.adjoints[name] = Adjoint(name, access, bounds, terms, expression, textbook, steps)
 
-    def gradient(self, name: str) -> Gradient:
+    def gradient(self, name: str, final: Mapping[str, Expr]) -> Gradient:
         adjoint = self.adjoints[name]
-        expression = adjoint.textbook
-        if self.simplify:
-            expression = final_form(adjoint, self.adjoints, self.network)
         indices = tuple(index for index in adjoint.access.indices if isinstance(index, Index))
-        return Gradient(name, indices, adjoint.bounds, expression)
-
+        return Gradient(name, indices, adjoint.bounds, final.get(name, adjoint.textbook))

@@ -7,27 +7,32 @@ says in its name what it did.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import gcd, lcm
 
 from symprop.algebra.expressions import (
     MINUS_ONE,
+    ZERO,
     Access,
     Add,
     Bound,
     Call,
+    Compare,
     Expr,
     Mul,
     Number,
     Power,
     Reduction,
+    Size,
     Where,
     add,
     bound_apart,
     coefficient_and_rest,
     factors_of,
+    free_indices,
+    junction,
     mul,
     names_of,
     negative,
@@ -37,21 +42,25 @@ from symprop.algebra.expressions import (
     walk,
 )
 from symprop.algebra.functions import FUNCTIONS, OUTPUT, derivative
+from symprop.algebra.indices import affine, conditions_of
 from symprop.algebra.scalars import rewritings, scalar_template
 from symprop.algebra.writer import is_negative
 from symprop.declaration.network import Equation, Network
-from symprop.derivation.gather import sum_over
+from symprop.derivation.gather import gather, sum_over
 from symprop.derivation.patterns import Names, match
 from symprop.derivation.steps import Adjoint, Step, Term
 
 # sympy is asked about expressions of at most this cost; beyond, its answer would not be read either.
 LARGEST_FOR_SYMPY = 60.0
 
-# An adjoint is written out in the final form if that adds at most this much to the cost of a gradient.
-INLINE_ALLOWANCE = 9.0
+# ... in at most this many symbols: the cost of factoring grows quickly with them.
+MOST_SYMBOLS = 9
 
-# ... and never beyond this, about one line of print.
-LARGEST_FINAL = 40.0
+# A gradient in forward names alone may cost this much, about a line of print; beyond, adjoints keep their names.
+LARGEST_FINAL = 32.0
+
+# What a form may cost more if it does without the adjoints of statistics (mean, variance): their lines are saved.
+SAVED_LINES = 8.0
 
 
 def cost(expr: Expr) -> float:
@@ -114,6 +123,40 @@ def constants_out_of_sums(expr: Expr, context: Context) -> Expr:
         return node
 
     return transform(expr, rule)
+
+
+def delta_picks_one_term(expr: Expr, context: Context) -> Expr:
+    """Replace a sum in which a bracket fixes a bound index by its one term."""
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Reduction) and node.kind == "sum":
+            names = {bound.index for bound in node.bounds}
+            for factor in factors_of(node.body):
+                if not (isinstance(factor, Where) and factor.otherwise is ZERO):
+                    continue
+                parts = conditions_of(factor.condition)
+                for part in parts:
+                    if isinstance(part, Compare) and part.operator == "==" and free_indices(part) & names:
+                        picked = _pick(node, factor, part, context)
+                        if picked is not None:
+                            return picked
+        return node
+
+    return transform(expr, rule)
+
+
+def _pick(node: Reduction, bracket: Where, equation: Compare, context: Context) -> Expr | None:
+    difference = equation.left - equation.right
+    try:
+        affine(difference)
+    except ValueError:
+        return None
+    others = [factor for factor in factors_of(node.body) if factor is not bracket]
+    guard = junction("and", *(part for part in conditions_of(bracket.condition) if part is not equation))
+    picked = gather(
+        Access("#", (difference,)), mul(*others, bracket.then), node.bounds, guard, (ZERO,), context.bounds
+    )
+    return picked if depth_of_sums(picked) < depth_of_sums(node) or cost(picked) < cost(node) else None
 
 
 def own_values(expr: Expr, context: Context) -> Expr:
@@ -244,9 +287,10 @@ def _is_below(factor: Expr) -> bool:
 RULES: tuple[tuple[str, Rule], ...] = (
     ("derivative in the function's own value", own_values),
     ("forward value by its name", forward_names),
+    ("delta picks one term", delta_picks_one_term),
+    ("common factor", common_factors),
     ("constant factor out of the sum", constants_out_of_sums),
     ("stated fact", stated_facts),
-    ("common factor", common_factors),
     ("fewest signs", fewest_signs),
     ("denominators last", denominators_last),
 )
@@ -282,9 +326,13 @@ def simplified(
     for name, candidate in candidates(plain, context):
         candidate = bound_apart(candidate, free)
         # A common denominator alone is no gain to a reader; with an adjoint written out, any saving is.
-        saving = 0.2 if "written out" in name else 3
-        if cost(candidate) < cost(best) - saving:
+        gain = 0.2 if "written out" in name else 0.4 * cost(best)
+        if cost(candidate) < cost(best) - gain:
             best, how = candidate, name
+    statistics = without_statistics(best, bounds, terms, context)
+    if statistics is not None and cost(statistics) <= cost(best) + SAVED_LINES:
+        steps.append(Step("adjoints of the statistics written out", best, statistics))
+        return (best if how else atoms), statistics, tuple(steps)
     if how:
         steps.append(Step(how, plain, best))
         # The atoms have met their inverses: what is left is also the form for code.
@@ -296,8 +344,11 @@ def candidates(expr: Expr, context: Context) -> Iterable[tuple[str, Expr]]:
     """Yield named rewritings of an adjoint that may be cheaper: sympy's, and with read adjoints written out."""
     if may_cancel(expr):
         yield from _sympy_forms("", expr, context)
+    if any(isinstance(node, Add) for node in walk(expr)):
+        for form in with_definitions(expr, context):
+            yield "definitions of forward values", form
     written = expr
-    for access in adjoint_accesses(expr):
+    for access in adjoint_accesses(expr, context.adjoints):
         adjoint = context.adjoints.get(access.name)
         if adjoint is None or not _may_meet_inverse(adjoint.textbook):
             continue
@@ -312,8 +363,41 @@ def candidates(expr: Expr, context: Context) -> Iterable[tuple[str, Expr]]:
             yield from _sympy_forms(label, solved, context)
 
 
+def without_statistics(
+    expr: Expr, bounds: tuple[Bound, ...], terms: tuple[Term, ...], context: Context
+) -> Expr | None:
+    """Return an adjoint in which those of fewer indices (of a mean, a variance) are written out, if it reads any.
+
+    Layer norm is the case in point: r*(n*dh - h*sum(dh*h) - sum(dh))/n has no place for their names.
+    """
+    if len(terms) < 3:
+        return None
+    free = {bound.index for bound in bounds}
+    written, seen = expr, False
+    while True:
+        waiting = [
+            access
+            for access in adjoint_accesses(written, context.adjoints)
+            if len(access.indices) < len(bounds) and _is_statistic(context.adjoints.get(access.name))
+        ]
+        if not waiting:
+            break
+        seen = True
+        written = bound_apart(write_out(written, waiting[0], context.adjoints[waiting[0].name]), free)
+        if cost(written) > LARGEST_FOR_SYMPY:
+            return None
+        written = bound_apart(cheapest(written, context), free)
+    return written if seen else None
+
+
+def _is_statistic(adjoint: Adjoint | None) -> bool:
+    return adjoint is not None and bool(adjoint.terms)
+
+
 def _sympy_forms(label: str, expr: Expr, context: Context) -> Iterable[tuple[str, Expr]]:
     if cost(expr) > LARGEST_FOR_SYMPY or not may_cancel(expr):
+        return
+    if len(scalar_template(expr)[1]) > MOST_SYMBOLS:
         return
     nodes = scalar_template(expr)[1]
     for name, form in rewritings(expr):
@@ -335,11 +419,13 @@ def _may_meet_inverse(expr: Expr) -> bool:
     return cost(expr) <= 2.5 or any(_is_below(node) for node in walk(expr) if not isinstance(node, Access))
 
 
-def adjoint_accesses(expr: Expr) -> tuple[Access, ...]:
-    """Return the adjoints that `expr` reads, in order of appearance."""
-    return tuple(
-        dict.fromkeys(node for node in walk(expr) if isinstance(node, Access) and node.name.endswith("_bar"))
-    )
+def adjoint_accesses(expr: Expr, names: Container[str]) -> tuple[Access, ...]:
+    """Return one reading of each adjoint or tangent in `expr` (`names` are theirs), in order of appearance."""
+    found: dict[str, Access] = {}
+    for node in walk(expr):
+        if isinstance(node, Access) and node.name in names:
+            found.setdefault(node.name, node)
+    return tuple(found.values())
 
 
 def write_out(expr: Expr, access: Access, adjoint: Adjoint) -> Expr:
@@ -382,12 +468,19 @@ def in_order_of(nodes: tuple[Expr, ...], expr: Expr) -> Expr:
         if isinstance(node, Mul):
             numbers = [factor for factor in node.factors if isinstance(factor, Number)]
             others = [factor for factor in node.factors if not isinstance(factor, Number)]
-            return Mul((*numbers, *sorted(others, key=lambda factor: (isinstance(factor, Add), first(factor)))))
+            return Mul((*numbers, *sorted(others, key=lambda factor: (_place_in_product(factor), first(factor)))))
         if isinstance(node, Add):
             return Add(tuple(sorted(node.terms, key=lambda term: (is_negative(term), first(term)))))
         return node
 
     return transform(expr, rule)
+
+
+def _place_in_product(factor: Expr) -> int:
+    """Sizes first, then readings, then sums over an index, then bracketed sums: n*h[j]*sum(...)*(x - y)."""
+    if isinstance(factor, Add):
+        return 3
+    return 0 if isinstance(factor, Size) else 2 if isinstance(factor, Reduction) else 1
 
 
 def split_sums(expr: Expr, context: Context) -> Expr:
@@ -413,34 +506,70 @@ def expand_product(expr: Expr) -> Expr:
     return expr
 
 
-def final_form(adjoint: Adjoint, adjoints: Mapping[str, Adjoint], network: Network) -> Expr:
-    """Return a gradient as it is handed in: adjoints written out as long as that costs little."""
-    by_access = {other.access.name: other for other in adjoints.values() if other.of != adjoint.of}
-    context = Context(network, adjoint.bounds, by_access, near(adjoint.textbook, adjoint.terms, network))
+def final_forms(adjoints: Mapping[str, Adjoint], network: Network) -> dict[str, Expr]:
+    """Return each adjoint as it is handed in: in forward names alone if that takes about a line, else as it stands.
+
+    `adjoints` come in the order in which they can be computed, so each form is made from those before it once.
+    """
+    names = frozenset(adjoint.access.name for adjoint in adjoints.values())
+    written_out: dict[str, Adjoint] = {}
+    result: dict[str, Expr] = {}
+    for key, adjoint in adjoints.items():
+        context = Context(network, adjoint.bounds, {}, near(adjoint.textbook, adjoint.terms, network))
+        expr = _in_forward_names(adjoint, names, written_out, context)
+        if expr is not None:
+            written_out[adjoint.access.name] = replace(adjoint, textbook=expr)
+        result[key] = adjoint.textbook if expr is None else expr
+    return result
+
+
+def _in_forward_names(
+    adjoint: Adjoint, names: Container[str], written_out: Mapping[str, Adjoint], context: Context
+) -> Expr | None:
+    """Return an adjoint without other adjoints, or None if that is too long to read."""
+    reads = adjoint_accesses(adjoint.textbook, names)
+    if not reads:
+        return adjoint.textbook
+    if any(access.name not in written_out for access in reads):
+        return None
     expr = adjoint.textbook
-    kept: set[str] = set()
-    while True:
-        waiting = [access for access in adjoint_accesses(expr) if access.name in by_access and access.name not in kept]
-        if not waiting:
-            return expr
-        access = waiting[0]
-        written = bound_apart(write_out(expr, access, by_access[access.name]), {b.index for b in adjoint.bounds})
-        candidate = _cheapest(written, context, by_access)
-        if cost(candidate) <= min(cost(expr) + INLINE_ALLOWANCE, LARGEST_FINAL):
-            expr = candidate
-        else:
-            kept.add(access.name)
+    for access in reads:
+        expr = write_out(expr, access, written_out[access.name])
+    # Rules shorten by little: what is far too long needs no closer look, and depth costs no more than length.
+    if cost(expr) > 1.5 * LARGEST_FINAL or depth_of_sums(expr) > 1 + depth_of_sums(adjoint.textbook):
+        return None
+    expr = cheapest(bound_apart(expr, {bound.index for bound in adjoint.bounds}), context)
+    return expr if cost(expr) <= LARGEST_FINAL else None
 
 
-def _cheapest(expr: Expr, context: Context, adjoints: Mapping[str, Adjoint]) -> Expr:
-    nearby = Context(context.network, context.bounds, adjoints, near(expr, (), context.network) + context.near)
+def with_definitions(expr: Expr, context: Context) -> tuple[Expr, ...]:
+    """Return what solving forward equations for a factor makes of `expr`, as it stands and with sums split.
+
+    ``sum(j, x[j] - mu)`` is 0 by the definition of mu, ``(x[j] - mu)*r`` is ``h[j]``.
+    """
+    forms = [apply_rules(context.names.solved(expr), context)]
+    split = split_sums(expr, context)
+    if split is not expr:
+        split = apply_rules(context.names.solved(split), context)
+        forms.extend((split, apply_rules(context.names.solved(split), context)))
+    return tuple(form for form in dict.fromkeys(forms) if form != expr)
+
+
+def depth_of_sums(expr: Expr) -> int:
+    """Return how many reductions stand inside each other."""
+    if isinstance(expr, Access):
+        return 0
+    inner = max((depth_of_sums(child) for child in expr.children), default=0)
+    return inner + (1 if isinstance(expr, Reduction) else 0)
+
+
+def cheapest(expr: Expr, context: Context) -> Expr:
+    """Return the cheapest form of an expression in which adjoints have been written out."""
+    nearby = Context(context.network, context.bounds, context.adjoints, near(expr, (), context.network) + context.near)
     plain = apply_rules(expr, nearby)
-    forms = [plain]
-    solved = apply_rules(split_sums(nearby.names.solved(plain), nearby), nearby)
-    solved = apply_rules(nearby.names.solved(solved), nearby)
-    if solved != plain:
-        forms.append(solved)
+    if not any(isinstance(node, Add) for node in walk(plain)):
+        return plain
+    forms = [plain, *with_definitions(plain, nearby)]
     for form in tuple(forms):
         forms.extend(form for _, form in _sympy_forms("", form, nearby))
     return min(forms, key=cost)
-

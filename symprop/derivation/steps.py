@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from symprop.algebra.expressions import Access, Bound, Expr, Index
@@ -122,6 +122,8 @@ class Derivation:
         By name of the quantity, in the order in which they can be computed (from the objective back).
     gradients : mapping of str to Gradient
         One for each name in `wrt`.
+    mode : str
+        ``reverse``, or ``forward``: then `adjoints` are tangents, in the order of the equations.
     """
 
     network: Network
@@ -130,15 +132,20 @@ class Derivation:
     wrt: tuple[str, ...]
     adjoints: Mapping[str, Adjoint] = field(default_factory=dict)
     gradients: Mapping[str, Gradient] = field(default_factory=dict)
+    mode: str = "reverse"
 
 
-def adjoint_name(name: str) -> str:
-    """Return the name of the adjoint of a quantity: ``z`` -> ``z_bar``."""
-    return f"{name}_bar"
+def adjoint_name(name: str, taken: Container[str] = ()) -> str:
+    """Return the name of the adjoint of a quantity: ``z_bar``, or ``z_bar2`` and so on if that is `taken`."""
+    return _first_free(f"{name}_bar", taken)
 
 
-def readings(equation: Equation) -> tuple[Access, ...]:
-    """Return the accesses on the right side of `equation`, each once, in written order."""
-    from symprop.algebra.expressions import walk
+def tangent_name(name: str, by: str | None = None, taken: Container[str] = ()) -> str:
+    """Return the name of the tangent of a quantity: ``z_dot``, or ``z_dot_w`` if it must say by what."""
+    return _first_free(f"{name}_dot" if by is None else f"{name}_dot_{by}", taken)
 
-    return tuple(dict.fromkeys(node for node in walk(equation.expression) if isinstance(node, Access)))
+
+def _first_free(stem: str, taken: Container[str]) -> str:
+    if stem not in taken:
+        return stem
+    return next(name for name in (f"{stem}{count}" for count in range(2, 10**6)) if name not in taken)

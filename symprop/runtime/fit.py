@@ -255,11 +255,12 @@ def fit(
         "hyperparameters": dict(hyperparameters or {}),
     }
     functions = _compile(network, sizes or {}, options)
-    data = _finite(data)
+    training_data = _finite(data)
+    held_out: dict[str, np.ndarray] | None
     if isinstance(validation, Mapping):
-        training_data, held_out = data, _finite(validation)
+        held_out = _finite(validation)
     else:
-        training_data, held_out = _hold_out(functions, data, float(validation), seed)
+        training_data, held_out = _hold_out(functions, training_data, float(validation), seed)
     start = functions.initialize(seed, training_data)
     if parameters is not None:
         unknown = sorted(set(parameters) - set(start))

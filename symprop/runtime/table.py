@@ -101,6 +101,8 @@ class Slot:
         The finite set that was declared for the values, sorted; else empty.
     probability : bool
         Of a target: whether the network predicts a probability for it.
+    example_axis : int
+        Where the examples stand among the axes.
     """
 
     name: str
@@ -110,9 +112,12 @@ class Slot:
     integer: bool = False
     members: tuple[float, ...] = ()
     probability: bool = False
+    example_axis: int = 0
 
     def arrange(self, features: np.ndarray) -> np.ndarray:
-        """Return prepared columns, shape (rows, columns), as the array of this slot, shape (rows, *axes).
+        """Return prepared columns, shape (rows, columns), as the array of this slot.
+
+        The shape is that of the axes, with the rows at `example_axis`.
 
         Raises
         ------
@@ -134,10 +139,11 @@ class Slot:
         unknown = [axis for axis, extent in enumerate(self.shape) if extent is None]
         fits = known == count if not unknown else len(unknown) == 1 and known > 0 and count % known == 0
         if not fits:
-            extents = " x ".join("?" if extent is None else str(extent) for extent in self.shape)
+            known_extents = " x ".join("?" if extent is None else str(extent) for extent in self.shape)
             fixed = f", of which the network fixes {len(self.fixed)}" if self.fixed else ""
             raise TableError(
-                f"{self.role} {self.name} has {extents} components{fixed}, but {width} columns were prepared for it",
+                f"{self.role} {self.name} has {known_extents} components{fixed}, "
+                f"but {width} columns were prepared for it",
                 hint="Choose the columns, or give the size.",
             )
         full = np.empty((rows, count))
@@ -145,7 +151,8 @@ class Slot:
         for position, value in positions.items():
             full[:, position] = value
         full[:, [position for position in range(count) if position not in positions]] = features
-        return full.reshape(rows, *(count // known if extent is None else extent for extent in self.shape))
+        extents = [count // known if extent is None else extent for extent in self.shape]
+        return np.moveaxis(full.reshape(rows, *extents), 0, self.example_axis)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,288 @@
+"""The command ``symprop``: the public verbs, with files in and text out.
+
+Exit status: 0 done, 2 unreadable input or wrong use.  What a user can mend goes to standard error in words.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from symprop import __version__
+from symprop.errors import OptionError, SympropError
+
+if TYPE_CHECKING:
+    from symprop.declaration.network import Network
+
+FORMATS = ("text", "latex", "markdown", "html", "json")
+
+# More complaints than this about rows of one table are counted, not listed.
+MOST_COMPLAINTS = 20
+
+
+class Commands(click.Group):
+    """The group of commands; it turns users' mistakes into words and status 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SympropError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(2)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order in which they are used
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="symprop")
+def main() -> None:
+    """Backpropagation derived symbolically: printed, checked, and generated as fast training code.
+
+    NETWORK is a file in the language of symprop, or - for standard input.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal that lacks a character shows an escape instead of ending in a traceback.
+            stream.reconfigure(errors="backslashreplace")
+
+
+def network_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the argument NETWORK to a command."""
+    return click.argument("network")(command)
+
+
+def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option -o to a command that prints."""
+    return click.option("-o", "--output", metavar="FILE", help="Write there instead of to standard output.")(command)
+
+
+def size_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option --size to a command."""
+    return click.option(
+        "--size", "sizes", multiple=True, metavar="H=16", help="Value of a size name; may be given several times."
+    )(command)
+
+
+@main.command()
+@network_argument
+@click.option("--wrt", metavar="NAMES", help="By which quantities, separated by commas.  [default: every parameter]")
+@click.option("--of", metavar="NAME", help="What to differentiate.  [default: the objective]")
+@click.option("--notation", type=click.Choice(["index", "matrix", "scalar"]), default="index", show_default=True)
+@click.option("--mode", type=click.Choice(["reverse", "forward"]), default="reverse", show_default=True)
+@click.option("--detail", type=click.Choice(["final", "steps", "full"]), default="steps", show_default=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@output_option
+def derive(
+    network: str,
+    wrt: str | None,
+    of: str | None,
+    notation: str,
+    mode: str,
+    detail: str,
+    form: str,
+    output: str | None,
+) -> None:
+    """Print the backward pass of NETWORK, step by step."""
+    from symprop import pipeline
+
+    names = None if wrt is None else _parts(wrt)
+    derivation = pipeline.derive(_network(network), wrt=names, of=of, mode=mode)
+    if form == "text":
+        text = derivation.to_text(notation=notation, detail=detail)
+    elif form == "json":
+        text = _json(derivation.to_dict())
+    else:
+        text = getattr(derivation, f"to_{form}")(notation=notation, detail=detail)
+    _write(text, output)
+
+
+@main.command(short_help="Evaluate NETWORK at a point, exactly where that is possible.")
+@network_argument
+@click.option("--at", "point", required=True, metavar="VALUES", help='Given values, such as "x=[1,2], w[0]=1/2".')
+@click.option("--show", metavar="EXPRESSIONS", help='Further expressions, such as "D(y[1],x[1]), z[2]**2".')
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@output_option
+def evaluate(network: str, point: str, show: str | None, form: str, output: str | None) -> None:
+    """Evaluate every quantity and adjoint of NETWORK at a point; exact numbers stay exact."""
+    from symprop import pipeline
+    from symprop.declaration.parser import parse_point
+
+    net = _network(network)
+    values = pipeline.evaluate(net, parse_point(point, net), show=_parts(show) if show else ())
+    _write(_json(values.to_dict()) if form == "json" else values.to_text(), output)
+
+
+@main.command(short_help="Print a stand-alone Python module for NETWORK.")
+@network_argument
+@click.option("--target", type=click.Choice(["numba", "numpy"]), default="numba", show_default=True)
+@size_option
+@output_option
+def generate(network: str, target: str, sizes: Sequence[str], output: str | None) -> None:
+    """Print a stand-alone Python module with the forward and backward functions of NETWORK."""
+    from symprop import pipeline
+
+    _write(pipeline.generate(_network(network), target=target, sizes=_sizes(sizes)), output)
+
+
+@main.command(short_help="Train NETWORK on a table, and say how good it is.")
+@network_argument
+@click.argument("data", metavar="DATA.csv")
+@click.option("--target", metavar="COLUMN", help="Column of the target.  [default: of its name, else the last]")
+@click.option(
+    "--columns",
+    multiple=True,
+    metavar='"x=Age,Sex"',
+    help="Columns of an input or target; may be given several times.  [default: all that remain]",
+)
+@size_option
+@click.option("--optimizer", default="adam", show_default=True, metavar="NAME")
+@click.option("--learning-rate", type=float, default=1e-3, show_default=True)
+@click.option("--epochs", type=int, default=100, show_default=True)
+@click.option("--batch-size", default="32", show_default=True, metavar="N|all", help="Rows for each step.")
+@click.option("--validation", type=float, default=0.2, show_default=True, help="Part of the rows to hold out.")
+@click.option(
+    "--early-stopping",
+    type=int,
+    default=10,
+    show_default=True,
+    help="Epochs to wait for a better objective on the rows held out; 0 never stops early.",
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("-o", "--output", metavar="MODEL.npz", help="Save the trained model there.")
+def train(
+    network: str,
+    data: str,
+    target: str | None,
+    columns: Sequence[str],
+    sizes: Sequence[str],
+    optimizer: str,
+    learning_rate: float,
+    epochs: int,
+    batch_size: str,
+    validation: float,
+    early_stopping: int,
+    seed: int,
+    output: str | None,
+) -> None:
+    """Train NETWORK on a table with named columns (.csv or .csv.gz), and say how good it is.
+
+    Numbers are standardised and categories become 0/1 columns; rows with missing values are left out and counted.
+    """
+    from symprop.errors import DivergenceError
+    from symprop.runtime import fit_table, table
+
+    try:
+        result = fit_table.fit_table(
+            _network(network),
+            table.read(data),
+            sizes=_sizes(sizes),
+            target=target,
+            columns=_columns(columns),
+            validation=validation,
+            seed=seed,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            epochs=epochs,
+            batch_size=_batch_size(batch_size),
+            early_stopping=early_stopping,
+        )
+    except DivergenceError as error:
+        raise DivergenceError(
+            error.message, hint=f"Try a smaller --learning-rate than {learning_rate:g}. No model was saved."
+        ) from None
+    saved = str(result.run.save(output)) if output else None
+    click.echo(fit_table.report(result, network, saved))
+
+
+@main.command(short_help="Print the predictions of a trained MODEL, as CSV.")
+@click.argument("model", metavar="MODEL.npz")
+@click.argument("data", metavar="NEW.csv")
+@output_option
+def predict(model: str, data: str, output: str | None) -> None:
+    """Print the predictions of a trained MODEL for the rows of a table, as CSV."""
+    from symprop import pipeline
+    from symprop.runtime import fit_table, table
+    from symprop.runtime.fit import load
+
+    run = load(model)
+    new = table.read(data)
+    text, complaints = fit_table.predict_table(run, pipeline.parse(run.network), new)
+    _write(text.rstrip("\n"), output)
+    for row, complaint in list(complaints.items())[:MOST_COMPLAINTS]:
+        click.echo(f"{new.source}, line {new.lines[row]}: {complaint}", err=True)
+    if len(complaints) > MOST_COMPLAINTS:
+        click.echo(f"... and {len(complaints) - MOST_COMPLAINTS} more", err=True)
+    if complaints:
+        click.echo(f"{len(complaints)} of {len(new)} rows have no prediction", err=True)
+
+
+def _network(path: str) -> Network:
+    from symprop import pipeline
+
+    if path == "-":
+        return pipeline.parse(pipeline.decode(sys.stdin.buffer.read(), "standard input"))
+    return pipeline.read(path)
+
+
+def _parts(text: str) -> list[str]:
+    """Return what stands between the commas that are outside brackets."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _sizes(settings: Sequence[str]) -> dict[str, int]:
+    sizes = {}
+    for setting in (part for text in settings for part in _parts(text)):
+        name, _, value = setting.partition("=")
+        if not (value.strip().isdecimal() and int(value) >= 1):
+            raise OptionError(f"--size {setting} cannot be read", hint="Write it as --size H=16.")
+        sizes[name.strip()] = int(value)
+    return sizes
+
+
+def _columns(settings: Sequence[str]) -> dict[str, list[str]]:
+    columns: dict[str, list[str]] = {}
+    for setting in (part for text in settings for part in text.split(";")):
+        name, equals, names = setting.partition("=")
+        if not equals or not names.strip():
+            raise OptionError(f"--columns {setting!r} cannot be read", hint='Write it as --columns "x=Age,Sex".')
+        columns[name.strip()] = [part.strip() for part in names.split(",") if part.strip()]
+    return columns
+
+
+def _batch_size(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not text.isdecimal():
+        raise OptionError(f"--batch-size {text} cannot be read", hint="Write a number of rows, or all.")
+    return int(text)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _write(text: str, output: str | None) -> None:
+    if output is None:
+        click.echo(text)
+        return
+    try:
+        Path(output).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OptionError(f"{output} cannot be written: {error.strerror}") from None
+
+
+if __name__ == "__main__":
+    main()

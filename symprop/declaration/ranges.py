@@ -1,0 +1,187 @@
+"""Ranges: what a quantity's axes are when only its use tells, what is read outside them, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from heapq import heapify, heappop, heappush
+
+from symprop.algebra.expressions import ONE, Access, Bound, Expr, Index, Number, free_indices, substitute, walk
+from symprop.algebra.indices import affine, extremes, normal, sign
+from symprop.declaration.quantity import Axis, Domain
+
+Interval = tuple[Expr, Expr]  # inclusive, in sizes
+
+
+def reach(index: Expr, bounds: Iterable[Bound], domains: Mapping[str, Domain]) -> Interval | None:
+    """Return the least and the greatest value of an index expression, or None if that cannot be told.
+
+    Integer inputs reach what their domains say.
+    """
+    if isinstance(index, Number):
+        return index, index
+    bounds = tuple(bounds)
+    mapping: dict[Expr, Expr] = {}
+    extra: list[Bound] = []
+    for node in walk(index):
+        if isinstance(node, Access) and node not in mapping:
+            domain = domains.get(node.name)
+            if domain is None or domain.lower is None or domain.upper is None:
+                return None
+            mapping[node] = Index(str(node))
+            extra.append(Bound(Index(str(node)), domain.lower, domain.upper))
+    try:
+        low, high = extremes(substitute(index, mapping) if mapping else index, (*bounds, *extra))
+    except ValueError:
+        return None
+    if free_indices(low) or free_indices(high):
+        return None
+    return low, high
+
+
+def is_below(left: Expr, right: Expr) -> bool:
+    """Return whether ``left < right`` is proved for all sizes."""
+    if isinstance(left, Number) and isinstance(right, Number):
+        return left.value < right.value
+    return sign(right - left - ONE) == "nonnegative"
+
+
+def is_at_most(left: Expr, right: Expr) -> bool:
+    """Return whether ``left <= right`` is proved for all sizes."""
+    if isinstance(left, Number) and isinstance(right, Number):
+        return left.value <= right.value
+    return left is right or sign(right - left) == "nonnegative"
+
+
+def hull(intervals: Sequence[Interval]) -> Interval | tuple[Interval, Interval]:
+    """Return the smallest interval that holds all; if sizes leave it open, two that cannot be compared.
+
+    A constant that cannot be compared with a limit in sizes gives way: that it fits is checked when sizes are known.
+    """
+    ordered = sorted(dict.fromkeys(intervals), key=lambda pair: isinstance(pair[0], Number) + isinstance(pair[1], Number))
+    low, high = ordered[0]
+    for interval in ordered[1:]:
+        if is_below(interval[0], low):
+            low = interval[0]
+        elif not is_at_most(low, interval[0]) and not isinstance(interval[0], Number):
+            return ordered[0], interval
+        if is_below(high, interval[1]):
+            high = interval[1]
+        elif not is_at_most(interval[1], high) and not isinstance(interval[1], Number):
+            return ordered[0], interval
+    return low, high
+
+
+def are_disjoint(left: Sequence[Interval | None], right: Sequence[Interval | None]) -> bool:
+    """Return whether two boxes of components are proved to have none in common."""
+    for one, other in zip(left, right, strict=True):
+        if one is not None and other is not None and (is_below(one[1], other[0]) or is_below(other[1], one[0])):
+            return True
+    return False
+
+
+def do_meet(left: Sequence[Interval | None], right: Sequence[Interval | None]) -> bool:
+    """Return whether two boxes of components are proved to have one in common, sizes being 1 or more."""
+    for one, other in zip(left, right, strict=True):
+        if one is None or other is None:
+            return False
+        if not (is_at_most(one[0], other[1]) and is_at_most(other[0], one[1])):
+            return False
+    return True
+
+
+def gap(intervals: Sequence[Interval], wanted: Interval) -> Expr | None:
+    """Return a value inside `wanted` that is proved to lie in none of the intervals along one axis, or None."""
+    low = wanted[0]
+    rest = list(intervals)
+    while rest:
+        reached = [interval for interval in rest if not is_below(low, interval[0])]
+        if not reached:
+            # Every interval that is left begins beyond `low`, which is therefore missing.
+            return low if is_at_most(low, wanted[1]) else None
+        for interval in reached:
+            rest.remove(interval)
+            after = normal(interval[1] + ONE)
+            if not is_at_most(after, low):
+                low = after
+    return low if is_at_most(low, wanted[1]) else None
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one equation needs for the order: which components it defines, and which it reads."""
+
+    name: str
+    box: tuple[Interval | None, ...]
+    reads: tuple[tuple[str, tuple[Interval | None, ...]], ...]
+
+
+def dependencies(parts: Sequence[Part]) -> list[list[int]]:
+    """Return for each equation the equations that define what it reads."""
+    definitions: dict[str, list[int]] = {}
+    for place, part in enumerate(parts):
+        definitions.setdefault(part.name, []).append(place)
+    found: list[list[int]] = []
+    for part in parts:
+        needed: dict[int, None] = {}
+        for name, box in dict.fromkeys(part.reads):
+            places = definitions.get(name, ())
+            if len(places) == 1:
+                needed[places[0]] = None
+                continue
+            for place in places:
+                if not are_disjoint(parts[place].box, box):
+                    needed[place] = None
+        found.append(list(needed))
+    return found
+
+
+def order(needed: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:
+    """Return the equations so that each stands after those it needs, in text order where that is free.
+
+    The second list names a circle, each needing the next and the last the first; it is empty if there is none.
+    """
+    waiting = [len(set(places)) for places in needed]
+    users: list[list[int]] = [[] for _ in needed]
+    for place, places in enumerate(needed):
+        for other in set(places):
+            users[other].append(place)
+    ready = [place for place, count in enumerate(waiting) if not count]
+    heapify(ready)
+    found: list[int] = []
+    while ready:
+        place = heappop(ready)
+        found.append(place)
+        for user in users[place]:
+            waiting[user] -= 1
+            if not waiting[user]:
+                heappush(ready, user)
+    if len(found) == len(needed):
+        return found, []
+    # Walking on among equations that still wait must come back to one that was visited.
+    place = next(place for place, count in enumerate(waiting) if count)
+    path: list[int] = []
+    seen: dict[int, int] = {}
+    while place not in seen:
+        seen[place] = len(path)
+        path.append(place)
+        place = next(other for other in needed[place] if waiting[other])
+    return found, path[seen[place] :]
+
+
+def shifts_itself(target: Access, reading: tuple[Expr, ...]) -> bool:
+    """Return whether an equation reads its own target at shifted indices: a recurrence."""
+    for left, right in zip(target.indices, reading, strict=True):
+        try:
+            coefficients, offset = affine(right - left)
+        except ValueError:
+            continue
+        if not coefficients and isinstance(offset, Number) and offset.value != Fraction(0):
+            return True
+    return False
+
+
+def axis_of(index: Index, interval: Interval) -> Axis:
+    """Return an axis with these limits."""
+    return Axis(index, interval[0], interval[1])

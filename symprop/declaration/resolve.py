@@ -1,0 +1,986 @@
+"""From syntax to expressions: every name gets its meaning, every call its arguments.
+
+A `Resolver` reads the expressions of one statement.  It notes what they read and which indices stand free, so that
+the checks of a whole network need no second walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from fractions import Fraction
+
+from symprop.algebra.expressions import (
+    EULER,
+    MINUS_ONE,
+    ONE,
+    PI,
+    ZERO,
+    Access,
+    Bound,
+    Derivative,
+    Expr,
+    Index,
+    Mul,
+    Number,
+    Size,
+    add,
+    call,
+    compare,
+    divide,
+    free_indices,
+    iverson,
+    junction,
+    mul,
+    negative,
+    number,
+    power,
+    reduce,
+    scalar,
+    substitute,
+    terms_of,
+    where,
+)
+from symprop.algebra.functions import ALIASES, FUNCTIONS
+from symprop.algebra.indices import affine, normal, within
+from symprop.algebra.losses import LOSSES, log_softmax
+from symprop.declaration.scope import Known, Reading, Scope
+from symprop.declaration.source import Span
+from symprop.declaration.syntax import MATRICES, Syntax
+from symprop.errors import DeclarationError, IndexNotationError, MissingRuleError, NotationError, SympropError, nearest
+
+# Names of reductions, as written, to their kind; sympy's put the body first.
+REDUCTIONS = {
+    "sum": "sum",
+    "Sigma": "sum",
+    "prod": "prod",
+    "product": "prod",
+    "Pi": "prod",
+    "mean": "mean",
+    "max": "max",
+    "min": "min",
+    "logsumexp": "logsumexp",
+}
+BODY_FIRST = {"Sum": "sum", "Product": "prod"}
+SOFTMAXES = ("softmax", "log_softmax")
+CONSTANTS: dict[str, Expr] = {"pi": PI, "E": EULER, "e": EULER}
+OPERATORS = ("D", "P")  # only in claims
+SPECIAL = ("where", "diff", "stop", "divides", "pow")
+REFUSED = {
+    **dict.fromkeys(("det", "inv", "eig", "eigvals", "svd", "solve"), "has no index form here"),
+    **dict.fromkeys(("trace", "norm", "outer", "diag", "eye", "ones", "zeros", "concat", "transpose", "dot"), MATRICES),
+    **dict.fromkeys(("eval", "exec", "open", "getattr", "__import__"), "is no function of the language"),
+}
+
+# Expressions grow where a softmax, a loss or a derivative repeats its argument; numbers where they are folded.
+LARGEST_EXPANSION = 20_000  # nodes
+LARGEST_DIFFERENTIATED = 500  # nodes
+LONGEST_FOLDED = 16_384  # bits
+
+
+def index_parts(
+    syntax: Syntax, bodies: int, is_index: Callable[[str], bool], is_size: Callable[[str], bool]
+) -> tuple[list[tuple[str, Syntax | None, Syntax | None, Syntax]], list[Syntax]]:
+    """Split the arguments of a reduction into indices, each with its own limits or None, and what is reduced.
+
+    Parameters
+    ----------
+    syntax : Syntax
+        The call.
+    bodies : int
+        How many arguments are reduced: 1, or 2 for a loss.
+    is_index, is_size : callable
+        Whether a name is known as an index, as a size or an integer constant.
+    """
+    name = syntax.value[0]
+    arguments = syntax.parts
+    if name in BODY_FIRST and len(arguments) > 1 and all(part.kind in ("name", "tuple") for part in arguments[1:]):
+        return [_sympy_limits(part) for part in arguments[1:]], arguments[:1]
+    if len(arguments) == bodies + 3 and arguments[0].kind == "name":
+        first, lower, upper = arguments[:3]
+        apart = (part.kind != "name" or is_size(part.value) for part in (lower, upper))
+        if any(apart) and all(part.kind not in ("limits", "keyword", "tuple") for part in (lower, upper)):
+            return [(first.value, lower, upper, first)], arguments[3:]
+    count = len(arguments) - bodies
+    found: list[tuple[str, Syntax | None, Syntax | None, Syntax]] = []
+    for part in arguments[: max(count, 0)]:
+        if part.kind == "limits":
+            found.append((part.value, part.parts[0], part.parts[1], part))
+        elif part.kind == "name" and (name not in ("max", "min") or is_index(part.value)):
+            found.append((part.value, None, None, part))
+        else:
+            return [], arguments
+    return found, arguments[count:] if count > 0 else arguments
+
+
+def _sympy_limits(part: Syntax) -> tuple[str, Syntax | None, Syntax | None, Syntax]:
+    if part.kind == "tuple" and len(part.parts) == 3 and part.parts[0].kind == "name":
+        return part.parts[0].value, part.parts[1], part.parts[2], part
+    return (part.value if part.kind == "name" else ""), None, None, part
+
+
+class Resolver:
+    """Reads the expressions of one statement.
+
+    Attributes
+    ----------
+    readings : list of Reading
+        Every access, in written order.
+    free : dict of str to list of Syntax
+        For each index that no reduction binds: the accesses (or the bare names) in which it stands.
+    """
+
+    def __init__(self, scope: Scope, span: Span, parameters: Sequence[str] = ()) -> None:
+        self.scope = scope
+        self.span = span
+        self.parameters = frozenset(parameters)
+        self.in_function = bool(parameters)
+        self.readings: list[Reading] = []
+        self.free: dict[str, list[Syntax]] = {}
+        self.bound: dict[str, Bound] = {}
+        self.context: tuple[Bound, ...] = ()  # ranges of all indices that may stand in an access, outermost first
+        self.guards = 0
+        self.place = "value"  # or "subscript" or "limit"
+        self.accesses: list[Syntax] = []  # the accesses around, outermost first
+        self.weights: dict[int, tuple[Expr, int]] = {}
+
+    # Errors.
+
+    def at(self, syntax: Syntax) -> Span:
+        """Return the place of a piece in the whole text."""
+        return Span(self.span.start + syntax.start, self.span.start + syntax.end)
+
+    def at_name(self, syntax: Syntax) -> Span:
+        """Return the place of the name of an access or call."""
+        return Span(self.span.start + syntax.start, self.span.start + syntax.name_end)
+
+    def written(self, syntax: Syntax) -> str:
+        """Return a piece as it is written, on one line."""
+        place = self.at(syntax)
+        return " ".join(self.scope.source.text[place.start : place.end].split())
+
+    def error(
+        self, kind: type[SympropError], message: str, syntax: Syntax | Span, hint: str | None = None
+    ) -> SympropError:
+        """Return an error at a piece."""
+        place = self.at(syntax) if isinstance(syntax, Syntax) else syntax
+        return self.scope.source.error(kind, message, place, hint)
+
+    # Contexts.
+
+    @contextmanager
+    def binding(self, bounds: Sequence[Bound] = ()) -> Iterator[None]:
+        """Bind indices for what is read inside; more may be added by `bind`."""
+        bound, context = self.bound, self.context
+        self.bound = dict(bound)
+        try:
+            for one in bounds:
+                self.bind(one)
+            yield
+        finally:
+            self.bound, self.context = bound, context
+
+    def bind(self, bound: Bound) -> None:
+        """Bind one more index in the current context."""
+        self.bound[bound.index.name] = bound
+        self.context = (*(other for other in self.context if other.index is not bound.index), bound)
+
+    @contextmanager
+    def reading(self, place: str) -> Iterator[None]:
+        """Read what is inside as a subscript or as a limit."""
+        before, self.place = self.place, place
+        try:
+            yield
+        finally:
+            self.place = before
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Read what is inside a branch that may never be evaluated."""
+        self.guards += 1
+        try:
+            yield
+        finally:
+            self.guards -= 1
+
+    # Entry points.
+
+    def value(self, syntax: Syntax) -> Expr:
+        """Return the scalar expression that is written."""
+        return getattr(self, f"_{syntax.kind}")(syntax)  # type: ignore[no-any-return]
+
+    def limit(self, syntax: Syntax) -> Expr:
+        """Return a limit of an index, or the definition of a size: an integer expression in sizes and indices."""
+        with self.reading("limit"):
+            result = self.value(syntax)
+        if isinstance(result, Number) and result.value.denominator != 1:
+            raise self.error(IndexNotationError, f"{result} is not an integer", syntax, "Limits are integers.")
+        return normal(result)
+
+    def condition(self, syntax: Syntax) -> Expr:
+        """Return the condition that is written."""
+        kind = syntax.kind
+        if kind == "group":
+            return self.condition(syntax.parts[0])
+        if kind == "not":
+            return junction("not", self.condition(syntax.parts[0]))
+        if kind in ("and", "or"):
+            return junction(kind, *(self.condition(part) for part in syntax.parts))
+        if kind == "comparison":
+            sides = [self.side(part) for part in syntax.parts]
+            links = [
+                compare(operator, left, right)
+                for operator, left, right in zip(syntax.value, sides, sides[1:], strict=False)
+            ]
+            return junction("and", *links)
+        if kind == "call" and syntax.value[0] == "divides":
+            left, right = self.arguments(syntax, 2)
+            return compare("divides", self.side(left), self.side(right))
+        raise self.error(
+            NotationError, "this is no condition", syntax, f"Compare it with something: {self.written(syntax)} > 0."
+        )
+
+    def side(self, syntax: Syntax) -> Expr:
+        """Return one side of a comparison; integer constants are their values there, as in an index."""
+        result = self.value(syntax)
+        values = {scalar(name): Number(value) for name, value in self.scope.constants.items() if value.denominator == 1}
+        return substitute(result, values) if values else result
+
+    # Pieces.
+
+    def _number(self, syntax: Syntax) -> Expr:
+        return number(syntax.value)
+
+    def _group(self, syntax: Syntax) -> Expr:
+        return self.value(syntax.parts[0])
+
+    def _sum(self, syntax: Syntax) -> Expr:
+        terms: list[Expr] = []
+        for positive, part in _flat_terms(syntax):
+            term = self.value(part)
+            terms.append(term if positive else negative(term))
+        denominators = {
+            value.denominator for term in terms for inner in terms_of(term) for value in _coefficients(inner)
+        }
+        self._refuse_long(sum(value.bit_length() for value in denominators if value != 1), syntax)
+        return add(*terms)
+
+    def _product(self, syntax: Syntax) -> Expr:
+        factors: list[Expr] = []
+        for inverted, part in _flat_factors(syntax):
+            factor = self.value(part)
+            if inverted and factor is ZERO:
+                raise self.error(NotationError, "division by 0", part)
+            factors.append(power(factor, MINUS_ONE) if inverted else factor)
+        values = [
+            value for factor in factors for value in _coefficients(factor) if value.denominator != 1 or abs(value) != 1
+        ]
+        self._refuse_long(
+            sum(value.numerator.bit_length() + value.denominator.bit_length() for value in values), syntax
+        )
+        return mul(*factors)
+
+    def _refuse_long(self, bits: int, syntax: Syntax) -> None:
+        if bits > LONGEST_FOLDED:
+            raise self.error(
+                NotationError,
+                "the numbers here make one too long to be exact",
+                Span(self.span.start + syntax.start, self.span.start + syntax.start + 1),
+                "Give them to the network as data.",
+            )
+
+    def _signed(self, syntax: Syntax) -> Expr:
+        inner = self.value(syntax.parts[0])
+        return negative(inner) if syntax.value == "-" else inner
+
+    def _power(self, syntax: Syntax) -> Expr:
+        base, exponent = (self.value(part) for part in syntax.parts)
+        if base is EULER:
+            return call("exp", exponent)
+        if base is ZERO and isinstance(exponent, Number) and exponent.value < 0:
+            raise self.error(NotationError, "division by 0", syntax)
+        return power(base, exponent)
+
+    def _bracket(self, syntax: Syntax) -> Expr:
+        if len(syntax.parts) != 1:
+            raise self.error(NotationError, "a list is no number", syntax, "An Iverson bracket holds one condition.")
+        (inner,) = syntax.parts
+        return iverson(self.condition(inner))
+
+    def _comparison(self, syntax: Syntax) -> Expr:
+        raise self.error(
+            NotationError,
+            "a condition is no number",
+            syntax,
+            f"Write [{self.written(syntax)}] for 1 where it holds and 0 elsewhere.",
+        )
+
+    _and = _or = _not = _comparison
+
+    def _keyword(self, syntax: Syntax) -> Expr:
+        raise self.error(NotationError, f"'{syntax.value} = ...' cannot stand here", syntax, "Write == to compare.")
+
+    def _limits(self, syntax: Syntax) -> Expr:
+        raise self.error(
+            NotationError,
+            "a range cannot stand here",
+            syntax,
+            f"Ranges belong to reductions: sum({self.written(syntax)}, e).",
+        )
+
+    def _tuple(self, syntax: Syntax) -> Expr:
+        raise self.error(NotationError, "several values cannot stand here", syntax)
+
+    # Names.
+
+    def _name(self, syntax: Syntax) -> Expr:
+        name = syntax.value
+        if name in self.parameters:
+            return scalar(name)
+        if name in self.bound:
+            return Index(name)
+        if self.place == "value":
+            return self._valued(syntax)
+        return self._integer(syntax)
+
+    def _valued(self, syntax: Syntax) -> Expr:
+        name, scope = syntax.value, self.scope
+        if name in scope.indices:
+            return self._free(name, syntax)
+        if name in scope.quantities:
+            return self._read(name, (), syntax)
+        if name in scope.sizes:
+            return Size(name)
+        if name in CONSTANTS:
+            return CONSTANTS[name]
+        if scope.range_of(name) is not None:
+            return self._free(name, syntax)
+        if name in scope.functions or name in FUNCTIONS or name in LOSSES or name in ALIASES or name in REDUCTIONS:
+            if not scope.undefined_are_inputs or name in scope.functions:
+                raise self.error(DeclarationError, f"'{name}' is a function", syntax, f"Call it: {name}(...).")
+        return self._unknown(syntax, 0)
+
+    def _integer(self, syntax: Syntax) -> Expr:
+        """Return what a name means in a subscript or a limit."""
+        name, scope = syntax.value, self.scope
+        if name in scope.indices:
+            return self._free(name, syntax)
+        if name in scope.sizes:
+            return Size(name)
+        if name in scope.constants:
+            value = scope.constants[name]
+            if value.denominator == 1:
+                return Number(value)
+            raise self.error(IndexNotationError, f"'{name}' is {value}, not an integer", syntax)
+        if name in scope.quantities:
+            if self.place == "subscript" and name in scope.integers:
+                return self._read(name, (), syntax)
+            raise self._not_an_index(name, syntax)
+        if scope.range_of(name) is not None:
+            return self._free(name, syntax)
+        if scope.in_claims and self.place == "subscript":
+            return self._free(name, syntax)
+        raise self._unknown_name(syntax)
+
+    def _not_an_index(self, name: str, syntax: Syntax) -> SympropError:
+        known = self.scope.quantities[name]
+        if self.place == "limit":
+            return self.error(
+                IndexNotationError,
+                f"a limit may not depend on '{name}', which is data",
+                syntax,
+                f"'{name}' {known}. Limits are made of sizes, integer constants and indices.",
+            )
+        return self.error(
+            IndexNotationError,
+            f"'{name}' is a quantity and not an index",
+            syntax,
+            f"'{name}' {known}. Only integers may index: integer {name} in 0..V-1.",
+        )
+
+    def _free(self, name: str, syntax: Syntax) -> Expr:
+        self.free.setdefault(name, []).append(self.accesses[0] if self.accesses else syntax)
+        return Index(name)
+
+    def _unknown(self, syntax: Syntax, rank: int) -> Expr:
+        name = syntax.value
+        if not self.scope.undefined_are_inputs:
+            raise self._unknown_name(syntax)
+        line = self.scope.source.line_of(self.at(syntax).start)
+        self.scope.quantities[name] = Known(rank, self.written(syntax), "used", line)
+        return self._read(name, (), syntax)
+
+    def _unknown_name(self, syntax: Syntax) -> SympropError:
+        name = syntax.value
+        near = nearest(name, self.scope.names())
+        if near is not None:
+            hint = f"Did you mean '{near}'?"
+        elif self.scope.in_claims:
+            hint = f"Known: {', '.join(self.scope.names()[:12])}."
+        else:
+            hint = f"Declare it, input {name}, or define it, {name} = ..."
+        return self.error(DeclarationError, f"unknown name '{name}'", self.at_name(syntax), hint)
+
+    def _access(self, syntax: Syntax) -> Expr:
+        name, scope = syntax.value, self.scope
+        if name in self.parameters or (name in self.bound and name not in scope.quantities):
+            what = "a parameter of the function" if name in self.parameters else "an index"
+            raise self.error(IndexNotationError, f"'{name}' is {what} and has no indices", syntax)
+        if name not in scope.quantities:
+            if name in scope.indices or name in scope.sizes:
+                kind = "an index" if name in scope.indices else "a size"
+                raise self.error(IndexNotationError, f"'{name}' is {kind} and has no indices", syntax)
+            if name in scope.functions:
+                raise self.error(
+                    NotationError, f"'{name}' is a function", self.at_name(syntax), f"Call it: {name}(...)."
+                )
+            if not scope.undefined_are_inputs:
+                raise self._unknown_name(syntax)
+            line = scope.source.line_of(self.at(syntax).start)
+            scope.quantities[name] = Known(len(syntax.parts), self.written(syntax), "used", line)
+        if self.place == "limit":
+            raise self._not_an_index(name, syntax)
+        if self.place == "subscript" and name not in scope.integers:
+            raise self._not_an_index(name, syntax)
+        self.accesses.append(syntax)
+        indices = tuple(self.subscript(part) for part in syntax.parts)
+        self.accesses.pop()
+        return self._read(name, indices, syntax)
+
+    def subscript(self, syntax: Syntax) -> Expr:
+        """Return one subscript: affine in indices, or an integer input."""
+        if syntax.kind in ("comparison", "and", "or", "not"):
+            raise self.error(
+                NotationError,
+                "a condition cannot be an index",
+                syntax,
+                "For a product with an Iverson bracket write * before '['.",
+            )
+        with self.reading("subscript"):
+            result = self.value(syntax)
+        if isinstance(result, (Index, Size)):
+            return result
+        if isinstance(result, Number):
+            if result.value.denominator != 1:
+                raise self.error(IndexNotationError, f"{result} is not an integer", syntax)
+            return result
+        if isinstance(result, Access):
+            return result
+        self._check_affine(result, syntax)
+        return result
+
+    def _check_affine(self, expr: Expr, syntax: Syntax) -> None:
+        try:
+            coefficients, _ = affine(flattened(expr))
+        except ValueError as error:
+            hint = "An index is a sum of indices times integers or sizes, such as 2*p + k."
+            if "multiplied" in str(error):
+                hint = "If one of the two is a size, declare it: size S."
+            raise self.error(IndexNotationError, str(error), syntax, hint) from None
+        fractions = [
+            value for value in coefficients.values() if isinstance(value, Number) and value.value.denominator != 1
+        ]
+        if fractions and not self.guards and not self.scope.in_claims:
+            raise self.error(
+                IndexNotationError,
+                "the index is not an integer everywhere",
+                syntax,
+                "Guard it: where(divides(2, i), x[i/2], 0).",
+            )
+        if not self.scope.in_claims:
+            for index in sorted(coefficients, key=lambda index: index.name):
+                if index.name not in self.bound and index.name not in self.scope.stated:
+                    raise self.error(
+                        IndexNotationError,
+                        f"index '{index.name}' is shifted or scaled and has no declared range",
+                        syntax,
+                        f"Declare it: index {index.name} = 1..{_size_for(index.name)}.",
+                    )
+                if index.name in self.bound and not (self.bound[index.name].written or index.name in self.scope.stated):
+                    raise self.error(
+                        IndexNotationError,
+                        f"index '{index.name}' is shifted or scaled and has no declared range",
+                        syntax,
+                        f"Declare it: index {index.name} = 1..{_size_for(index.name)}.",
+                    )
+
+    def _read(self, name: str, indices: tuple[Expr, ...], syntax: Syntax) -> Expr:
+        known = self.scope.quantities[name]
+        if known.rank != len(indices):
+            raise self.error(
+                IndexNotationError,
+                f"'{name}' has {_count(known.rank)}, not {len(indices) or 'none'}",
+                syntax,
+                f"'{name}' {known}.",
+            )
+        if self.in_function and indices:
+            raise self.error(
+                NotationError,
+                "the body of a function reads scalars",
+                syntax,
+                f"Give {self.written(syntax)} as an argument.",
+            )
+        self.readings.append(Reading(name, indices, self.context, self.guards > 0, self.at(syntax)))
+        return Access(name, indices)
+
+    # Calls.
+
+    def _call(self, syntax: Syntax) -> Expr:
+        (name, primes), scope = syntax.value, self.scope
+        if name in self.parameters:
+            raise self.error(NotationError, f"'{name}' is an argument and not a function", self.at_name(syntax))
+        if name in scope.functions:
+            return self._defined(syntax)
+        if name in scope.quantities and (name in ALIASES or name not in _CALLABLE):
+            raise self.error(
+                NotationError,
+                f"'{name}' is a quantity and not a function",
+                self.at_name(syntax),
+                f"'{name}' {scope.quantities[name]}. Write {name}*(...) for a product, {name}[...] for a component.",
+            )
+        if scope.in_claims and name in OPERATORS:
+            return self._derivative(syntax)
+        if name in REFUSED:
+            sentence = REFUSED[name]
+            if sentence is MATRICES:
+                raise self.error(NotationError, sentence, self.at_name(syntax))
+            raise self.error(
+                MissingRuleError, f"'{name}' {sentence}", self.at_name(syntax), "Write with sums over indices."
+            )
+        if primes and name not in FUNCTIONS and name not in ALIASES:
+            raise self._unknown_function(syntax)
+        special = getattr(self, f"_call_{name}", None) if name in SPECIAL else None
+        if special is not None:
+            return special(syntax)  # type: ignore[no-any-return]
+        if name in SOFTMAXES:
+            return self._softmax(syntax)
+        if name in LOSSES:
+            return self._loss(syntax)
+        if (name in REDUCTIONS or name in BODY_FIRST) and not primes:
+            found, bodies = index_parts(syntax, 1, self._is_index, self._is_size)
+            if found:
+                return self._reduction(syntax, found, bodies)
+            if name not in ("max", "min"):
+                raise self._without_index(syntax)
+        row = ALIASES.get(name, name)
+        if row in FUNCTIONS:
+            return self._listed(row, syntax)
+        if name in OPERATORS and len(syntax.parts) == 2:
+            raise self.error(
+                NotationError,
+                f"{name}(U, V) stands in claims, not in networks",
+                self.at_name(syntax),
+                "Write diff(e, x) for the derivative of an expression.",
+            )
+        raise self._unknown_function(syntax)
+
+    def _unknown_function(self, syntax: Syntax) -> SympropError:
+        name = syntax.value[0]
+        known = sorted({*self.scope.functions, *_CALLABLE})
+        close = get_close_matches(name, known, n=5, cutoff=0.4)
+        hint = f"Did you mean '{close[0]}'? " if get_close_matches(name, close, n=1, cutoff=0.6) else ""
+        some = sorted(close) if close else ["exp", "log", "relu", "sigmoid", "softmax", "sum", "tanh", "where"]
+        hint += f"Known: {', '.join(some)}, and others." if not close else f"Known: {', '.join(some)}."
+        if not close:
+            hint += f" Or define it: function {name}(u) = ..."
+        return self.error(DeclarationError, f"unknown function '{name}'", self.at_name(syntax), hint)
+
+    def _is_index(self, name: str) -> bool:
+        return (
+            name in self.bound
+            or name in self.scope.indices
+            or (self.scope.range_of(name) is not None and name not in CONSTANTS)
+        )
+
+    def _is_size(self, name: str) -> bool:
+        return name in self.scope.sizes or name in self.scope.constants
+
+    def arguments(self, syntax: Syntax, count: int) -> list[Syntax]:
+        """Return the arguments of a call that takes exactly `count`, none of them by name."""
+        name = syntax.value[0]
+        for part in syntax.parts:
+            if part.kind == "keyword":
+                raise self.error(
+                    NotationError,
+                    f"'{name}' has no argument called '{part.value}'",
+                    self.at_name(part),
+                    f"Write {name}{_pattern(name, count)}.",
+                )
+        if len(syntax.parts) != count:
+            raise self.error(
+                NotationError,
+                f"'{name}' takes {_arguments(count)}, not {len(syntax.parts)}",
+                syntax,
+                f"Write {name}{_pattern(name, count)}.",
+            )
+        return syntax.parts
+
+    def _call_where(self, syntax: Syntax) -> Expr:
+        condition, then, otherwise = self.arguments(syntax, 3)
+        decided = self.condition(condition)
+        with self.guard():
+            return where(decided, self.value(then), self.value(otherwise))
+
+    def _call_stop(self, syntax: Syntax) -> Expr:
+        (inner,) = self.arguments(syntax, 1)
+        return call("stop", self.value(inner))
+
+    def _call_pow(self, syntax: Syntax) -> Expr:
+        base, exponent = self.arguments(syntax, 2)
+        return self._power(Syntax("power", None, [base, exponent], syntax.start, syntax.end))
+
+    def _call_divides(self, syntax: Syntax) -> Expr:
+        return self._comparison(syntax)
+
+    def _call_diff(self, syntax: Syntax) -> Expr:
+        inner, by = self.arguments(syntax, 2)
+        expr, variable = self.value(inner), self.value(by)
+        if not isinstance(variable, Access):
+            raise self.error(NotationError, "diff takes the derivative by a quantity", by, "Write diff(e, x).")
+        if self.weight(expr) > LARGEST_DIFFERENTIATED:
+            raise self.error(
+                MissingRuleError,
+                "the expression is too long for diff",
+                self.at_name(syntax),
+                "Give its parts names by equations; the backward pass derives them.",
+            )
+        from symprop.algebra.scalars import differentiate
+
+        try:
+            return differentiate(expr, variable)
+        except ValueError as error:
+            raise self.error(MissingRuleError, f"diff cannot be taken: {error}", syntax) from None
+
+    def _derivative(self, syntax: Syntax) -> Expr:
+        of, by = (self.value(part) for part in self.arguments(syntax, 2))
+        for expr, part in zip((of, by), syntax.parts, strict=True):
+            if not isinstance(expr, Access):
+                raise self.error(
+                    NotationError, "a derivative is taken of a quantity by a quantity", part, "Write D(L, w[i])."
+                )
+        return Derivative(syntax.value[0], of, by)
+
+    def _defined(self, syntax: Syntax) -> Expr:
+        (name, primes), scope = syntax.value, self.scope
+        function = scope.functions[name]
+        hidden = function.parameters[scope.visible.get(name, len(function.parameters)) :]
+        count = len(function.parameters) - len(hidden)
+        if hidden and len(syntax.parts) == len(function.parameters):
+            hidden, count = (), len(function.parameters)  # written in full, as expressions are printed
+        values = [self.value(part) for part in self.arguments(syntax, count)]
+        for parameter in hidden:
+            values.append(self._read(parameter, (), syntax))
+        return call(name, *values, orders=(primes, *(0 for _ in values[1:])))
+
+    def _listed(self, name: str, syntax: Syntax) -> Expr:
+        row = FUNCTIONS[name]
+        primes = syntax.value[1]
+        values: list[Expr | None] = []
+        names = list(row.parameters)
+        positional = [part for part in syntax.parts if part.kind != "keyword"]
+        if row.variadic is not None:
+            if len(positional) != len(syntax.parts) or len(positional) < 2:
+                raise self.error(
+                    NotationError,
+                    f"'{name}' takes two or more arguments, or an index first",
+                    syntax,
+                    f"Write {name}(a, b), or {name}(i, a[i]).",
+                )
+            return call(name, *(self.value(part) for part in positional))
+        if len(positional) > len(names) or not syntax.parts:
+            raise self.error(
+                NotationError,
+                f"'{name}' takes {_arguments(len(names))}, not {len(positional)}",
+                syntax,
+                f"Write {name}({_signature(name)}).",
+            )
+        values = [None] * len(names)
+        for place, part in enumerate(syntax.parts):
+            if part.kind != "keyword":
+                if part is not positional[place] if place < len(positional) else True:
+                    raise self.error(NotationError, "arguments by name stand last", part)
+                values[place] = self.value(part)
+                continue
+            if part.value not in names:
+                near = nearest(part.value, names)
+                hint = f"Did you mean '{near}'? " if near else ""
+                raise self.error(
+                    NotationError,
+                    f"'{name}' has no argument called '{part.value}'",
+                    self.at_name(part),
+                    f"{hint}It is {name}({_signature(name)}).",
+                )
+            position = names.index(part.value)
+            if values[position] is not None:
+                raise self.error(NotationError, f"'{part.value}' is given twice", self.at_name(part))
+            values[position] = self.value(part.parts[0])
+        complete: list[Expr] = []
+        for parameter, value, default in zip(names, values, row.defaults, strict=True):
+            if value is None:
+                if default is None:
+                    raise self.error(
+                        NotationError, f"'{name}' needs '{parameter}'", syntax, f"Write {name}({_signature(name)})."
+                    )
+                value = Number(default)
+            complete.append(value)
+        if name == "sqrt" and not primes:
+            return power(complete[0], number("1/2"))
+        return call(name, *complete, orders=(primes, *(0 for _ in complete[1:])))
+
+    # Reductions.
+
+    def _bounds(
+        self, found: list[tuple[str, Syntax | None, Syntax | None, Syntax]], bodies: list[Syntax]
+    ) -> tuple[Bound, ...]:
+        """Bind the indices of a reduction, in order, in the current `binding`."""
+        bounds: list[Bound] = []
+        for name, lower, upper, part in found:
+            if not name:
+                raise self.error(NotationError, "this is no index", part, "Write Sum(e, (i, 0, n)).")
+            if any(bound.index.name == name for bound in bounds):
+                raise self.error(IndexNotationError, f"index '{name}' is bound twice", part)
+            if name in self.scope.quantities and name not in self.scope.indices:
+                known = self.scope.quantities[name]
+                raise self.error(
+                    IndexNotationError,
+                    f"'{name}' is a quantity and not an index",
+                    part,
+                    f"'{name}' {known}. A name is never both an index and a quantity.",
+                )
+            if lower is not None and upper is not None:
+                bound = Bound(Index(name), self.limit(lower), self.limit(upper), True)
+            else:
+                known_range = self.scope.range_of(name) or self._range_from(name, bodies)
+                if known_range is None:
+                    raise self.error(
+                        IndexNotationError,
+                        f"the range of index '{name}' is not known",
+                        part,
+                        f"Write its limits, sum({name} = 1..n, ...).",
+                    )
+                bound = known_range._replace(index=Index(name), written=False)
+            bounds.append(bound)
+            self.bind(bound)
+        return tuple(bounds)
+
+    def _range_from(self, name: str, bodies: list[Syntax]) -> Bound | None:
+        """Return the range of the first axis that an index reads plainly."""
+        for body in bodies:
+            for piece in body.walk():
+                if piece.kind != "access":
+                    continue
+                for axis, part in zip(self.scope.axes.get(piece.value, ()), piece.parts, strict=False):
+                    if part.kind == "name" and part.value == name:
+                        return Bound(Index(name), axis.lower, axis.upper)
+        return None
+
+    def _without_index(self, syntax: Syntax) -> SympropError:
+        name = syntax.value[0]
+        for part in syntax.parts:
+            if part.kind == "keyword":
+                return self.error(
+                    NotationError, f"'{part.value}' needs two limits", part, f"Write {name}({part.value} = 1..n, ...)."
+                )
+        if len(syntax.parts) < 2:
+            return self.error(
+                IndexNotationError,
+                f"'{name}' needs an index",
+                syntax,
+                f"Write {name}(i, ...). {MATRICES[0].upper()}{MATRICES[1:]}.",
+            )
+        return self.error(
+            IndexNotationError, f"'{name}' takes indices first", syntax.parts[0], f"Write {name}(i, j, ...)."
+        )
+
+    def _reduction(
+        self, syntax: Syntax, found: list[tuple[str, Syntax | None, Syntax | None, Syntax]], bodies: list[Syntax]
+    ) -> Expr:
+        name = syntax.value[0]
+        kind = REDUCTIONS.get(name) or BODY_FIRST[name]
+        with self.binding():
+            bounds = self._bounds(found, bodies)
+            body = self.value(bodies[0])
+        if kind != "mean":
+            return reduce(kind, bounds, body)
+        return divide(reduce("sum", bounds, body), _count_of(bounds))
+
+    def _softmax(self, syntax: Syntax) -> Expr:
+        name = syntax.value[0]
+        found, bodies = index_parts(syntax, 1, self._is_index, self._is_size)
+        if not found:
+            raise self._without_index(syntax)
+        within_limits = any(bound[1] is not None for bound in found)
+        if within_limits and name == "log_softmax":
+            raise self.error(
+                NotationError, "log_softmax takes no limits: it is minus infinity beyond", found[0][3], "Use softmax."
+            )
+        outer = self.context
+        with self.binding():
+            bounds = self._bounds(found, bodies)
+            self.guards += within_limits
+            body = self.value(bodies[0])
+            self.guards -= within_limits
+        for index, _, _, part in found:
+            if index not in self.bound:
+                self.free.setdefault(index, []).append(part)
+        result: Expr = log_softmax(bounds, body)
+        if name == "softmax":
+            result = call("exp", result)
+        if within_limits:
+            ranges = [*(r for r in (self.scope.range_of(bound.index.name) for bound in bounds) if r), *outer]
+            known = tuple({bound.index: bound for bound in ranges}.values())
+            inside = junction(
+                "and", *(within(bound.index, bound.lower, bound.upper, known) for bound in bounds if bound.written)
+            )
+            result = where(inside, result, ZERO)
+        self._refuse_large(result, syntax)
+        return result
+
+    def _loss(self, syntax: Syntax) -> Expr:
+        name = syntax.value[0]
+        loss = LOSSES[name]
+        found, bodies = index_parts(syntax, 2, self._is_index, self._is_size)
+        form = f"{name}(k, t[k], y[k])" if loss.reduces else f"{name}(t, y)"
+        keyword = next((part for part in syntax.parts if part.kind == "keyword"), None)
+        if keyword is not None:
+            raise self.error(
+                NotationError,
+                f"'{name}' has no argument called '{keyword.value}'",
+                self.at_name(keyword),
+                f"Write {form}.",
+            )
+        if bool(found) != loss.reduces or len(bodies) != 2:
+            raise self.error(
+                NotationError,
+                f"'{name}' takes {'an index, ' if loss.reduces else ''}the target and the prediction",
+                syntax,
+                f"Write {form}." + ("" if loss.reduces else f" Over an index: sum(k, {name}(t[k], y[k]))."),
+            )
+        with self.binding():
+            bounds = self._bounds(found, bodies)
+            target, prediction = (self.value(body) for body in bodies)
+        result = loss.build(bounds, target, prediction)
+        self._refuse_large(result, syntax)
+        return result
+
+    # Growth.
+
+    def weight(self, expr: Expr) -> int:
+        """Return the number of nodes, shared ones as often as they occur."""
+        known = self.weights.get(id(expr))
+        if known is None:
+            known = (expr, 1 + sum(self.weight(child) for child in expr.children))
+            self.weights[id(expr)] = known
+        return known[1]
+
+    def _refuse_large(self, expr: Expr, syntax: Syntax) -> None:
+        if self.weight(expr) > LARGEST_EXPANSION:
+            raise self.error(
+                NotationError,
+                "the expression becomes too long when written out",
+                self.at_name(syntax),
+                "Give inner expressions a name by an equation of their own.",
+            )
+
+
+_CALLABLE = frozenset((*FUNCTIONS, *ALIASES, *LOSSES, *REDUCTIONS, *BODY_FIRST, *SOFTMAXES, *SPECIAL)) - {"Sigma", "Pi"}
+
+
+def flattened(expr: Expr) -> Expr:
+    """Return an index expression with integer inputs as indices, since both are variable."""
+    from symprop.algebra.expressions import walk
+
+    mapping: dict[Expr, Expr] = {node: Index(f"{node}") for node in walk(expr) if isinstance(node, Access)}
+    return substitute(expr, mapping) if mapping else expr
+
+
+def _flat_terms(syntax: Syntax) -> list[tuple[bool, Syntax]]:
+    """Return the terms of a sum with their signs, through brackets and signs, so that each is added once."""
+    found: list[tuple[bool, Syntax]] = []
+    stack = [(True, syntax)]
+    while stack:
+        positive, piece = stack.pop()
+        if piece.kind == "sum":
+            stack.extend(
+                (positive == (sign == "+"), part)
+                for sign, part in zip(reversed(piece.value), reversed(piece.parts), strict=True)
+            )
+        elif piece.kind == "group":
+            stack.append((positive, piece.parts[0]))
+        elif piece.kind == "signed" and _is_sum(piece.parts[0]):
+            stack.append((positive == (piece.value == "+"), piece.parts[0]))
+        else:
+            found.append((positive, piece))
+    return found
+
+
+def _is_sum(syntax: Syntax) -> bool:
+    while syntax.kind in ("group", "signed"):
+        syntax = syntax.parts[0]
+    return syntax.kind == "sum"
+
+
+def _flat_factors(syntax: Syntax) -> list[tuple[bool, Syntax]]:
+    """Return the factors of a product, each with whether it is divided by."""
+    found: list[tuple[bool, Syntax]] = []
+    stack = [(False, syntax)]
+    while stack:
+        inverted, piece = stack.pop()
+        if piece.kind == "product" and not inverted:
+            stack.extend(
+                (operator == "/", part)
+                for operator, part in zip(reversed(piece.value), reversed(piece.parts), strict=True)
+            )
+        elif piece.kind == "group" and not inverted:
+            stack.append((inverted, piece.parts[0]))
+        else:
+            found.append((inverted, piece))
+    return found
+
+
+def _coefficients(expr: Expr) -> list[Fraction]:
+    if isinstance(expr, Number):
+        return [expr.value]
+    if isinstance(expr, Mul) and isinstance(expr.factors[0], Number):
+        return [expr.factors[0].value]
+    return []
+
+
+def _count_of(bounds: tuple[Bound, ...]) -> Expr:
+    """Return how often a reduction reads its body; limits that use each other are counted by a sum."""
+    names = {bound.index for bound in bounds}
+    if any(names & (free_indices(bound.lower) | free_indices(bound.upper)) for bound in bounds):
+        return reduce("sum", bounds, ONE)
+    return mul(*(normal(bound.upper - bound.lower + ONE) for bound in bounds))
+
+
+def _size_for(index: str) -> str:
+    return index.upper() if index.upper() != index else f"n_{index}"
+
+
+def _count(rank: int) -> str:
+    return {0: "no index", 1: "1 index"}.get(rank, f"{rank} indices")
+
+
+def _arguments(count: int) -> str:
+    return "1 argument" if count == 1 else f"{count} arguments"
+
+
+def _signature(name: str) -> str:
+    row = FUNCTIONS[name]
+    return ", ".join(
+        parameter if default is None else f"{parameter}={default}"
+        for parameter, default in zip(row.parameters, row.defaults, strict=True)
+    )
+
+
+def _pattern(name: str, count: int) -> str:
+    forms = {
+        "where": "(condition, then, otherwise)",
+        "diff": "(e, x)",
+        "D": "(U, V)",
+        "P": "(U, V)",
+        "divides": "(a, b)",
+    }
+    return forms.get(name, f"({', '.join('uvwxyz'[place % 6] for place in range(count))})")

@@ -1,0 +1,148 @@
+"""What the names of a text mean, and where a text reads what: shared by all statements of one network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import NamedTuple
+
+from symprop.algebra.expressions import Bound, Expr, Index, Size, stem_of
+from symprop.declaration.network import Function, Network
+from symprop.declaration.quantity import Axis
+from symprop.declaration.source import Source, Span
+from symprop.declaration.syntax import Syntax
+
+
+class Statement(NamedTuple):
+    """One statement: where it stands, and what is written."""
+
+    span: Span
+    syntax: Syntax
+    line: int
+
+
+class Reading(NamedTuple):
+    """One access on a right side (or in a fact): which components it reaches, and where it is written."""
+
+    name: str
+    indices: tuple[Expr, ...]
+    bounds: tuple[Bound, ...]
+    guarded: bool  # inside a branch of `where`, which may never be evaluated
+    span: Span
+
+
+@dataclass
+class Known:
+    """What is known of a quantity before its ranges are.
+
+    Attributes
+    ----------
+    rank : int
+        Number of indices.
+    written : str
+        How it was first written, ``alpha[j,i]``, for messages.
+    verb : str
+        ``declared``, ``defined`` or ``used``.
+    line : int
+        Where.
+    """
+
+    rank: int
+    written: str
+    verb: str
+    line: int
+
+    def __str__(self) -> str:
+        where = f" on line {self.line}" if self.line else ""
+        return f"was {self.verb} as {self.written}{where}"
+
+
+@dataclass
+class Scope:
+    """The names of a network.
+
+    Attributes
+    ----------
+    source : Source
+    indices : dict of str to Bound
+        Range of each index.
+    stated : set of str
+        The indices whose range is declared, or follows from a declared axis: they may be shifted.
+    sizes : dict of str to Expr or None
+    functions : dict of str to Function
+        Hidden parameters (the network's scalars that a body reads) stand last.
+    visible : dict of str to int
+        How many arguments a call of each function writes.
+    quantities : dict of str to Known
+    axes : dict of str to tuple of Axis
+        Where they are known already.
+    constants : dict of str to Fraction
+        Values of constants.
+    integers : set of str
+        Quantities that may stand in an index.
+    undefined_are_inputs : bool
+        In a text without roles every undefined name is an input.
+    in_claims : bool
+        Whether ``D(U, V)`` is an operator, and indices need no declaration.
+    """
+
+    source: Source
+    indices: dict[str, Bound] = field(default_factory=dict)
+    stated: set[str] = field(default_factory=set)
+    sizes: dict[str, Expr | None] = field(default_factory=dict)
+    functions: dict[str, Function] = field(default_factory=dict)
+    visible: dict[str, int] = field(default_factory=dict)
+    quantities: dict[str, Known] = field(default_factory=dict)
+    axes: dict[str, tuple[Axis, ...]] = field(default_factory=dict)
+    constants: dict[str, Fraction] = field(default_factory=dict)
+    integers: set[str] = field(default_factory=set)
+    undefined_are_inputs: bool = False
+    in_claims: bool = False
+
+    @classmethod
+    def of(cls, network: Network, source: Source) -> Scope:
+        """Return the scope in which an expression about `network` is read."""
+        scope = cls(source, in_claims=True)
+        for quantity in network.quantities.values():
+            for axis in quantity.axes:
+                scope.indices.setdefault(axis.index.name, Bound(axis.index, axis.lower, axis.upper))
+            scope.quantities[quantity.name] = Known(len(quantity.axes), str(quantity.access), "declared", quantity.line)
+            scope.axes[quantity.name] = quantity.axes
+            if quantity.role == "constant" and quantity.value is not None:
+                scope.constants[quantity.name] = quantity.value
+            if quantity.integer:
+                scope.integers.add(quantity.name)
+        scope.indices.update({index.name: bound for index, bound in network.indices.items()})
+        scope.stated = set(scope.indices)
+        scope.sizes = dict(network.sizes)
+        for bound in scope.indices.values():
+            for limit in (bound.lower, bound.upper):
+                scope.add_sizes(limit)
+        scope.functions = dict(network.functions)
+        return scope
+
+    def add_sizes(self, limit: Expr) -> None:
+        """Note the size names in a limit."""
+        from symprop.algebra.expressions import walk
+
+        for node in walk(limit):
+            if isinstance(node, Size):
+                self.sizes.setdefault(node.name, None)
+
+    def range_of(self, name: str) -> Bound | None:
+        """Return the range of an index; ``k_1`` has that of ``k``."""
+        bound = self.indices.get(name)
+        if bound is None:
+            index = Index(name)
+            stem = self.indices.get(stem_of(index))
+            if stem is not None and name not in self.quantities and name not in self.sizes:
+                bound = stem._replace(index=index)
+        return bound
+
+    def names(self) -> tuple[str, ...]:
+        """Return every name that may stand in an expression, for the nearest one."""
+        return (*self.quantities, *self.indices, *self.sizes)
+
+
+NO_BOUNDS: Mapping[str, Bound] = {}

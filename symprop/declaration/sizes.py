@@ -1,0 +1,271 @@
+"""The sizes of a network, solved from the shapes of arrays and from the sizes that are given.
+
+Every axis says ``upper - lower + 1 = length`` and every defined size ``P = expression``.  As long as one of these has
+a single unknown, and is linear in it, it is solved; what has none left must hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
+
+from symprop.algebra.expressions import (
+    ZERO,
+    Bound,
+    Call,
+    Expr,
+    Number,
+    Size,
+    free_indices,
+    number,
+    substitute,
+    transform,
+    walk,
+)
+from symprop.algebra.indices import polynomial
+from symprop.declaration.network import Network
+from symprop.declaration.quantity import Axis, Quantity
+from symprop.errors import DeclarationError, ShapeError, nearest
+
+_FOLDED = {
+    "floor": lambda value: Fraction(floor(value)),
+    "ceil": lambda value: Fraction(-floor(-value)),
+    "abs": abs,
+    "max": max,
+    "min": min,
+}
+
+
+@dataclass(frozen=True)
+class _Condition:
+    """``difference = 0``, from one axis of an array or from the definition of a size."""
+
+    difference: Expr
+    quantity: Quantity | None  # None: the definition of `size`
+    size: str = ""
+
+
+def solve_sizes(
+    network: Network,
+    shapes: Mapping[str, tuple[int, ...]],
+    sizes: Mapping[str, int] | None = None,
+    greatest: Mapping[str, tuple[int, ...]] | None = None,
+    *,
+    complete: bool = True,
+) -> dict[str, int]:
+    """Return the value of every size name.
+
+    Parameters
+    ----------
+    network : Network
+        Without a batch index its quantities describe one example: shapes come without the axis of the examples.
+    shapes : mapping of str to tuple of int
+        Shapes of given arrays by name of the quantity; of a ragged one (a list of arrays) the leading regular axes.
+    sizes : mapping of str to int, optional
+        Sizes that are given, dimensionless.
+    greatest : mapping of str to tuple of int, optional
+        For quantities given component by component: the greatest index given along each axis. It decides only what
+        shapes leave open, as the least size that has room for it.
+    complete : bool
+        Whether a size that cannot be found is an error; otherwise it is left out.
+
+    Raises
+    ------
+    ShapeError
+        If shapes contradict each other or the declared axes, or a size is missing.
+    DeclarationError
+        If a size is given that the network does not have.
+    """
+    return _Solver(network, dict(shapes), dict(sizes or {}), dict(greatest or {})).solve(complete)
+
+
+def fold(expr: Expr, known: Mapping[Expr, Expr]) -> Expr:
+    """Return an expression of sizes with `known` ones put in, a number if nothing else is left."""
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Call) and node.function in _FOLDED and not node.orders:
+            values = [argument.value for argument in node.arguments if isinstance(argument, Number)]
+            if len(values) == len(node.arguments):
+                return Number(_FOLDED[node.function](*values))  # type: ignore[operator]
+        return node
+
+    return transform(substitute(expr, known), rule)
+
+
+def size_names(network: Network) -> tuple[str, ...]:
+    """Return the names of all sizes, in order of appearance."""
+    names = dict.fromkeys(network.sizes)
+    ranges: list[Axis | Bound] = [axis for quantity in network.quantities.values() for axis in quantity.axes]
+    ranges += network.indices.values()
+    limits = (limit for each in ranges for limit in (each.lower, each.upper))
+    for limit in limits:
+        names.update(dict.fromkeys(node.name for node in walk(limit) if isinstance(node, Size)))
+    return tuple(names)
+
+
+class _Solver:
+    def __init__(
+        self,
+        network: Network,
+        shapes: dict[str, tuple[int, ...]],
+        sizes: dict[str, int],
+        greatest: dict[str, tuple[int, ...]],
+    ) -> None:
+        self.network = network
+        self.shapes = shapes
+        self.greatest = greatest
+        self.names = size_names(network)
+        self.known: dict[Expr, Expr] = dict(network.constant_values())
+        self.values: dict[str, int] = {}
+        self.origins: dict[str, str] = {}
+        for name, value in sizes.items():
+            if name not in self.names:
+                guess = nearest(name, self.names)
+                hint = f"Did you mean '{guess}'?" if guess else f"Its sizes are {', '.join(self.names) or 'none'}."
+                raise DeclarationError(f"the network has no size '{name}'", hint=hint)
+            self.settle(name, Fraction(value), "is given")
+
+    def settle(self, name: str, value: Fraction, origin: str) -> None:
+        if value.denominator != 1 or value < 1:
+            raise ShapeError(
+                f"the size {name} would be {value}, and a size is a positive integer", hint=f"{name} {origin}."
+            )
+        self.values[name] = int(value)
+        self.origins[name] = origin
+        self.known[Size(name)] = number(value)
+
+    def solve(self, complete: bool) -> dict[str, int]:
+        conditions = [*self.definitions(), *self.axes()]
+        while True:
+            conditions = self.propagate(conditions)
+            if not self.make_room():
+                break
+        missing = [name for name in self.names if name not in self.values]
+        if missing and complete:
+            raise self.missing(missing)
+        return {name: self.values[name] for name in self.names if name in self.values}
+
+    def definitions(self) -> Iterable[_Condition]:
+        for name, expression in self.network.sizes.items():
+            if expression is not None:
+                yield _Condition(Size(name) - expression, None, name)
+
+    def axes(self) -> Iterable[_Condition]:
+        for name, shape in self.shapes.items():
+            quantity = self.network.quantities[name]
+            regular = [axis for axis in quantity.axes if not free_indices(axis.extent)]
+            if len(shape) > len(quantity.axes) or len(shape) < min(len(regular), len(quantity.axes)):
+                raise ShapeError(
+                    f"{name} has shape {_tuple(shape)}; the network declares {quantity.access}, "
+                    f"which has {_count(len(quantity.axes), 'axis', 'axes')}"
+                )
+            for axis, length in zip(quantity.axes, shape, strict=False):
+                if not free_indices(axis.extent):
+                    yield _Condition(axis.extent - number(length), quantity)
+
+    def propagate(self, conditions: list[_Condition]) -> list[_Condition]:
+        """Solve until nothing more follows; return what is still open."""
+        while True:
+            rest = []
+            for condition in conditions:
+                if not self.decided(condition):
+                    rest.append(condition)
+            if len(rest) == len(conditions):
+                return rest
+            conditions = rest
+
+    def decided(self, condition: _Condition) -> bool:
+        difference = fold(condition.difference, self.known)
+        if isinstance(difference, Number):
+            if difference is not ZERO:
+                raise self.contradiction(condition)
+            return True
+        solution = _only_unknown(difference)
+        if solution is None:
+            return False
+        name, value = solution
+        if condition.quantity is None:
+            origin = f"follows from {condition.size} = {self.network.sizes[condition.size]}"
+        else:
+            name_of_array = condition.quantity.name
+            origin = f"follows from the shape {_tuple(self.shapes[name_of_array])} of {name_of_array}"
+        self.settle(name, value, origin)
+        return True
+
+    def make_room(self) -> bool:
+        """Settle the sizes that only components speak of: the least that have room for all of them."""
+        least: dict[str, tuple[Fraction, str]] = {}
+        for name, indices in self.greatest.items():
+            for axis, index in zip(self.network.quantities[name].axes, indices, strict=True):
+                if free_indices(axis.upper):
+                    continue
+                solution = _only_unknown(fold(axis.upper - number(index), self.known))
+                if solution is not None and (solution[0] not in least or least[solution[0]][0] < solution[1]):
+                    least[solution[0]] = (max(solution[1], Fraction(1)), f"follows from the components of {name}")
+        for size, (value, origin) in least.items():
+            self.settle(size, value, origin)
+        return bool(least)
+
+    def contradiction(self, condition: _Condition) -> ShapeError:
+        if condition.quantity is None:
+            stated = fold(self.network.sizes[condition.size] or ZERO, self.known)
+            return ShapeError(
+                f"the size {condition.size} would be both {self.values[condition.size]} and {stated}",
+                hint=f"{condition.size} {self.origins[condition.size]}; it is defined as "
+                f"{self.network.sizes[condition.size]}.",
+            )
+        quantity = condition.quantity
+        shape = self.shapes[quantity.name]
+        extents = [fold(axis.extent, self.known) for axis in quantity.axes]
+        expected = "(" + ", ".join(map(str, extents)) + ("," if len(extents) == 1 else "") + ")"
+        if len(shape) == 2 and [number(length) for length in reversed(shape)] == extents:
+            turned = f"{quantity.name}[{', '.join(str(axis.index) for axis in reversed(quantity.axes))}]"
+            hint = f"Pass {quantity.name}.T, or declare {turned}."
+        else:
+            names = dict.fromkeys(
+                node.name for axis in quantity.axes for node in walk(axis.extent) if isinstance(node, Size)
+            )
+            reasons = [f"{name} = {self.values[name]} {self.origins[name]}" for name in names if name in self.values]
+            hint = "; ".join(reasons) + "." if reasons else ""
+        return ShapeError(
+            f"{quantity.name} has shape {_tuple(shape)}; the network declares {quantity.access} "
+            f"with extents {expected}",
+            hint=hint or None,
+        )
+
+    def missing(self, names: list[str]) -> ShapeError:
+        name = names[0]
+        carriers = [
+            str(quantity.access)
+            for quantity in self.network.quantities.values()
+            if quantity.is_given and any(Size(name) in walk(axis.extent) for axis in quantity.axes)
+        ]
+        through = f", or give {carriers[0]} as an array" if carriers else ""
+        others = f" (nor {', '.join(names[1:])})" if len(names) > 1 else ""
+        return ShapeError(
+            f"the size {name} is not known{others}",
+            hint=f'Give it, sizes={{"{name}": 16}} or --size {name}=16{through}.',
+        )
+
+
+def _only_unknown(difference: Expr) -> tuple[str, Fraction] | None:
+    """Return the name and value of the one size that makes a linear `difference` zero, or None."""
+    coefficient, offset, name = Fraction(0), Fraction(0), ""
+    for monomial, factor in polynomial(difference).items():
+        if not monomial:
+            offset = factor
+        elif len(monomial) == 1 and isinstance(monomial[0][0], Size) and monomial[0][1] == 1 and not name:
+            name, coefficient = monomial[0][0].name, factor
+        else:
+            return None
+    return (name, -offset / coefficient) if name else None
+
+
+def _tuple(shape: tuple[int, ...]) -> str:
+    return repr(tuple(map(int, shape)))
+
+
+def _count(number_of: int, one: str, several: str) -> str:
+    return f"{number_of} {one if number_of == 1 else several}"

@@ -1,0 +1,65 @@
+"""A derivation as a network of its own: forward equations, then the adjoints as ordinary quantities.
+
+Deriving it again gives second derivatives: the Jacobian of ``w_bar`` by ``w`` is the Hessian, and the gradient of
+``sum(i, w_bar[i]*v[i])`` by ``w`` the Hessian-vector product with ``v``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from symprop.algebra.expressions import Access, Bound, Index
+from symprop.declaration.network import Equation, Network, Objective
+from symprop.declaration.quantity import Axis, Quantity
+from symprop.derivation.steps import Derivation
+from symprop.errors import DeclarationError
+
+
+def as_network(derivation: Derivation) -> Network:
+    """Return the network whose equations compute everything that `derivation` speaks of.
+
+    Raises
+    ------
+    DeclarationError
+        If the network has a quantity whose name an adjoint needs.
+    """
+    network = derivation.network
+    quantities: dict[str, Quantity] = dict(network.quantities)
+    equations = list(network.equations)
+    for adjoint in derivation.adjoints.values():
+        name = adjoint.access.name
+        if name in network.quantities:
+            raise DeclarationError(
+                f"'{name}' is the name of an adjoint and of a quantity", hint=f"Rename '{name}' in the network."
+            )
+        axes = tuple(Axis(bound.index, bound.lower, bound.upper) for bound in adjoint.bounds)
+        quantities[name] = Quantity(name, "defined", axes)
+        equations.append(Equation(adjoint.access, adjoint.bounds, adjoint.expression))
+    return replace(network, quantities=quantities, equations=tuple(equations), objectives=(), text="")
+
+
+def with_direction(network: Network, of: str, direction: str, product: str) -> Network:
+    """Return `network` with an input ``direction`` shaped like `of`, and ``product = sum(of*direction)`` to derive.
+
+    The gradient of ``product`` by a parameter is the product of the Jacobian of `of`, transposed, with the direction:
+    for ``of = w_bar`` the Hessian-vector product, at the cost of about two gradients.
+    """
+    from symprop.algebra.expressions import mul, reduce
+
+    quantity = network.quantities[of]
+    bounds = tuple(Bound(axis.index, axis.lower, axis.upper) for axis in quantity.axes)
+    indices: tuple[Index, ...] = tuple(bound.index for bound in bounds)
+    body = mul(Access(of, indices), Access(direction, indices))
+    equation = Equation(Access(product, ()), (), reduce("sum", bounds, body))
+    quantities = {
+        **network.quantities,
+        direction: Quantity(direction, "input", quantity.axes),
+        product: Quantity(product, "defined"),
+    }
+    return replace(
+        network,
+        quantities=quantities,
+        equations=(*network.equations, equation),
+        objectives=(Objective(product, "minimize", stated=False),),
+    )

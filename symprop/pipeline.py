@@ -1,0 +1,451 @@
+"""The whole composition, from text to a derivation, to values and to compiled functions; and what users hold.
+
+::
+
+    network    = parse(text)                  # declaration:  str        -> Network
+    derivation = backpropagate(network)       # derivation:   Network    -> Derivation
+    report     = to_text(derivation)          # rendering:    Derivation -> str
+    functions  = compile(network)             # runtime:      Network    -> Functions
+    run        = fit(network, data)           # runtime:      arrays     -> Run, in runtime.fit
+    values     = evaluate(network, point)     # verification: numbers    -> numbers
+
+Every stage is imported when it is first needed: parsing brings no sympy, deriving no numba.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from symprop.errors import NotationError, OptionError
+
+if TYPE_CHECKING:
+    from symprop.algebra.expressions import Expr, Index
+    from symprop.declaration.network import Network
+    from symprop.derivation import steps
+    from symprop.runtime.load import Functions
+    from symprop.verification import evaluate as reference
+
+MODES = ("reverse", "forward")
+
+
+def parse(text: str) -> Network:
+    """Return the network that `text` declares.
+
+    Raises
+    ------
+    SympropError
+        If it cannot be read; the message shows where and how to mend it.
+    """
+    from symprop.declaration.parser import parse as parse_text
+
+    return parse_text(text)
+
+
+def read(path: str | Path) -> Network:
+    """Return the network in a file (UTF-8).
+
+    Raises
+    ------
+    SympropError
+        If there is no such file or it cannot be read.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise OptionError(f"there is no file {path}") from None
+    except OSError as error:
+        raise OptionError(f"{path} cannot be read: {error.strerror}") from None
+    return parse(decode(content, str(path)))
+
+
+def decode(content: bytes, source: str) -> str:
+    """Return UTF-8 text, or say on which line of `source` it is none."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise NotationError(f"{source}, line {line}, is not UTF-8 text", hint="Save the file as UTF-8.") from None
+
+
+def expression(text: str, net: Network | str) -> Expr:
+    """Return one expression in the names of `net`; ``D(U, V)`` and ``P(U, V)`` may stand in it."""
+    from symprop.declaration.parser import parse_expression
+
+    return parse_expression(text, _network(net))
+
+
+def _network(net: Network | str) -> Network:
+    return parse(net) if isinstance(net, str) else net
+
+
+class Gradient:
+    """The derivative of the objective by one quantity, in final form.
+
+    Attributes
+    ----------
+    name : str
+        The quantity.
+    indices : tuple of Index
+        Its indices as they stand in `expression`; free indices of a vector objective come first.
+    expression : Expr
+        In forward names, and in adjoints by name (``z_bar``) where writing them out would make it longer.
+    """
+
+    def __init__(self, gradient: steps.Gradient, derivation: steps.Derivation) -> None:
+        self._gradient = gradient
+        self._derivation = derivation
+        self.name: str = gradient.name
+        self.indices: tuple[Index, ...] = gradient.indices
+        self.expression: Expr = gradient.expression
+
+    def __str__(self) -> str:
+        return str(self.expression)
+
+    def __repr__(self) -> str:
+        return f"Gradient({self.name}: {self})"
+
+    def latex(self) -> str:
+        """Return the expression as LaTeX, without the left side."""
+        from symprop.rendering.printers.layout import Names
+        from symprop.rendering.report import latex_of
+
+        return latex_of(self.expression, Names.of(self._derivation.network))
+
+    def sympy(self, expand: bool = False) -> Any:
+        """Return the expression as a sympy object.
+
+        Parameters
+        ----------
+        expand : bool
+            Whether to write out defined quantities and adjoints, so that inputs, targets and parameters remain.
+
+        Raises
+        ------
+        MissingRuleError
+            If a recurrence would have to be written out, or sympy has no form of the expression.
+        """
+        from symprop.rendering.sympy_form import to_sympy, written_out
+
+        network = self._derivation.network
+        expr = self.expression
+        if expand:
+            expr = written_out(expr, network, self._derivation.adjoints)
+        return to_sympy(expr, network.functions)
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"
+
+
+class Derivation:
+    """A backward pass, as users hold it.
+
+    Attributes
+    ----------
+    network : Network
+    gradients : mapping of str to Gradient
+        One for each quantity that was differentiated by.
+    adjoints : mapping of str to Adjoint
+        By quantity, in the order in which they can be computed; ``.expression`` and ``.textbook`` are the same value
+        with derivatives of functions as atoms and as people write them.
+    steps : tuple of Step
+        Every rewriting (rule, before, after), adjoint by adjoint.
+    """
+
+    def __init__(self, derivation: steps.Derivation) -> None:
+        self.derivation = derivation
+        self.network: Network = derivation.network
+        self.gradients: Mapping[str, Gradient] = {
+            name: Gradient(gradient, derivation) for name, gradient in derivation.gradients.items()
+        }
+        self.adjoints: Mapping[str, steps.Adjoint] = derivation.adjoints
+        self.steps: tuple[steps.Step, ...] = tuple(
+            step for adjoint in derivation.adjoints.values() for step in adjoint.steps
+        )
+
+    def to_text(self, notation: str = "index", detail: str = "steps") -> str:
+        """Return the derivation as text. `notation`: index, matrix or scalar. `detail`: final, steps or full."""
+        from symprop.rendering import report
+
+        return report.to_text(self.derivation, notation=notation, detail=detail)
+
+    def to_latex(self, notation: str = "index", detail: str = "steps", fragment: bool = False) -> str:
+        """Return the derivation as a LaTeX document, or as a `fragment` to be included in one."""
+        from symprop.rendering import report
+
+        return report.to_latex(self.derivation, notation=notation, detail=detail, fragment=fragment)
+
+    def to_markdown(self, notation: str = "index", detail: str = "steps") -> str:
+        """Return the derivation as Markdown with LaTeX formulas."""
+        from symprop.rendering import report
+
+        return report.to_markdown(self.derivation, notation=notation, detail=detail)
+
+    def to_html(self, notation: str = "index", detail: str = "steps", fragment: bool = False) -> str:
+        """Return the derivation as one HTML page, or as a `fragment` of one; formulas are MathML."""
+        from symprop.rendering import report
+
+        return report.to_html(self.derivation, notation=notation, detail=detail, fragment=fragment)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return gradients, adjoints and steps as plain dicts and texts."""
+        from symprop.rendering import report
+
+        return report.to_dict(self.derivation)
+
+    def __str__(self) -> str:
+        return self.to_text(detail="final")
+
+    def _repr_html_(self) -> str:
+        return self.to_html(fragment=True)
+
+    def _repr_latex_(self) -> str:
+        return self.to_latex(fragment=True)
+
+
+def derive(
+    net: Network | str,
+    wrt: Sequence[str] | str | None = None,
+    of: str | None = None,
+    mode: str = "reverse",
+) -> Derivation:
+    """Return the derivation of a network.
+
+    Parameters
+    ----------
+    net : Network or str
+        The network, or its text.
+    wrt : sequence of str, or str, optional
+        By which quantities; None means every parameter.
+    of : str, optional
+        What is differentiated, such as ``"y"`` or ``"y[1]"``; None means the objective. A quantity with indices gives
+        a Jacobian, its indices first.
+    mode : str
+        ``reverse`` or ``forward``.
+
+    Raises
+    ------
+    SympropError
+        If a name is unknown, there is nothing to differentiate, or something has no derivative.
+    """
+    from symprop.algebra.expressions import Access
+
+    network = _network(net)
+    if mode not in MODES:
+        raise OptionError(f"there is no mode '{mode}'", hint=f"Modes: {', '.join(MODES)}.")
+    names = (wrt,) if isinstance(wrt, str) else wrt
+    source: Any = of
+    if isinstance(of, str) and of not in network.quantities and "[" in of:
+        source = expression(of, network)
+        if not isinstance(source, Access):
+            raise OptionError(f"'{of}' is not a quantity or a component of one")
+    if mode == "forward":
+        from symprop.derivation.forward_sweep import propagate
+
+        return Derivation(propagate(network, of=source, wrt=names))
+    from symprop.derivation.reverse_sweep import backpropagate
+
+    return Derivation(backpropagate(network, of=source, wrt=names))
+
+
+class Components(Mapping[Any, Any]):
+    """The components of one quantity, by index: ``z[1]``, ``alpha[0, 2]``; indices count as in the network."""
+
+    def __init__(self, values: Mapping[tuple[int, ...], Any]) -> None:
+        self._values = {place: _public(value) for place, value in values.items()}
+
+    def __getitem__(self, place: int | tuple[int, ...]) -> Any:
+        return self._values[place if isinstance(place, tuple) else (place,)]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (place[0] if len(place) == 1 else place for place in self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Components({dict(self)!r})"
+
+    def tolist(self) -> list[Any]:
+        """Return the values as nested lists, in the order of the indices."""
+        return _nested(self._values, lambda value: value)
+
+
+class _Shown(dict[str, Any]):
+    """What was asked for; blanks in the text do not matter."""
+
+    def __missing__(self, key: str) -> Any:
+        for text, value in self.items():
+            if "".join(text.split()) == "".join(str(key).split()):
+                return value
+        raise KeyError(key)
+
+
+class Evaluation:
+    """The numbers of a network at one point. Exact ones are ``Fraction``, others ``float``.
+
+    Attributes
+    ----------
+    values, adjoints : mapping of str to number or Components
+        By quantity: given and defined ones, and the derivatives of the objective by them.
+    shown : mapping of str to number or Components
+        By text of what was asked for.
+    """
+
+    def __init__(self, evaluation: reference.Evaluation) -> None:
+        self._evaluation = evaluation
+        self.values: Mapping[str, Any] = {name: _plain(value) for name, value in evaluation.values.items()}
+        self.adjoints: Mapping[str, Any] = {name: _plain(value) for name, value in evaluation.adjoints.items()}
+        self.shown: Mapping[str, Any] = _Shown({text: _plain(value) for text, value in evaluation.shown.items()})
+
+    def __getitem__(self, name: str) -> Any:
+        """Return what is shown under `name`, or else the value of the quantity called so."""
+        try:
+            return self.shown[name]
+        except KeyError:
+            return self.values[name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain dicts and nested lists: exact numbers as texts, others as floats."""
+
+        def number(value: Any) -> Any:
+            value = _public(value)
+            return value if isinstance(value, float) else str(value)
+
+        def plain(rows: Mapping[str, Any]) -> dict[str, Any]:
+            return {
+                name: _nested(value, number) if isinstance(value, Mapping) else number(value)
+                for name, value in rows.items()
+            }
+
+        each = self._evaluation
+        return {"values": plain(each.values), "adjoints": plain(each.adjoints), "shown": plain(each.shown)}
+
+    def to_text(self) -> str:
+        """Return one line for each component."""
+        from symprop.verification.evaluate import format_number
+
+        rows: list[tuple[str, str]] = []
+
+        def add(head: str, value: Any) -> None:
+            if not isinstance(value, Mapping):
+                rows.append((head, format_number(value)))
+                return
+            for place, component in value.items():
+                indices = ", ".join(map(str, place))
+                rows.append((f"{head}[{indices}]" if place else head, format_number(component)))
+
+        each = self._evaluation
+        for name, value in each.values.items():
+            add(name, value)
+        for name, value in each.adjoints.items():
+            add(f"{name}_bar", value)
+        for text, shown in each.shown.items():
+            add(text, shown)
+        width = max((len(head) for head, _ in rows), default=0)
+        return "\n".join(f"{head:<{width}} = {number}" for head, number in rows)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+def _public(value: Any) -> Any:
+    from fractions import Fraction
+
+    from symprop.verification.evaluate import to_float
+
+    return Fraction(value) if isinstance(value, int | Fraction) else to_float(value)
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return _public(value)
+    return _public(value[()]) if () in value else Components(value)
+
+
+def _nested(values: Mapping[tuple[int, ...], Any], number: Any) -> Any:
+    """Return values by index tuples as nested lists."""
+    if () in values:
+        return number(values[()])
+    parts: dict[int, dict[tuple[int, ...], Any]] = {}
+    for place, value in values.items():
+        parts.setdefault(place[0], {})[place[1:]] = value
+    return [_nested(parts[first], number) for first in sorted(parts)]
+
+
+def evaluate(
+    net: Network | str,
+    values: Mapping[str, Any],
+    show: Sequence[str] = (),
+    sizes: Mapping[str, int] | None = None,
+) -> Evaluation:
+    """Return every quantity and adjoint at a point, in exact or certified arithmetic.
+
+    Parameters
+    ----------
+    net : Network or str
+    values : mapping of str to values
+        Inputs, targets and parameters: numbers (a text such as ``"1/2"`` is exact), nested lists, arrays, or mappings
+        from indices to numbers.
+    show : sequence of str
+        Further expressions in the names of the network, such as ``"D(y[1], x[1])"``.
+    sizes : mapping of str to int, optional
+        Sizes that the values do not tell.
+
+    Raises
+    ------
+    SympropError
+        If a value is missing, does not fit, or lies outside a domain.
+    """
+    from symprop.verification import evaluate as reference
+
+    network = _network(net)
+    shown = {text: expression(text, network) for text in show}
+    derivation = None
+    if network.objective is not None:
+        from symprop.derivation.reverse_sweep import backpropagate
+
+        # Of everything that is given, not of parameters alone: adjoints are what `evaluate` is asked for.
+        given = [quantity.name for quantity in network.quantities.values() if quantity.is_given]
+        derivation = backpropagate(network, wrt=given, simplify=False)
+    return Evaluation(reference.evaluate(network, values, sizes, show=shown, derivation=derivation))
+
+
+def compile(
+    net: Network | str,
+    sizes: Mapping[str, int] | None = None,
+    dtype: str = "float64",
+    target: str = "numba",
+    **options: Any,
+) -> Functions:
+    """Return compiled functions of a network: ``forward``, ``gradient``, ``initialize``; see `runtime.load`.
+
+    Parameters
+    ----------
+    net : Network or str
+    sizes : mapping of str to int, optional
+        Sizes may be left to the arrays.
+    dtype : str
+        ``float64`` or ``float32``.
+    target : str
+        ``numba`` or ``numpy``.
+    options
+        Further arguments of `runtime.load.compile`.
+    """
+    from symprop.runtime import load as loading
+
+    return loading.compile(net, sizes=dict(sizes or {}), dtype=dtype, target=target, **options)
+
+
+def generate(
+    net: Network | str,
+    target: str = "numba",
+    sizes: Mapping[str, int] | None = None,
+    dtype: str = "float64",
+    **options: Any,
+) -> str:
+    """Return a stand-alone module: it needs numpy (and numba), not symprop; see `runtime.load.generate`."""
+    from symprop.runtime import load as loading
+
+    return loading.generate(net, sizes=dict(sizes or {}), dtype=dtype, target=target, **options)

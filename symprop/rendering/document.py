@@ -1,0 +1,438 @@
+"""What a printed derivation says, in order, before it is text, LaTeX, Markdown or HTML.
+
+A `Document` is the table of the lectures: forward equations, backward lines in reverse order with the local partial
+beside each, ``+=`` wherever a quantity is read more than once, the results, and the conventions that were used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from symprop.algebra.expressions import (
+    MINUS_ONE,
+    TRUE,
+    Access,
+    Add,
+    Bound,
+    Call,
+    Derivative,
+    Expr,
+    Index,
+    Mul,
+    Number,
+    Power,
+    Reduction,
+    Where,
+    free_indices,
+    names_of,
+    substitute,
+    transform,
+    walk,
+)
+from symprop.algebra.functions import FUNCTIONS
+from symprop.algebra.primitives import HALF
+from symprop.algebra.writer import as_softmax
+from symprop.declaration.network import Equation
+from symprop.derivation.simplify import Context, apply_rules
+from symprop.derivation.steps import Adjoint, Derivation, Term, adjoint_name
+
+
+@dataclass(frozen=True)
+class Formula:
+    """``left sign form = form = ...``, for every value of `ranges`, if `condition` holds.
+
+    With sign ``via`` it is the partial beside one of several readings of the same quantity, `left` being the reading.
+    """
+
+    left: Expr
+    sign: str
+    forms: tuple[Expr, ...]
+    ranges: tuple[Bound, ...] = ()
+    condition: Expr | None = None
+
+
+# A title with more names than this says only how many there are.
+MOST_IN_TITLE = 8
+
+Sentence = tuple[str | Expr | Formula, ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One backward line.
+
+    Attributes
+    ----------
+    forward : Formula or None
+        The forward equation that the line comes from; None for the seed and for totals.
+    backward : Formula
+        What is added to the adjoint, or what it is.
+    partial : Formula or None
+        The local partial derivative of the forward equation.
+    rule : str
+        The rules of differentiation by name.
+    """
+
+    forward: Formula | None
+    backward: Formula
+    partial: Formula | None
+    rule: str
+
+
+@dataclass(frozen=True)
+class Simplification:
+    """How an adjoint got its textbook form: the expression it began with, and each rule with what it made of it."""
+
+    left: Expr
+    first: Expr
+    steps: tuple[tuple[Sentence, Expr], ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A derivation as it is laid out on a page; see the module."""
+
+    title: Sentence
+    introduction: tuple[Sentence, ...]
+    ranges: tuple[Bound, ...]
+    forward: tuple[Formula, ...]
+    lines: tuple[Line, ...]
+    simplifications: tuple[Simplification, ...]
+    results: tuple[Formula, ...]
+    definitions: tuple[Formula, ...]
+    notes: tuple[Sentence, ...]
+
+
+def document(derivation: Derivation, detail: str) -> Document:
+    """Return what is printed of a derivation.
+
+    Parameters
+    ----------
+    derivation : Derivation
+    detail : str
+        ``final``: only the results; ``steps``: every backward line as well; ``full``: every simplification too.
+    """
+    shown = detail != "final"
+    results = _results(derivation)
+    return Document(
+        title=_title(derivation),
+        introduction=tuple(_introduction(derivation, shown)),
+        ranges=_ranges(derivation, shown),
+        forward=tuple(_forward(equation, derivation) for equation in derivation.network.equations) if shown else (),
+        lines=tuple(_lines(derivation)) if shown else (),
+        simplifications=tuple(_simplifications(derivation)) if detail == "full" else (),
+        results=results,
+        definitions=_definitions(derivation),
+        notes=tuple(_notes(derivation)),
+    )
+
+
+def backwards(derivation: Derivation) -> tuple[Adjoint, ...]:
+    """Return the adjoints in the order in which a person writes them: each given quantity as soon as the equations
+    that read it have been dealt with, not all parameters at the end."""
+    given = [adjoint for adjoint in derivation.adjoints.values() if adjoint.of not in derivation.network.definitions]
+    order: list[Adjoint] = []
+    placed: set[str] = set()
+
+    def place_given() -> None:
+        for adjoint in tuple(given):
+            if {term.equation.name for term in adjoint.terms} <= placed:
+                order.append(adjoint)
+                given.remove(adjoint)
+
+    for adjoint in derivation.adjoints.values():
+        if adjoint.of in derivation.network.definitions:
+            order.append(adjoint)
+            placed.add(adjoint.of)
+            place_given()
+    return (*order, *given)
+
+
+# ------------------------------------------------------------------------------------------------- introduction, notes
+
+
+def _title(derivation: Derivation) -> Sentence:
+    names = [Access(name, ()) for name in derivation.wrt]
+    if len(names) > MOST_IN_TITLE:
+        return ("Derivatives of ", derivation.of, f" by {len(names)} quantities")
+    noun = "Derivative" if len(names) == 1 else "Derivatives"
+    return (f"{noun} of ", derivation.of, " by ", *_listed(names, " and "))
+
+
+def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
+    of, objective = derivation.of, derivation.objective
+    if objective is not None:
+        sense = "maximized" if objective.sense == "maximize" else "minimized"
+        over = [Access(name, ()) for name in objective.over or ()]
+        reach = (" over ", *_listed(over, " and ")) if over else ()
+        default = "" if objective.stated else " (no objective is named, so the last scalar is it)"
+        yield (of, f" is {sense}", *reach, f"{default}.")
+    if adjoints or _definitions(derivation):
+        v = Access(_spare_name(derivation), ())
+        bar = Access(adjoint_name(v.name), _seeds(derivation))
+        change = ("the change of ", of, " with ", v, " when all that is computed from ", v, " follows")
+        yield (bar, " stands for ", Derivative("D", of, v), ", the adjoint of ", v, ": ", *change, ".")
+    for fact in derivation.network.facts:
+        if fact.kind == "onehot":
+            yield ("It is assumed that ", fact.left, " is one-hot.")
+        else:
+            yield ("It is assumed that ", Formula(fact.left, "=", (fact.right,), fact.bounds), ".")
+
+
+def _spare_name(derivation: Derivation) -> str:
+    taken = {*derivation.network.quantities, *(index.name for index in derivation.network.indices)}
+    return next(name for name in ("v", "q", "g", "s", "quantity") if name not in taken or name == "quantity")
+
+
+def _ranges(derivation: Derivation, shown: bool) -> tuple[Bound, ...]:
+    """Return the ranges of all indices that the page shows, in the order of the network."""
+    network = derivation.network
+    used: set[Index] = set()
+    expressions = [gradient.expression for gradient in derivation.gradients.values()]
+    expressions.extend(adjoint.access for adjoint in derivation.adjoints.values())
+    if shown:
+        expressions.extend(equation.expression for equation in network.equations)
+        expressions.extend(equation.target for equation in network.equations)
+    for expression in expressions:
+        used.update(node for node in walk(expression) if isinstance(node, Index))
+        for node in walk(expression):
+            if isinstance(node, Reduction):
+                used.update(bound.index for bound in node.bounds if not bound.written)
+    return tuple(bound for index, bound in network.indices.items() if index in used)
+
+
+def _notes(derivation: Derivation) -> Iterator[Sentence]:
+    """State the conventions that this derivation relies on, and no others."""
+    network, objective = derivation.network, derivation.objective
+    equations = {id(term.equation): term.equation for adjoint in derivation.adjoints.values() for term in adjoint.terms}
+    nodes = [node for equation in equations.values() for node in walk(equation.expression)]
+    kinks: dict[Formula, None] = {}
+    for node in nodes:
+        if isinstance(node, Call) and not node.orders:
+            kinks.update(dict.fromkeys(_kinks(node)))
+    if kinks:
+        yield ("Slopes used at kinks: ", *_listed(tuple(kinks)), ".")
+    for kind in ("max", "min"):
+        if any(isinstance(node, Call) and node.function == kind for node in nodes):
+            yield (f"In a tie the first argument that attains the {kind} has the whole derivative.",)
+        if any(isinstance(node, Reduction) and node.kind == kind for node in nodes):
+            yield (f"In a tie the first index that attains the {kind} has the whole derivative.",)
+    if any(isinstance(node, Call) and node.function == "log" for node in nodes):
+        yield ("Logarithms are natural.",)
+    if objective is not None and objective.sense == "maximize":
+        yield ("These are the derivatives of ", derivation.of, " itself: a step along them makes it larger.")
+    if objective is not None and network.batch is None and network.of_role("input") and network.declares_roles:
+        yield ("The equations describe one example; over a batch the objective is the mean of ", derivation.of, ".")
+
+
+def _kinks(node: Call) -> Iterator[Formula]:
+    row = FUNCTIONS.get(node.function)
+    if row is None:
+        return
+    for kink in row.kinks:
+        arguments = (Number(kink.at), *node.arguments[1:])
+        slope = Call(node.function, arguments, (1, *(0 for _ in arguments[1:])))
+        used = substitute(kink.used, dict(zip(row.symbols, arguments, strict=True)))
+        yield Formula(slope, "=", (used,))
+
+
+def _listed(parts: Sequence[Expr | Formula], last: str = ", ") -> Iterator[str | Expr | Formula]:
+    """Yield parts with commas between them, and `last` before the last one."""
+    for place, part in enumerate(parts):
+        if place:
+            yield last if place == len(parts) - 1 else ", "
+        yield part
+
+
+# ------------------------------------------------------------------------------------------------------- the equations
+
+
+def _forward(equation: Equation, derivation: Derivation) -> Formula:
+    ranges = tuple(bound for bound in equation.bounds if _differs(bound, derivation))
+    return Formula(equation.target, "=", (equation.expression,), ranges)
+
+
+def _differs(bound: Bound, derivation: Derivation) -> bool:
+    """Whether a range is not the one that the index has everywhere."""
+    declared = derivation.network.indices.get(bound.index)
+    return declared is None or bound.lower != declared.lower or bound.upper != declared.upper
+
+
+def _lines(derivation: Derivation) -> Iterator[Line]:
+    for adjoint in backwards(derivation):
+        if not adjoint.terms:
+            own = adjoint.of == derivation.of.name
+            yield Line(None, Formula(adjoint.access, "=", (adjoint.textbook,)), None, "seed" if own else "not read")
+            continue
+        several = len(adjoint.terms) > 1
+        for term in adjoint.terms:
+            forms = (_named(term.gathered, term, adjoint.bounds, derivation),)
+            if not several:
+                forms = _different((*forms, adjoint.textbook))
+            backward = Formula(adjoint.access, "+=" if several else "=", forms)
+            yield Line(_forward(term.equation, derivation), backward, _partial(term, adjoint, derivation), rule(term))
+        if several:
+            yield Line(None, Formula(adjoint.access, "=", (adjoint.textbook,)), None, "total")
+
+
+def _named(expr: Expr, term: Term, bounds: tuple[Bound, ...], derivation: Derivation) -> Expr:
+    """Return what a term says in the names of its forward equation: ``z[j]*(1 - z[j])`` for ``sigmoid'(a[j])``."""
+    equations = derivation.network.definitions.get(term.equation.name, ())
+    return apply_rules(expr, Context(derivation.network, bounds, {}, equations))
+
+
+def _partial(term: Term, adjoint: Adjoint, derivation: Derivation) -> Formula:
+    plain = in_written_order(term.partial)
+    forms = _different((plain, _named(term.partial, term, term.bounds, derivation)))
+    condition = None if term.guard is TRUE else term.guard
+    readings = sum(other.equation.target == term.equation.target for other in adjoint.terms)
+    if readings > 1:
+        return Formula(term.operand, "via", forms, (), condition)
+    return Formula(Derivative("P", term.equation.target, term.operand), "=", forms, (), condition)
+
+
+def in_written_order(expr: Expr) -> Expr:
+    """Return an expression with the denominators of each product at its end: ``t/y`` for ``1/y*t``."""
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Mul):
+            below = [factor for factor in node.factors if _is_below(factor)]
+            if below:
+                return Mul((*(factor for factor in node.factors if not _is_below(factor)), *below))
+        return node
+
+    return transform(expr, rule)
+
+
+def _is_below(factor: Expr) -> bool:
+    return isinstance(factor, Power) and _is_negative(factor.exponent)
+
+
+def _different(forms: Iterable[Expr]) -> tuple[Expr, ...]:
+    kept: list[Expr] = []
+    for form in forms:
+        if not kept or form != kept[-1]:
+            kept.append(form)
+    return tuple(kept)
+
+
+def rule(term: Term) -> str:
+    """Return the rules of differentiation that a term needs: ``sum and product rule, chain rule through log``."""
+    expression = term.equation.expression
+    exact = any(node is term.operand for node in walk(expression))
+    found = tuple(dict.fromkeys(_rules(expression, term.operand, exact)))
+    parts = [_conjoined([name for kind, name in found if kind == "rule"], " rule")]
+    parts.extend(name for kind, name in found if kind == "other")
+    parts.append(_conjoined([name for kind, name in found if kind == "function"], "", "chain rule through "))
+    return ", ".join(part for part in parts if part) or "identity"
+
+
+def _conjoined(names: list[str], tail: str = "", head: str = "") -> str:
+    if not names:
+        return ""
+    listing = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{head}{listing}{tail}"
+
+
+def _rules(expr: Expr, operand: Access, exact: bool) -> Iterator[tuple[str, str]]:
+    """Yield (kind, name) of the rules on every way from `expr` down to the readings of `operand`."""
+
+    def reads(node: Expr) -> bool:
+        return operand in walk(node) if exact else operand.name in names_of(node)
+
+    match expr:
+        case Add():
+            yield "rule", "sum"
+        case Mul(factors=factors):
+            others = [factor for factor in factors if not reads(factor)]
+            if any(_is_below(factor) and reads(factor) for factor in factors):
+                yield "rule", "quotient"
+            elif not all(isinstance(factor, Number) for factor in others):
+                yield "rule", "product"
+            elif others != [MINUS_ONE]:
+                yield "other", "constant factor"
+        case Power(base=base, exponent=exponent):
+            if reads(base):
+                yield ("function", "sqrt") if exponent == HALF else ("rule", "power")
+            if reads(exponent):
+                yield "rule", "exponential"
+        case Call() if as_softmax(expr) is not None:
+            yield "function", "softmax"
+            return
+        case Call(function=function):
+            yield "function", function
+        case Reduction(kind="sum"):
+            yield "rule", "sum"
+        case Reduction(kind="prod"):
+            yield "rule", "product"
+        case Reduction(kind=kind):
+            yield "function", kind
+        case Where():
+            yield "other", "case by case"
+        case Access():
+            return
+    for child in expr.children:
+        if reads(child):
+            yield from _rules(child, operand, exact)
+
+
+def _is_negative(expr: Expr) -> bool:
+    return isinstance(expr, Number) and expr.value < 0
+
+
+def _simplifications(derivation: Derivation) -> Iterator[Simplification]:
+    names = {adjoint.access.name: Access(adjoint.access.name, ()) for adjoint in derivation.adjoints.values()}
+    for adjoint in backwards(derivation):
+        steps: list[tuple[Sentence, Expr]] = []
+        before: Expr | None = None
+        for step in adjoint.steps:
+            if before is not None and step.before != before:
+                steps.append((("the same, written otherwise",), in_written_order(step.before)))
+            steps.append((tuple(_with_names(step.rule, names)), in_written_order(step.after)))
+            before = step.after
+        if steps:
+            yield Simplification(adjoint.access, in_written_order(adjoint.steps[0].before), tuple(steps))
+
+
+def _with_names(rule: str, names: Mapping[str, Access]) -> Iterator[str | Expr]:
+    """Yield the words of a rule with the adjoints that it names as expressions."""
+    for part in re.split(r"(\w+)", rule):
+        if part:
+            yield names.get(part, part)
+
+
+# ------------------------------------------------------------------------------------------------------------- results
+
+
+def _seeds(derivation: Derivation) -> tuple[Index, ...]:
+    """Return the free indices of what is differentiated; they come first in every adjoint."""
+    return tuple(index for index in derivation.of.indices if free_indices(index) and isinstance(index, Index))
+
+
+def _results(derivation: Derivation) -> tuple[Formula, ...]:
+    count = len(_seeds(derivation))
+    results = []
+    for name, gradient in derivation.gradients.items():
+        own = Access(name, gradient.indices[count:])
+        ranges = tuple(bound for bound in gradient.bounds[count:] if _differs(bound, derivation))
+        results.append(Formula(Derivative("D", derivation.of, own), "=", (gradient.expression,), ranges))
+    return tuple(results)
+
+
+def _definitions(derivation: Derivation) -> tuple[Formula, ...]:
+    """Return the adjoints that the results name, and those that these name in turn."""
+    by_name = {adjoint.access.name: adjoint for adjoint in derivation.adjoints.values()}
+    waiting = [gradient.expression for gradient in derivation.gradients.values()]
+    found: set[str] = set()
+    while waiting:
+        for name in names_of(waiting.pop()) & by_name.keys() - found:
+            found.add(name)
+            waiting.append(by_name[name].textbook)
+    return tuple(
+        Formula(adjoint.access, "=", (adjoint.textbook,))
+        for adjoint in derivation.adjoints.values()
+        if adjoint.access.name in found
+    )
+

@@ -1,0 +1,2 @@
+class HtmlPage:
+    def __init__(self, document, names): pass

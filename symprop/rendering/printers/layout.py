@@ -1,0 +1,735 @@
+"""Expressions as boxes: what stands above, below and beside what, before any language of pages is chosen.
+
+`Typesetter` decides once how an expression looks on paper (fractions, brackets, Greek letters, decorated names, limits
+of sums); `latex` and `html` only spell the boxes.  `width` and `widest_piece` estimate what the boxes need on a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction as Rational
+from typing import Any
+
+from symprop.algebra.expressions import (
+    ONE,
+    ZERO,
+    Access,
+    Add,
+    Bound,
+    Call,
+    Compare,
+    Constant,
+    Derivative,
+    Expr,
+    Index,
+    Junction,
+    Mul,
+    Number,
+    Power,
+    Reduction,
+    Size,
+    Where,
+    negative,
+    stem_of,
+)
+from symprop.algebra.writer import (
+    AND,
+    ATOM,
+    COMPARISON,
+    NOT,
+    OR,
+    POWER,
+    PRODUCT,
+    SUM,
+    as_softmax,
+    defaults_of,
+    is_negative,
+    split_fraction,
+)
+from symprop.declaration.network import Network
+
+# ------------------------------------------------------------------------------------------------------------- boxes
+
+
+class Box:
+    """Something with a place on the page."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mark(Box):
+    """A letter, number, operator or word that is not taken apart, in LaTeX and in Unicode.
+
+    `kind` is one of ``letter upright number binary relation sign function punctuation words``.
+    """
+
+    latex: str
+    unicode: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Box):
+    """Boxes side by side."""
+
+    parts: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Product(Box):
+    """Factors side by side."""
+
+    factors: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scripts(Box):
+    """A base with something below right, above right, or both."""
+
+    base: Box
+    below: Box | None = None
+    above: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accent(Box):
+    """A base with ``bar``, ``hat``, ``tilde``, ``dot`` or ``vec`` over it."""
+
+    kind: str
+    base: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Fraction(Box):
+    """Numerator over denominator."""
+
+    numerator: Box
+    denominator: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Root(Box):
+    """A root; without `degree` a square root."""
+
+    body: Box
+    degree: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fence(Box):
+    """A body in brackets; `kind` is one of ``() [] || floor ceil``."""
+
+    kind: str
+    body: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Big(Box):
+    """A large operator with limits: a sum from below to above, or ``max`` with its range below."""
+
+    operator: Mark
+    below: Box
+    above: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cases(Box):
+    """Values with their conditions; the last condition may be missing (otherwise)."""
+
+    rows: tuple[tuple[Box, Box | None], ...]
+
+
+# Widths in em of a 10 pt Computer Modern, as the printed estimate needs them: letters by count, operators with
+# the space around them.
+_LETTER, _DIGIT, _BINARY, _RELATION, _SCRIPT = 0.56, 0.5, 1.25, 1.35, 0.72
+
+
+def width(box: Box) -> float:
+    """Return about how wide a box is on the page, in em; rather too much than too little."""
+    match box:
+        case Mark(unicode=text, kind=kind):
+            if kind == "binary":
+                return _BINARY
+            if kind == "relation":
+                return _RELATION
+            if kind == "function":
+                return _DIGIT * len(text) + 0.17
+            return (_DIGIT if kind == "number" else _LETTER) * max(len(text), 1)
+        case Row(parts=parts):
+            return sum(map(width, parts))
+        case Product(factors=factors):
+            return sum(map(width, factors)) + 0.1 * (len(factors) - 1)
+        case Scripts(base=base, below=below, above=above):
+            return width(base) + _SCRIPT * max((width(part) for part in (below, above) if part), default=0) + 0.05
+        case Accent(base=base):
+            return width(base)
+        case Fraction(numerator=numerator, denominator=denominator):
+            return max(width(numerator), width(denominator)) + 0.25
+        case Root(body=body):
+            return width(body) + 0.9
+        case Fence(body=body):
+            return width(body) + 0.8 + 0.12 * height(body)
+        case Big(operator=operator, below=below, above=above):
+            limits = _SCRIPT * max(width(part) for part in (below, above) if part)
+            return max(1.5 if operator.kind == "sign" else width(operator), limits) + 0.2
+        case Cases(rows=rows):
+            values = max(width(value) for value, _ in rows)
+            conditions = max(width(condition) + 1.2 if condition else 4.5 for _, condition in rows)
+            return values + conditions + 2
+    raise AssertionError(box)
+
+
+def height(box: Box, display: bool = True) -> int:
+    """Return how tall a box is: 0 one line, 1 somewhat more, 2 a fraction or a sum, 3 and more fractions in it."""
+    match box:
+        case Row(parts=parts) | Product(factors=parts):
+            return max((height(part, display) for part in parts), default=0)
+        case Scripts(base=base, above=above):
+            return max(height(base, display), 1 if above and height(above, False) else 0)
+        case Accent(base=base):
+            return height(base, display)
+        case Fraction(numerator=numerator, denominator=denominator):
+            inner = max(height(numerator, False), height(denominator, False))
+            return (2 if display else 1) + (inner > 0)
+        case Root(body=body) | Fence(body=body):
+            return height(body, display)
+        case Big(operator=operator):
+            return (2 if display else 1) if operator.kind == "sign" else 0
+        case Cases(rows=rows):
+            return 3 if len(rows) > 1 else 2
+    return 0
+
+
+def widest_piece(box: Box) -> float:
+    """Return the width in em of the widest part that no line break can divide.
+
+    Lines break at binary operators and relations, also inside brackets, and between the factors of a product;
+    nothing breaks inside fractions, scripts, roots and cases.
+    """
+    return max(_pieces(box), default=0.0)
+
+
+def _pieces(box: Box) -> list[float]:
+    match box:
+        case Row(parts=parts):
+            pieces = [0.0]
+            for part in parts:
+                own = _pieces(part)
+                pieces[-1] += own[0]
+                pieces.extend(own[1:])
+                if isinstance(part, Mark) and part.kind in ("binary", "relation"):
+                    pieces.append(0.0)
+            return pieces
+        case Product(factors=factors):
+            pieces = []
+            for factor in factors:
+                pieces.extend(_pieces(factor))
+            return pieces
+        case Fence(body=body):
+            pieces = _pieces(body)
+            pieces[0] += 0.5
+            pieces[-1] += 0.5
+            return pieces
+        case Scripts(base=Fence() as base):
+            pieces = _pieces(base)
+            pieces[-1] += width(box) - width(base)
+            return pieces
+    return [width(box)]
+
+
+# ------------------------------------------------------------------------------------------------------------- names
+
+GREEK: dict[str, str] = {
+    name: letter
+    for name, letter in zip(
+        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
+        "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split(),
+        "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ",
+        strict=True,
+    )
+}
+ACCENTS = ("bar", "hat", "tilde", "dot", "vec")
+_SUPERSCRIPTS = {"star": Mark("*", "∗", "letter"), "prime": Mark(r"\prime", "′", "letter")}
+_COMMA = Mark(",", ",", "punctuation")
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names that a page uses: what keeps ``z1`` and ``z[1]`` apart.
+
+    Attributes
+    ----------
+    indexed : frozenset of str
+        Quantities that have indices.
+    indices : frozenset of str
+        Index names.
+    all : frozenset of str
+        Every name.
+    """
+
+    indexed: frozenset[str] = frozenset()
+    indices: frozenset[str] = frozenset()
+    all: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, network: Network) -> Names:
+        """Return the names of a network."""
+        indexed = frozenset(quantity.name for quantity in network.quantities.values() if quantity.axes)
+        indices = frozenset(index.name for index in network.indices)
+        return cls(indexed, indices, indices | frozenset(network.quantities) | frozenset(network.sizes))
+
+    def may_split(self, stem: str, subscript: str) -> bool:
+        """Whether ``z1`` may be written with its digits as a subscript: not if that would read as ``z[1]``."""
+        like_indices = subscript.isdigit() or all(letter in self.indices for letter in subscript)
+        return not (stem in self.indexed and like_indices)
+
+
+def letters(name: str) -> Mark:
+    """Return a stem without digits or decorations: Greek by its letter, several letters upright."""
+    if name in GREEK:
+        return Mark(f"\\{name}", GREEK[name], "letter")
+    if len(name) == 1:
+        return Mark(name, name, "letter")
+    return upright(name)
+
+
+def upright(name: str) -> Mark:
+    """Return a word in upright letters."""
+    escaped = name.replace("_", r"\_")
+    return Mark(f"\\mathrm{{{escaped}}}" if name.isascii() else f"\\text{{{escaped}}}", name, "upright")
+
+
+def words(text: str) -> Mark:
+    """Return running text inside a formula."""
+    return Mark(f"\\text{{{text}}}", text, "words")
+
+
+# --------------------------------------------------------------------------------------------------------- functions
+
+# Functions that LaTeX has a command for, or that print under another name; every other function prints its own name.
+_COMMANDS = {
+    **{name: name for name in "sin cos tan sec csc cot sinh cosh tanh coth log max min".split()},
+    "asin": "arcsin",
+    "acos": "arccos",
+    "atan": "arctan",
+}
+_RENAMED = {
+    "relu": "ReLU",
+    "asec": "arcsec",
+    "acsc": "arccsc",
+    "acot": "arccot",
+    **{f"a{name}": f"ar{name}" for name in "sinh cosh tanh sech csch coth".split()},
+}
+_POWERS_ON_THE_NAME = frozenset("sin cos tan sec csc cot sinh cosh tanh sech csch coth".split())
+
+_PLUS = Mark("+", "+", "binary")
+_MINUS = Mark("-", "−", "binary")
+_MINUS_SIGN = Mark("-", "−", "sign")
+_RELATIONS = {
+    "=": Mark("=", "=", "relation"),
+    "+=": Mark(r"\mathrel{+}=", "+=", "relation"),
+    "==": Mark("=", "=", "relation"),
+    "!=": Mark(r"\ne", "≠", "relation"),
+    "<": Mark("<", "<", "relation"),
+    "<=": Mark(r"\le", "≤", "relation"),
+    ">": Mark(">", ">", "relation"),
+    ">=": Mark(r"\ge", "≥", "relation"),
+    "divides": Mark(r"\mid", "∣", "relation"),
+}
+_JOINS = {"and": Mark(r"\land", "∧", "binary"), "or": Mark(r"\lor", "∨", "binary")}
+_NOT = Mark(r"\lnot", "¬", "sign")
+_PARTIAL = Mark(r"\partial", "∂", "letter")
+_EULER = Mark(r"\mathrm{e}", "e", "upright")
+_SUM_SIGNS = {"sum": Mark(r"\sum", "∑", "sign"), "prod": Mark(r"\prod", "∏", "sign")}
+_DOTS = Mark(r"\dots", "…", "letter")
+
+# An exponent wider than this many em, or taller than a line, is written exp(...).
+_WIDEST_EXPONENT = 5.0
+
+# A decimal with more places is written as a power of ten or as a fraction.
+_MOST_PLACES = 4
+
+
+def relation(sign: str) -> Mark:
+    """Return the mark of ``=``, ``+=`` or a comparison."""
+    return _RELATIONS[sign]
+
+
+class Typesetter:
+    """Turns expressions into boxes. Binding strengths are those of the infix writer."""
+
+    def __init__(self, names: Names | None = None) -> None:
+        self.names = names or Names()
+
+    def box(self, expr: Expr) -> Box:
+        """Return an expression as it stands alone on a line."""
+        return self._set(expr)[0]
+
+    def range(self, bound: Bound) -> Box:
+        """Return ``j = 0, ..., H``."""
+        limits = (self.box(bound.lower), _COMMA, _DOTS, _COMMA, self.box(bound.upper))
+        return Row((self.box(bound.index), relation("="), *limits))
+
+    def _set(self, expr: Expr) -> tuple[Box, int]:
+        method: Callable[[Any], tuple[Box, int]] = getattr(self, f"_set_{type(expr).__name__}")
+        return method(expr)
+
+    def inside(self, expr: Expr, strength: int) -> Box:
+        """Return an operand, in brackets if it binds more weakly than its place asks for."""
+        box, own = self._set(expr)
+        return box if own >= strength else Fence("()", box)
+
+    # Leaves.
+
+    def _set_Number(self, expr: Number) -> tuple[Box, int]:
+        value = abs(expr.value)
+        sign: tuple[Box, ...] = (_MINUS_SIGN,) if expr.value < 0 else ()
+        box, strength = _unsigned(value)
+        return (Row((*sign, box)), SUM) if sign else (box, strength)
+
+    def _set_Constant(self, expr: Constant) -> tuple[Box, int]:
+        return (_EULER if expr.name == "E" else Mark(r"\pi", "π", "letter")), ATOM
+
+    def _set_Index(self, expr: Index) -> tuple[Box, int]:
+        stem = stem_of(expr)
+        if stem == expr.name:
+            return self.name(expr.name, ()), ATOM
+        count = int(expr.name[len(stem) + 1 :])
+        base = self.name(stem, ())
+        if not isinstance(base, Mark):
+            return self.name(expr.name, ()), ATOM
+        return Mark(base.latex + "'" * count, base.unicode + "′" * count, base.kind), ATOM
+
+    def _set_Size(self, expr: Size) -> tuple[Box, int]:
+        return self.name(expr.name, ()), ATOM
+
+    def _set_Access(self, expr: Access) -> tuple[Box, int]:
+        box = self.name(expr.name, expr.indices)
+        return box, POWER if isinstance(box, Scripts) and box.above is not None else ATOM
+
+    def name(self, name: str, indices: tuple[Expr, ...]) -> Box:
+        """Return a name with its decorations, its own subscript and its indices: ``z1_bar[j]`` is z with a bar and
+        the subscript 1,j."""
+        stem, *tails = name.split("_")
+        if not stem or not all(tails) or (name == "pi" and not indices):
+            return self._with_subscript(upright(name), [], indices, None)
+        accents: list[str] = []
+        above: Box | None = None
+        while tails and (tails[-1] in ACCENTS or (tails[-1] in _SUPERSCRIPTS and above is None)):
+            tail = tails.pop()
+            if tail in ACCENTS:
+                accents.insert(0, tail)
+            else:
+                above = _SUPERSCRIPTS[tail]
+        bare = "_".join([stem, *tails])
+        letters_only = stem.rstrip("0123456789")
+        digits = stem[len(letters_only) :]
+        subscripts = [*([digits] if digits else []), *tails]
+        split = letters_only.isalpha() and all(self.names.may_split(letters_only, part) for part in subscripts)
+        if digits and split and f"{letters_only}_{digits}" in self.names.all:
+            split = False  # z1 and z_1 are two names
+        base: Box = letters(letters_only) if split else upright(bare)
+        for accent in accents:
+            base = Accent(accent, base)
+        return self._with_subscript(base, subscripts if split else [], indices, above)
+
+    def _with_subscript(
+        self, base: Box, own: list[str], indices: tuple[Expr, ...], above: Box | None
+    ) -> Box:
+        below: list[Box] = [Mark(part, part, "number") if part.isdigit() else letters(part) for part in own]
+        set_indices = [self.box(index) for index in indices]
+        close = not own and all(isinstance(box, Mark) and box.kind == "letter" for box in set_indices)
+        below.extend(set_indices)
+        if not below:
+            return Scripts(base, None, above) if above else base
+        parts: list[Box] = []
+        for part in below:
+            if parts and not close:
+                parts.append(_COMMA)
+            parts.append(part)
+        return Scripts(base, parts[0] if len(parts) == 1 else Row(tuple(parts)), above)
+
+    # Arithmetic.
+
+    def _set_Add(self, expr: Add) -> tuple[Box, int]:
+        parts: list[Box] = [self.inside(expr.terms[0], SUM)]
+        for term in expr.terms[1:]:
+            minus = is_negative(term)
+            parts.append(_MINUS if minus else _PLUS)
+            parts.append(self.inside(negative(term) if minus else term, PRODUCT))
+        return Row(tuple(_flat(parts))), SUM
+
+    def _set_Mul(self, expr: Mul | Power) -> tuple[Box, int]:
+        sign, parts = split_fraction(expr)
+        boxes: list[Box] = []
+        position = 0
+        while position < len(parts):
+            above, position = _run(parts, position, False)
+            below, position = _run(parts, position, True)
+            boxes.extend(self._quotient(above, below, position == len(parts)))
+        box = boxes[0] if len(boxes) == 1 else Product(tuple(boxes))
+        if sign < 0:
+            return Row((_MINUS_SIGN, *_flat([box]))), SUM
+        return box, PRODUCT if len(boxes) > 1 or isinstance(box, Big) else POWER
+
+    def _quotient(self, above: list[Expr], below: list[Expr], at_end: bool) -> list[Box]:
+        """Return ``above/below``. What is long or reaches to the right, such as a sum, stands beside the fraction."""
+        if not below:
+            return self._factors(above, at_end)
+        numeric = all(isinstance(factor, Number) for factor in below)
+        beside = [
+            factor
+            for factor in above
+            if isinstance(factor, Reduction) or (numeric and not isinstance(factor, Number))
+        ]
+        upper = [factor for factor in above if factor not in beside]
+        fraction = Fraction(self._joined(upper), self._joined(below))
+        if not beside:
+            return [fraction]
+        return [fraction, *self._factors(beside, at_end)]
+
+    def _joined(self, factors: list[Expr]) -> Box:
+        """Return a product that stands alone above or below a bar: a single factor needs no brackets there."""
+        if not factors:
+            return _unsigned(Rational(1))[0]
+        if len(factors) == 1:
+            return self._factor(factors[0], 0)
+        return Product(tuple(self._factors(factors, True)))
+
+    def _factors(self, factors: list[Expr], at_end: bool) -> list[Box]:
+        """Return factors; a sum sign reaches over all that follows, so only the last factor may have one bare."""
+        last = len(factors) - 1
+        return [
+            self._factor(factor, PRODUCT if at_end and n == last and isinstance(factor, Reduction) else POWER)
+            for n, factor in enumerate(factors)
+        ]
+
+    def _factor(self, factor: Expr, strength: int) -> Box:
+        if isinstance(factor, Power) and factor.exponent is ONE:  # split_fraction leaves such
+            return self.inside(factor.base, strength)
+        return self.inside(factor, strength)
+
+    def _set_Power(self, expr: Power) -> tuple[Box, int]:
+        base, exponent = expr.base, expr.exponent
+        if isinstance(exponent, Number):
+            if exponent.value < 0:
+                return self._set_Mul(expr)
+            if exponent.value == Rational(1, 2):
+                return Root(self.box(base)), ATOM
+            if isinstance(base, Call) and not base.orders and base.function in _POWERS_ON_THE_NAME:
+                name = Scripts(_function_mark(base.function, 0), None, self._exponent(exponent))
+                return Row((name, Fence("()", self._arguments(base.arguments)))), POWER
+        return self._raised(self.inside(base, ATOM), exponent), POWER
+
+    def _raised(self, base: Box, exponent: Expr) -> Box:
+        above = self._exponent(exponent)
+        if isinstance(base, Scripts) and base.above is None:
+            return Scripts(base.base, base.below, above)
+        return Scripts(base, None, above)
+
+    def _exponent(self, expr: Expr) -> Box:
+        if isinstance(expr, Number) and expr.value.denominator != 1:
+            numerator, denominator = (_unsigned(Rational(abs(n)))[0] for n in expr.value.as_integer_ratio())
+            sign = (_MINUS_SIGN,) if expr.value < 0 else ()
+            return Row((*sign, numerator, Mark("/", "/", "punctuation"), denominator))
+        return self.box(expr)
+
+    # Functions.
+
+    def _arguments(self, arguments: Iterable[Expr]) -> Box:
+        parts: list[Box] = []
+        for argument in arguments:
+            parts.extend(([_COMMA] if parts else []) + [self.box(argument)])
+        return parts[0] if len(parts) == 1 else Row(tuple(parts))
+
+    def _set_Call(self, expr: Call) -> tuple[Box, int]:
+        softmax = as_softmax(expr)
+        if softmax is not None:
+            index, body = softmax
+            name = Scripts(_function_mark("softmax", 0), self.box(index))
+            return Row((name, Fence("()", self.box(body)))), POWER
+        special = None if expr.orders else getattr(self, f"_call_{expr.function}", None)
+        if special is not None:
+            found: tuple[Box, int] = special(*expr.arguments)
+            return found
+        arguments = list(expr.arguments)
+        defaults = defaults_of(expr.function)
+        while 1 < len(arguments) <= len(defaults) and arguments[-1] is defaults[len(arguments) - 1]:
+            arguments.pop()
+        return Row((self._head(expr), Fence("()", self._arguments(arguments)))), POWER
+
+    def _head(self, expr: Call) -> Box:
+        """Return the name of a function with its primes; a partial by a later argument has a numbered partial sign."""
+        name = expr.function
+        sigma = name == "sigmoid" and not self.names.all & {"sigma", "sigmoid"}
+        later = any(expr.orders[1:])
+        primes = 0 if later else sum(expr.orders)
+        mark = Mark(r"\sigma" + "'" * primes, "σ" + "′" * primes, "function") if sigma else _function_mark(name, primes)
+        if not later:
+            return mark
+        signs: list[Box] = []
+        for place, order in enumerate(expr.orders, start=1):
+            if order:
+                above = Mark(str(order), str(order), "number") if order > 1 else None
+                signs.append(Scripts(_PARTIAL, Mark(str(place), str(place), "number"), above))
+        return Row((*signs, mark))
+
+    def _call_exp(self, u: Expr) -> tuple[Box, int]:
+        exponent = self._exponent(u)
+        if height(exponent) or width(exponent) > _WIDEST_EXPONENT:
+            return Row((Mark(r"\exp", "exp", "function"), Fence("()", self.box(u)))), POWER
+        return Scripts(_EULER, None, exponent), POWER
+
+    def _call_expm1(self, u: Expr) -> tuple[Box, int]:
+        return Row((self._call_exp(u)[0], _MINUS, _unsigned(Rational(1))[0])), SUM
+
+    def _call_exp2(self, u: Expr) -> tuple[Box, int]:
+        return Scripts(_unsigned(Rational(2))[0], None, self._exponent(u)), POWER
+
+    def _call_exp10(self, u: Expr) -> tuple[Box, int]:
+        return Scripts(_unsigned(Rational(10))[0], None, self._exponent(u)), POWER
+
+    def _call_log1p(self, u: Expr) -> tuple[Box, int]:
+        sum_of_both = Row(tuple(_flat((_unsigned(Rational(1))[0], _PLUS, self.inside(u, PRODUCT)))))
+        return Row((_function_mark("log", 0), Fence("()", sum_of_both))), POWER
+
+    def _call_log2(self, u: Expr) -> tuple[Box, int]:
+        return self._logarithm(2, u)
+
+    def _call_log10(self, u: Expr) -> tuple[Box, int]:
+        return self._logarithm(10, u)
+
+    def _logarithm(self, base: int, u: Expr) -> tuple[Box, int]:
+        name = Scripts(_function_mark("log", 0), _unsigned(Rational(base))[0])
+        return Row((name, Fence("()", self.box(u)))), POWER
+
+    def _call_cbrt(self, u: Expr) -> tuple[Box, int]:
+        return Root(self.box(u), _unsigned(Rational(3))[0]), ATOM
+
+    def _call_abs(self, u: Expr) -> tuple[Box, int]:
+        return Fence("||", self.box(u)), ATOM
+
+    def _call_floor(self, u: Expr) -> tuple[Box, int]:
+        return Fence("floor", self.box(u)), ATOM
+
+    def _call_ceil(self, u: Expr) -> tuple[Box, int]:
+        return Fence("ceil", self.box(u)), ATOM
+
+    # Reductions.
+
+    def _set_Reduction(self, expr: Reduction) -> tuple[Box, int]:
+        if expr.kind == "logsumexp":
+            signs = self._big_signs("sum", expr.bounds)
+            return Row((_function_mark("log", 0), *signs, self._call_exp(expr.body)[0])), PRODUCT
+        body = self.inside(expr.body, PRODUCT)
+        return Row((*self._big_signs(expr.kind, expr.bounds), *_flat([body]))), PRODUCT
+
+    def _big_signs(self, kind: str, bounds: tuple[Bound, ...]) -> list[Box]:
+        signs: list[Box] = []
+        for bound in bounds:
+            index, lower, upper = map(self.box, (bound.index, bound.lower, bound.upper))
+            if kind in _SUM_SIGNS:
+                signs.append(Big(_SUM_SIGNS[kind], Row((index, relation("="), lower)), upper))
+            else:
+                below = Row((lower, relation("<="), index, relation("<="), upper))
+                signs.append(Big(_extremum_mark(kind), below))
+        return signs
+
+    # Conditions.
+
+    def _set_Where(self, expr: Where) -> tuple[Box, int]:
+        if expr.then is ONE and expr.otherwise is ZERO:
+            return Fence("[]", self.box(expr.condition)), ATOM
+        rows: list[tuple[Box, Box | None]] = []
+        rest: Expr = expr
+        while isinstance(rest, Where) and not (rows and rest.then is ONE and rest.otherwise is ZERO):
+            rows.append((self.box(rest.then), self.box(rest.condition)))
+            rest = rest.otherwise
+        rows.append((self.box(rest), None))
+        return Cases(tuple(rows)), OR
+
+    def _set_Compare(self, expr: Compare) -> tuple[Box, int]:
+        left, right = self.inside(expr.left, SUM), self.inside(expr.right, SUM)
+        return Row(tuple(_flat([left, relation(expr.operator), right]))), COMPARISON
+
+    def _set_Junction(self, expr: Junction) -> tuple[Box, int]:
+        if not expr.conditions:
+            return words("true" if expr.operator == "and" else "false"), ATOM
+        if expr.operator == "not":
+            return Row((_NOT, self.inside(expr.conditions[0], ATOM))), NOT
+        strength = AND if expr.operator == "and" else OR
+        parts: list[Box] = []
+        end: Expr | None = None  # right side of a chain that may go on: 0 <= i <= n
+        for condition in expr.conditions:
+            chained = isinstance(condition, Compare) and condition.operator in ("<", "<=") and expr.operator == "and"
+            if chained and isinstance(condition, Compare) and condition.left is end:
+                parts.extend((relation(condition.operator), self.inside(condition.right, SUM)))
+            else:
+                if parts:
+                    parts.append(_JOINS[expr.operator])
+                parts.append(self.inside(condition, strength + 1))
+            end = condition.right if chained and isinstance(condition, Compare) else None
+        return Row(tuple(_flat(parts))), strength
+
+    def _set_Derivative(self, expr: Derivative) -> tuple[Box, int]:
+        of, by = self.box(expr.of), self.box(expr.by)
+        return Fraction(Row((_PARTIAL, of)), Row((_PARTIAL, by))), POWER
+
+
+def _flat(parts: Iterable[Box]) -> Iterable[Box]:
+    """Yield parts with rows inside them opened, so that lines can break in them."""
+    for part in parts:
+        if isinstance(part, Row):
+            yield from part.parts
+        else:
+            yield part
+
+
+def _run(parts: list[tuple[Expr, bool]], start: int, below: bool) -> tuple[list[Expr], int]:
+    stop = start
+    while stop < len(parts) and parts[stop][1] == below:
+        stop += 1
+    return [factor for factor, _ in parts[start:stop]], stop
+
+
+def _unsigned(value: Rational) -> tuple[Box, int]:
+    """Return a number that is not negative: whole, decimal if it ends soon and tenths divide it, or a fraction."""
+    numerator, denominator = value.numerator, value.denominator
+    if denominator == 1:
+        return _digits(str(numerator)), ATOM
+    places = next((n for n in range(1, 33) if 10**n % denominator == 0), None)
+    if places is not None and denominator % 10 == 0:
+        scaled = str(numerator * (10**places // denominator))
+        if places <= _MOST_PLACES:
+            scaled = scaled.rjust(places + 1, "0")
+            return _digits(f"{scaled[:-places]}.{scaled[-places:]}"), ATOM
+        ten = Scripts(_digits("10"), None, Row((_MINUS_SIGN, _digits(str(places)))))
+        if scaled == "1":
+            return ten, POWER
+        return Row((_digits(scaled), Mark(r"\cdot", "⋅", "binary"), ten)), PRODUCT
+    return Fraction(_digits(str(numerator)), _digits(str(denominator))), POWER
+
+
+def _digits(text: str) -> Mark:
+    return Mark(text, text, "number")
+
+
+def _function_mark(name: str, primes: int) -> Mark:
+    accents = ("'" * primes, "′" * primes) if primes <= 3 else (f"^{{({primes})}}", f"⁽{primes}⁾")
+    if name in _COMMANDS:
+        command = _COMMANDS[name]
+        return Mark(f"\\{command}{accents[0]}", command + accents[1], "function")
+    if len(name) == 1 or name in GREEK:
+        letter = letters(name)
+        return Mark(letter.latex + accents[0], letter.unicode + accents[1], "function")
+    shown = _RENAMED.get(name, name)
+    latex = shown.replace("_", r"\_")
+    return Mark(f"\\operatorname{{{latex}}}{accents[0]}", shown + accents[1], "function")
+
+
+def _extremum_mark(kind: str) -> Mark:
+    if kind.startswith("arg"):
+        return Mark(rf"\operatorname*{{arg\,{kind[3:]}}}", f"arg {kind[3:]}", "function")
+    return Mark(f"\\{kind}", kind, "function")

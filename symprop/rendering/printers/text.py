@@ -1,0 +1,323 @@
+"""Expressions and tables as plain text: everything reads back, and nothing is wider than the page if that can be helped."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from symprop.algebra.expressions import Bound, Derivative, Expr
+from symprop.algebra.writer import infix
+from symprop.rendering.document import Document, Formula, Line, Sentence, Simplification
+
+# What a break costs: how deep in brackets it is, what it divides, and how much of the line it leaves empty.
+_DEPTH, _EMPTY = 12.0, 20.0
+_OPERATORS = ((" + ", 0.0), (" - ", 0.0), (" or ", 0.0), (" and ", 1.0), (", ", 6.0), ("*", 12.0), ("/", 13.0))
+
+# A continuation stands under the bracket it is in, unless that is beyond this part of the line.
+_DEEPEST_INDENT = 0.5
+
+
+def spell(expr: Expr) -> str:
+    """Return an expression in the infix language, a derivative as ``dJ/dw[i]``."""
+    if isinstance(expr, Derivative):
+        return f"d{infix(expr.of)}/d{infix(expr.by)}"
+    return infix(expr)
+
+
+def wrapped(text: str, width: int, start: int = 0, indent: int | None = None) -> list[str]:
+    """Return an expression broken into lines at its operators, outermost first.
+
+    Parameters
+    ----------
+    text : str
+        The expression in the infix language.
+    width : int
+        Last column, in characters.
+    start : int
+        Column at which the first line begins.
+    indent : int, optional
+        Column of the lines that follow at bracket depth 0; `start` if not given. Deeper lines stand further right.
+
+    Returns
+    -------
+    list of str
+        The first line without indentation, the others indented.
+    """
+    indent = start if indent is None else indent
+    lines: list[str] = []
+    brackets: list[int] = []  # the column of each bracket that is open where the line begins
+    column = start
+    while len(text) > width - column:
+        place = _best_break(text, width - column, len(brackets))
+        if place is None:
+            break
+        line, text = text[:place].rstrip(), text[place:].lstrip()
+        lines.append(line if not lines else " " * column + line)
+        brackets = _open_brackets(line, column, brackets)
+        deepest = int(start + _DEEPEST_INDENT * (width - start))
+        column = min(brackets[-1] + 1, deepest) if brackets else indent
+    lines.append(text if not lines else " " * column + text)
+    return lines
+
+
+def _best_break(text: str, room: int, depth: int) -> int | None:
+    """Return where the line ends that costs least, or None if nothing can be divided."""
+    best: int | None = None
+    least = float("inf")
+    inside_access = 0
+    for place, character in enumerate(text):
+        if character in "([":
+            depth += 1
+            inside_access += inside_access > 0 or (character == "[" and place > 0 and _is_name(text[place - 1]))
+        elif character in ")]":
+            depth -= 1
+            inside_access -= inside_access > 0
+        elif place and not inside_access:
+            kind = _kind(text, place)
+            if kind is None:
+                continue
+            end = place + 1 if character == "," else place
+            over = end > room
+            if over and best is not None:
+                break
+            cost = _DEPTH * depth + kind + _EMPTY * abs(room - end) / max(room, 1)
+            if cost < least:
+                best, least = end, cost
+            if over:
+                break
+    return best
+
+
+def _kind(text: str, place: int) -> float | None:
+    """Return what it costs to break before `place` (after a comma), or None where no operator begins."""
+    for operator, cost in _OPERATORS:
+        if text.startswith(operator, place) and text[place - 1] != "*" and not text.startswith("**", place):
+            return cost
+    return None
+
+
+def _is_name(character: str) -> bool:
+    return character.isalnum() or character in "_'"
+
+
+def _open_brackets(line: str, column: int, before: Sequence[int]) -> list[int]:
+    brackets = list(before)
+    for place, character in enumerate(line):
+        if character in "([":
+            brackets.append(column + place)
+        elif character in ")]":
+            brackets.pop()
+    return brackets
+
+
+def columns(rows: Sequence[Sequence[str]], gap: int = 3) -> list[str]:
+    """Return rows with their cells in aligned columns; trailing blanks are cut."""
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    return [
+        (" " * gap).join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def plain(sentence: Sentence) -> str:
+    """Return a sentence as one line of text."""
+    return "".join(part if isinstance(part, str) else _in_line(part) for part in sentence)
+
+
+class TextPage:
+    """A document as lines of at most `width` columns, for the templates."""
+
+    def __init__(self, document: Document, width: int) -> None:
+        self.document = document
+        self.width = width
+
+    def sentence(self, sentence: Sentence, indent: int = 0) -> str:
+        """Return a sentence, wrapped; its formulas are not taken apart."""
+        return self.paragraph(plain(sentence), indent)
+
+    def paragraph(self, text: str, indent: int = 0) -> str:
+        """Return running text, wrapped."""
+        return textwrap.fill(
+            text,
+            self.width,
+            initial_indent=" " * indent,
+            subsequent_indent=" " * indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+    def ranges(self) -> str:
+        """Return the ranges of the indices as one wrapped line."""
+        return self.paragraph("Ranges: " + ", ".join(_range(bound) for bound in self.document.ranges) + ".")
+
+    def equations(self, formulas: Sequence[Formula]) -> str:
+        """Return formulas one below the other, aligned at their signs."""
+        left = _common_width([spell(formula.left) for formula in formulas])
+        lines: list[str] = []
+        for formula in formulas:
+            lines.extend(self._equation(formula, left, 2, self.width))
+        return "\n".join(lines)
+
+    def _equation(self, formula: Formula, left: int, indent: int, width: int) -> list[str]:
+        ranges = ", ".join(_range(bound) for bound in formula.ranges)
+        lines = _formula(formula, left, indent, width)
+        if ranges:
+            ranges = f"for {ranges}"
+            if len(lines[-1]) + 3 + len(ranges) <= width:
+                lines[-1] += f"   {ranges}"
+            else:
+                lines.append(" " * (indent + 4) + ranges)
+        return lines
+
+    def backward(self) -> str:
+        """Return the backward lines: a table if each fits on one line, else blocks headed by the forward equations."""
+        table = self._table()
+        if max(map(len, table)) <= self.width:
+            return "\n".join(table)
+        return "\n".join(self._blocks())
+
+    def _table(self) -> list[str]:
+        lines = self.document.lines
+        left = max(len(spell(line.backward.left)) for line in lines)
+        plus = any(line.backward.sign == "+=" for line in lines)
+        rows = [["Forward", "Backward", "Local partial", "Rule"]]
+        before = None
+        for line in lines:
+            forward = "" if line.forward is None or line.forward == before else " ".join(_formula(line.forward, 0, 0))
+            before = line.forward or before
+            partial = "" if line.partial is None else _in_line(line.partial)
+            cells = _backward(line.backward, left, plus, 0, None)
+            rows.append([forward, cells[0], partial, line.rule.replace(" rule", "")])
+            rows.extend(["", cell, "", ""] for cell in cells[1:])
+        table = columns(rows, 2)
+        widths = [max(len(row[place]) for row in rows) for place in range(4)]
+        return [table[0], "  ".join("-" * width for width in widths), *table[1:]]
+
+    def _blocks(self) -> list[str]:
+        lengths = {len(text) for line in self.document.lines for text in _backward(line.backward, 0, True, 2, None)}
+        middles = sorted({min(max(length + 3, self.width // 3), 2 * self.width // 3) for length in lengths})
+        # The column of the partials is where the page is shortest.
+        return min((self._blocks_at(middle) for middle in middles), key=len)
+
+    def _blocks_at(self, middle: int) -> list[str]:
+        result: list[str] = []
+        before = None
+        summed: Expr | None = None  # the adjoint that the last lines added to
+        for line in self.document.lines:
+            if line.forward is not None and line.forward != before:
+                result.append("")
+                result.extend(self._equation(line.forward, 0, 0, self.width))
+                before = line.forward
+            plus = line.backward.sign == "+=" or line.backward.left is summed
+            result.extend(self._block(line, plus, middle))
+            summed = line.backward.left
+        return result
+
+    def _block(self, line: Line, plus: bool, middle: int) -> list[str]:
+        """Return one backward line with its partial beside it, or below it where there is no room."""
+        left = len(spell(line.backward.left))
+        remark = f"({line.rule})"
+        beside = _backward(line.backward, left, plus, 2, middle - 2)
+        right_width = self.width - middle
+        partial = [] if line.partial is None else _formula(line.partial, 0, 0, right_width)
+        fits = max(map(len, beside)) <= middle - 2 and all(len(part) <= right_width for part in partial)
+        if fits and len(beside) <= len(line.backward.forms) + 1 and len(partial) <= len(beside) + 1:
+            if partial and len(partial[-1]) + 2 + len(remark) <= right_width:
+                partial[-1] += f"  {remark}"
+            else:
+                partial.extend(textwrap.wrap(remark, right_width))
+            return _side_by_side(beside, partial, middle)
+        below = _backward(line.backward, left, plus, 2, self.width)
+        partial = [] if line.partial is None else _formula(line.partial, 0, 6, self.width)
+        if partial and len(partial[-1]) + 2 + len(remark) <= self.width:
+            partial[-1] += f"  {remark}"
+        else:
+            partial.extend(textwrap.wrap(remark, self.width - 6, initial_indent=" " * 6, subsequent_indent=" " * 6))
+        return [*below, *partial]
+
+    def simplification(self, simplification: Simplification) -> str:
+        """Return the forms of an adjoint one below the other, the rule that made each at the right."""
+        left = spell(simplification.left)
+        start = 2 + len(left) + 3
+        rows = [(wrapped(infix(simplification.first), self.width, start), "")]
+        rows.extend((wrapped(infix(form), self.width, start), plain(rule)) for rule, form in simplification.steps)
+        lines: list[str] = []
+        rules = max(len(rule) for _, rule in rows)
+        shown = [start + len(text[0]) for text, rule in rows if rule and len(text) == 1]
+        column = max((length for length in shown if length + 3 + rules <= self.width), default=0) + 3
+        for place, (text, rule) in enumerate(rows):
+            head = f"  {left} = " if place == 0 else " " * (start - 2) + "= "
+            own = [head + text[0], *text[1:]]
+            stop = max(column, len(own[-1]) + 3)
+            if rule and stop + len(rule) <= self.width:
+                own[-1] = f"{own[-1].ljust(stop)}{rule}"
+            elif rule:
+                own.extend(_right(rule, self.width))
+            lines.extend(own)
+        return "\n".join(lines)
+
+
+def _range(bound: Bound) -> str:
+    limits = (infix(limit).replace(" ", "") for limit in (bound.lower, bound.upper))
+    return f"{bound.index.name} = {'..'.join(limits)}"
+
+
+def _in_line(part: Expr | Formula) -> str:
+    if not isinstance(part, Formula):
+        return spell(part)
+    text = " ".join(line.strip() for line in _formula(part, 0, 0))
+    ranges = ", ".join(_range(bound) for bound in part.ranges)
+    return f"{text} for {ranges}" if ranges else text
+
+
+def _formula(formula: Formula, left: int, indent: int, width: int | None = None) -> list[str]:
+    """Return ``left = form = form`` with `left` padded; later forms go on where they fit, or on lines of their own."""
+    name = spell(formula.left)
+    if formula.sign == "via":
+        head = f"via {name}: "
+    else:
+        head = f"{name.ljust(left)} {formula.sign} "
+    start = indent + len(head)
+    condition = "" if formula.condition is None else f" if {infix(formula.condition)}"
+    forms = [infix(form) for form in formula.forms]
+    whole = " = ".join(forms) + condition
+    if width is None or start + len(whole) <= width:
+        return [" " * indent + head + whole]
+    if formula.sign == "via":
+        lines = [" " * indent + head.rstrip()]
+        start = indent + 4
+        text = wrapped(whole, width, start)
+        return [*lines, " " * start + text[0], *text[1:]]
+    lines = []
+    for place, form in enumerate(forms):
+        last = place == len(forms) - 1
+        text = wrapped(form + (condition if last else ""), width, start)
+        opening = " " * indent + head if place == 0 else " " * (start - 2) + "= "
+        lines.extend([opening + text[0], *text[1:]])
+    return lines
+
+
+def _backward(formula: Formula, left: int, plus: bool, indent: int, width: int | None) -> list[str]:
+    """Return a backward line, every form on a line of its own with the equal signs below each other."""
+    sign = formula.sign.rjust(2 if plus else 1)
+    head = f"{' ' * indent}{spell(formula.left).ljust(left)} {sign} "
+    lines: list[str] = []
+    for place, form in enumerate(formula.forms):
+        opening = head if place == 0 else " " * (len(head) - 2) + "= "
+        text = [infix(form)] if width is None else wrapped(infix(form), width, len(head))
+        lines.extend([opening + text[0], *text[1:]])
+    return lines
+
+
+def _common_width(names: Sequence[str]) -> int:
+    """Return the width to which most names are padded; one very long name does not push all others."""
+    return max((len(name) for name in names if len(name) <= 24), default=0)
+
+
+def _side_by_side(left: Sequence[str], right: Sequence[str], middle: int) -> list[str]:
+    count = max(len(left), len(right))
+    pairs = zip([*left, *[""] * (count - len(left))], [*right, *[""] * (count - len(right))], strict=True)
+    return [f"{one.ljust(middle)}{other}".rstrip() for one, other in pairs]
+
+
+def _right(text: str, width: int) -> list[str]:
+    return [line.rjust(width) for line in textwrap.wrap(text, width)]
