@@ -9,7 +9,7 @@ The constructors `add`, `mul` and `power` fold only what no reader would miss (n
 `Number`        an exact rational
 `Constant`      ``pi`` or ``E``
 `Index`         an index such as ``i``; integer valued
-`Size`          a positive integer such as ``H``
+`Size`          a positive integer such as ``H``, or ``n(l)``
 `Access`        ``alpha[j, i]``; a scalar quantity is an access without indices
 `Add` `Mul` `Power`  arithmetic; subtraction and division are sums and products
 `Call`          a function of scalars, ``sigmoid(a)``; with `orders` its derivative, ``sigmoid'(a)``
@@ -110,6 +110,9 @@ class Expr:
     def __pow__(self, other: Expr | int) -> Expr:
         return power(self, as_expr(other))
 
+    def __rpow__(self, other: int) -> Expr:
+        return power(as_expr(other), self)
+
     def __neg__(self) -> Expr:
         return negative(self)
 
@@ -154,11 +157,22 @@ class Index(Expr):
 
 
 class Size(Expr):
-    """The name of a positive integer that is known when arrays are."""
+    """A positive integer that is known when arrays are: ``H``, or ``n(l)`` where it differs from layer to layer."""
 
-    __slots__ = ("name",)
-    _fields = ("name",)
+    __slots__ = ("arguments", "name")
+    _fields = ("name", "arguments")
     name: str
+    arguments: tuple[Expr, ...]
+
+    def __new__(cls, name: str, arguments: tuple[Expr, ...] = ()) -> Size:
+        return super().__new__(cls, name, arguments)  # type: ignore[no-any-return]
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return self.arguments
+
+    def rebuild(self, children: tuple[Expr, ...]) -> Expr:
+        return Size(self.name, children)
 
 
 class Access(Expr):
@@ -444,15 +458,7 @@ def mul(*factors: Expr) -> Expr:
             base, exponent = base_and_exponent(factor)
             key = canonical(base)
             before = collected.get(key)
-            if before is None:
-                collected[key] = (base, exponent)
-            elif isinstance(before[1], Number) and isinstance(exponent, Number):
-                collected[key] = (before[0], add(before[1], exponent))
-            else:  # symbolic exponents stay apart
-                key = canonical(factor)
-                before = collected.get(key)
-                count = before[1] if before else ZERO
-                collected[key] = (factor, count + ONE)
+            collected[key] = (base, exponent) if before is None else (before[0], add(before[1], exponent))
     if not coefficient:
         return ZERO
     result: list[Expr] = []

@@ -32,6 +32,7 @@ from symprop.algebra.expressions import (
     junction,
     mul,
     power,
+    substitute,
     transform,
     walk,
 )
@@ -157,10 +158,10 @@ def sign(expr: Expr) -> str | None:
 def at_least(left: Expr, right: Expr, bounds: Iterable[Bound] = ()) -> bool:
     """Return whether ``left >= right`` is proved for all values of the indices in `bounds` and all sizes."""
     try:
-        least, _ = extremes(left - right, bounds)
+        difference = _over(left - right, bounds, least=True)
     except ValueError:
         return False
-    return sign(least) == "nonnegative"
+    return sign(difference) == "nonnegative"
 
 
 def extremes(expr: Expr, bounds: Iterable[Bound]) -> tuple[Expr, Expr]:
@@ -173,24 +174,70 @@ def extremes(expr: Expr, bounds: Iterable[Bound]) -> tuple[Expr, Expr]:
     ValueError
         If the expression is not affine, or a coefficient's sign depends on sizes.
     """
-    low = high = normal(expr)
+    bounds = tuple(bounds)
+    return _over(expr, bounds, least=True), _over(expr, bounds, least=False)
+
+
+def _over(expr: Expr, bounds: Iterable[Bound], least: bool) -> Expr:
+    expr = normal(expr)
     for bound in reversed(tuple(bounds)):
-        low = _extreme(low, bound, least=True)
-        high = _extreme(high, bound, least=False)
-    return low, high
+        expr = _extreme(expr, bound, least)
+    return expr
+
+
+def linear_in(expr: Expr, index: Index) -> tuple[Expr, Expr]:
+    """Return coefficient and rest of an expression that is linear in `index`.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    coefficient: Polynomial = {}
+    rest: Polynomial = {}
+    for monomial, value in polynomial(expr).items():
+        degree = sum(exponent for atom, exponent in monomial if atom is index)
+        if any(atom is not index and index in free_indices(atom) for atom, _ in monomial) or degree > 1:
+            raise ValueError(f"not linear in {index.name}")
+        if degree:
+            coefficient[tuple(item for item in monomial if item[0] is not index)] = value
+        else:
+            rest[monomial] = value
+    return from_polynomial(coefficient), from_polynomial(rest)
 
 
 def _extreme(expr: Expr, bound: Bound, least: bool) -> Expr:
     if bound.index not in free_indices(expr):
         return expr
-    coefficients, offset = affine(expr)
-    coefficient = coefficients.pop(bound.index)
+    coefficient, rest = linear_in(expr, bound.index)
     signed = sign(coefficient)
     if signed is None:
         raise ValueError("the sign of a stride depends on sizes")
     limit = bound.lower if (signed == "nonnegative") == least else bound.upper
-    rest = add(*(mul(factor, index) for index, factor in coefficients.items()), offset)
     return normal(coefficient * limit + rest)
+
+
+def decide_together(condition: Expr, bounds: Iterable[Bound]) -> Expr:
+    """Like `decide`, also using what the other parts of a conjunction say: with ``l == L`` a range up to n(l) is one
+    up to n(L)."""
+    condition = decide(condition, bounds)
+    fixed: dict[Expr, Expr] = {
+        part.left: part.right
+        for part in conditions_of(condition)
+        if isinstance(part, Compare) and part.operator == "==" and isinstance(part.left, Index)
+    }
+    if not fixed:
+        return condition
+    ranges = [
+        bound._replace(lower=substitute(bound.lower, fixed), upper=substitute(bound.upper, fixed)) for bound in bounds
+    ]
+    return junction(
+        "and",
+        *(
+            part if isinstance(part, Compare) and part.operator == "==" else decide(part, ranges)
+            for part in conditions_of(condition)
+        ),
+    )
 
 
 def decide(condition: Expr, bounds: Iterable[Bound]) -> Expr:

@@ -37,6 +37,10 @@ from symprop.algebra.functions import FUNCTIONS
 # Symbols are declared real: sympy then knows sqrt(x**2) = abs(x), as the language means it.
 
 
+# sympy works out powers of numbers up to this exponent, and expands powers of sums no further.
+LARGEST_EXPONENT = 24
+
+
 class Translation:
     """The correspondence between our opaque nodes and sympy's symbols, for one or several expressions."""
 
@@ -109,13 +113,10 @@ class Translation:
 
 
 def _is_huge(expr: Power) -> bool:
-    """Return whether sympy would work long on a power of numbers, as in ``9**9**9``."""
-    exponent = expr.exponent
-    while isinstance(exponent, Power):
-        if any(isinstance(node, (Access, Index, Size)) for node in walk(exponent)):
-            return False
-        return True
-    return isinstance(exponent, Number) and abs(exponent.value) > 10_000
+    """Return whether sympy would work long on a power of numbers, as in ``9**9**9``; to it that is a symbol."""
+    if any(isinstance(node, (Access, Index, Size, Call)) for node in walk(expr)):
+        return False
+    return not (isinstance(expr.exponent, Number) and abs(expr.exponent.value) <= LARGEST_EXPONENT)
 
 
 @lru_cache(maxsize=1)
@@ -209,6 +210,11 @@ def _differentiate(template: Expr, node: Expr) -> Expr:
 
 def rewritings(expr: Expr) -> tuple[tuple[str, Expr], ...]:
     """Return ``(name, expression)`` for what sympy's cancel, factor and expand make of a scalar expression."""
+    if any(
+        isinstance(node, Power) and isinstance(node.exponent, Number) and abs(node.exponent.value) > LARGEST_EXPONENT
+        for node in walk(expr)
+    ):
+        return ()  # cancel and factor would multiply (a + b)**1000 out
     template, nodes = scalar_template(expr)
     back = {Access(f"#{n}", ()): inner for n, inner in enumerate(nodes)}
     return tuple((name, substitute(form, back)) for name, form in _rewrite(template))

@@ -58,8 +58,14 @@ def _number(expr: Number) -> tuple[str, int]:
     return str(value.numerator), ATOM if value >= 0 else SUM
 
 
-def _named(expr: Constant | Index | Size) -> tuple[str, int]:
+def _named(expr: Constant | Index) -> tuple[str, int]:
     return expr.name, ATOM
+
+
+def _size(expr: Size) -> tuple[str, int]:
+    if not expr.arguments:
+        return expr.name, ATOM
+    return f"{expr.name}({', '.join(infix(argument) for argument in expr.arguments)})", ATOM
 
 
 def _access(expr: Access) -> tuple[str, int]:
@@ -254,7 +260,7 @@ _WRITERS: dict[type[Expr], Callable[..., tuple[str, int]]] = {
     Number: _number,
     Constant: _named,
     Index: _named,
-    Size: _named,
+    Size: _size,
     Access: _access,
     Add: _add,
     Mul: _product,

@@ -6,7 +6,6 @@ Deriving it again gives second derivatives: the Jacobian of ``w_bar`` by ``w`` i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from symprop.algebra.expressions import Access, Bound, Index

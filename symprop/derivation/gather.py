@@ -38,6 +38,7 @@ from symprop.algebra.indices import (
     conditions_of,
     conditions_to_where,
     decide,
+    decide_together,
     isolate,
     normal,
     sign,
@@ -132,7 +133,11 @@ class _Elimination:
 
     def solve(self, index: Expr, position: Expr) -> dict[Expr, Expr] | None:
         """Use the equation ``index = position`` to drop a loop; return the substitution made, if any."""
-        coefficients, offset = affine(index)
+        try:
+            coefficients, offset = affine(index)
+        except ValueError:  # an integer input as an index, E[tok[s], d]: the bracket is all that can be said
+            self.conditions.append(compare("==", position, index))
+            return None
         mine = {bound.index: bound for bound in self.loops}
         pivots = [
             (loop, coefficient)
@@ -160,7 +165,7 @@ class _Elimination:
             ]
             candidates.append((guard, loop, solution))
         if not candidates:
-            condition = decide(compare("==", position, index), self.ranges())
+            condition = isolate(decide(compare("==", position, index), self.ranges()))
             self.conditions.append(condition)
             return None
         guards, loop, solution = min(candidates, key=lambda candidate: len(candidate[0]))
@@ -182,7 +187,7 @@ class _Elimination:
         return (*self.outer, *(bound for bound in self.loops if bound.index is not without))
 
     def assemble(self) -> Expr:
-        condition = decide(junction("and", *self.conditions), self.ranges())
+        condition = decide_together(junction("and", *self.conditions), self.ranges())
         if condition is FALSE or self.value is ZERO:
             return ZERO
         loops = list(self.loops)
@@ -196,7 +201,7 @@ class _Elimination:
             ]
             others = [part for part in conditions_of(condition) if part not in here]
             loops[place], left = tighten(loops[place], junction("and", *here), (*self.outer, *loops[:place]))
-            condition = decide(junction("and", *others, left), (*self.outer, *loops))
+            condition = decide_together(junction("and", *others, left), (*self.outer, *loops))
         names = {bound.index for bound in loops}
         inner = [part for part in conditions_of(condition) if free_indices(part) & names]
         around = [part for part in conditions_of(condition) if not (free_indices(part) & names)]

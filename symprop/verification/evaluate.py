@@ -419,12 +419,16 @@ class Evaluator:
     def _covers(self, row: _Assignment, indices: tuple[int, ...]) -> bool:
         if len(row.indices) != len(indices):
             return False
+        fixed = self._fixed_limits(row)
+        limits = self._covered_at(row, indices) if fixed is None else fixed
+        return all(lower <= n <= upper for n, (lower, upper) in zip(indices, limits, strict=True))
+
+    def _fixed_limits(self, row: _Assignment) -> tuple[tuple[int, int], ...] | None:
+        """Return the limits of each index of an assignment, or None if one depends on the indices before it."""
         if id(row) not in self._covered:  # rows live as long as the evaluator
             ragged = any(free_indices(limit) for bound in row.bounds.values() for limit in (bound.lower, bound.upper))
             self._covered[id(row)] = None if ragged else tuple(self._covered_at(row, ()))
-        fixed = self._covered[id(row)]
-        limits = self._covered_at(row, indices) if fixed is None else fixed
-        return all(lower <= n <= upper for n, (lower, upper) in zip(indices, limits, strict=True))
+        return self._covered[id(row)]
 
     def _covered_at(self, row: _Assignment, indices: tuple[int, ...]) -> Iterator[tuple[int, int]]:
         """Yield the limits of each index of an assignment; those of a ragged one depend on the indices before."""
@@ -528,10 +532,8 @@ class Evaluator:
     def _refuse_large(self) -> None:
         total = 0
         for row in (row for rows in self._assignments.values() for row in rows):
-            self._covers(row, (0,) * len(row.indices))
-            limits = self._covered[id(row)]
-            if limits is not None:  # ragged ones are counted when they are listed
-                total += prod(upper - lower + 1 for lower, upper in limits)
+            limits = self._settled(lambda row=row: self._fixed_limits(row))  # type: ignore[misc]
+            total += prod(upper - lower + 1 for lower, upper in limits or ())
         if total > LARGEST_NETWORK:
             raise _too_large("the quantities", total)
 

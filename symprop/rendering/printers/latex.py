@@ -5,9 +5,11 @@ Brackets have fixed sizes (``\bigl(``) instead of ``\left(``, so that TeX may br
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from symprop.algebra.expressions import Derivative, Expr
+from symprop.rendering.document import Document, Formula, Line, Sentence, Simplification
 from symprop.rendering.printers.layout import (
     Accent,
     Big,
@@ -16,12 +18,19 @@ from symprop.rendering.printers.layout import (
     Fence,
     Fraction,
     Mark,
+    Names,
     Product,
     Root,
     Row,
     Scripts,
+    Typesetter,
     height,
+    narrowed,
+    relation,
+    width,
+    words,
 )
+from symprop.rendering.printers.text import plain
 
 _SIZES = (("", ""), (r"\bigl", r"\bigr"), (r"\biggl", r"\biggr"), (r"\Biggl", r"\Biggr"))
 _BRACKETS = {
@@ -33,17 +42,19 @@ _BRACKETS = {
 }
 
 
-def latex(box: Box, *, breakable: bool = False) -> str:
-    r"""Return a box as LaTeX for display style.
+def latex(box: Box, *, display: bool = True, breakable: bool = False) -> str:
+    r"""Return a box as LaTeX.
 
     Parameters
     ----------
     box : Box
+    display : bool
+        Whether it stands in display style; in running text fractions are smaller, and so are their brackets.
     breakable : bool
         Whether to allow line breaks between factors (``\*``, which prints a multiplication sign at a break); TeX breaks
         at operators anyhow where a formula stands in a paragraph.
     """
-    return _Latex(breakable).write(box, True)
+    return _Latex(breakable).write(box, display)
 
 
 class _Latex:
@@ -147,5 +158,302 @@ def _edge(box: Box, place: int) -> Mark | None:
     return None
 
 
+
+# What special characters of running text become.
+_ESCAPES = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{character: f"\\{character}" for character in "#$%&_{}"},
+}
+
+# Room for formulas in em of 10 pt: A4 with margins of one inch, and the article class without changes.
+_DOCUMENT_WIDTH, _FRAGMENT_WIDTH = 43.0, 33.0
+
+# Between two columns of a table, a sign with the space around it, and the narrowest paragraph, in em.
+_GAP, _SIGN, _NARROWEST = 1.5, 1.4, 8.0
+
+# A column of rules is at least this wide, in em, if any of them needs it; longer ones are wrapped.
+_RULE_WIDTH = 8.5
+
+
 class LatexPage:
-    def __init__(self, document, names, fragment=False): pass
+    r"""A document as LaTeX, for the templates.
+
+    Formulas stand in ``align*``; one that is too wide for its place becomes a paragraph, ``\parbox``, in which TeX
+    breaks the lines.
+
+    Parameters
+    ----------
+    document : Document
+    names : Names
+        The names of the network.
+    fragment : bool
+        Whether the page goes into somebody's own document, whose lines may be shorter.
+    """
+
+    def __init__(self, document: Document, names: Names, fragment: bool = False) -> None:
+        self.document = document
+        self.typesetter = Typesetter(names)
+        self.available = _FRAGMENT_WIDTH if fragment else _DOCUMENT_WIDTH
+
+    # Running text.
+
+    def sentence(self, sentence: Sentence) -> str:
+        """Return a sentence with its formulas between dollar signs."""
+        return "".join(escaped(part) if isinstance(part, str) else f"${self._in_text(part)}$" for part in sentence)
+
+    def math(self, formula: Formula) -> str:
+        """Return a formula in display style between dollar signs, as in a cell of a Markdown table."""
+        return rf"$\displaystyle {latex(self._whole(formula))}$"
+
+    def rule(self, line: Line) -> str:
+        """Return the rules of a line as running text."""
+        return escaped(line.rule)
+
+    def ranges(self) -> str:
+        """Return the ranges of the indices between dollar signs."""
+        return ", ".join(f"${latex(self.typesetter.range(bound))}$" for bound in self.document.ranges)
+
+    def rows(self, formulas: Sequence[Formula]) -> list[str]:
+        """Return formulas as rows of ``align``, without line breaks in them."""
+        return [f"{latex(self._left(formula))} &= {latex(self._right(formula))}" for formula in formulas]
+
+    def simplification(self, simplification: Simplification) -> list[tuple[str, str]]:
+        """Return the forms of an adjoint as rows of ``align``, each with the rule that made it."""
+        rows = [(f"{latex(self.box(simplification.left))} &= {latex(self.box(simplification.first))}", "")]
+        rows.extend((f"&= {latex(self.box(form))}", self.sentence(rule)) for rule, form in simplification.steps)
+        return rows
+
+    # Displays.
+
+    def equations(self, formulas: Sequence[Formula]) -> str:
+        """Return formulas one below the other, aligned at their signs."""
+        left = max(width(self._left(formula)) for formula in formulas)
+        rows = []
+        for formula in formulas:
+            ranges = self._ranges(formula)
+            room = self.available - left - (width(ranges) + _GAP if ranges else 0) - _SIGN
+            row = f"{latex(self._left(formula))} &{self._sign(formula)} {self._cell(self._right(formula), room)}"
+            rows.append(f"{row} && {latex(ranges)}" if ranges else row)
+        return aligned(rows)
+
+    def chain(self, simplification: Simplification) -> str:
+        """Return the forms of an adjoint one below the other, the rule that made each at the right."""
+        left = self.box(simplification.left)
+        remark = min(max(text_width(plain(rule)) for rule, _ in simplification.steps), _RULE_WIDTH)
+        whole = self.available - width(left) - _SIGN
+        room = whole - _GAP - remark
+        rows = [f"{latex(left)} &= {self._reaching(self.box(simplification.first), room, whole)}"]
+        for rule, form in simplification.steps:
+            rows.append(f"&= {self._cell(self.box(form), room)} && {remarked(self.sentence(rule), plain(rule), remark)}")
+        return aligned(rows)
+
+    def backward(self) -> str:
+        """Return the backward lines: with the forward equations in the first column if there is room for all, else
+        under their forward equations."""
+        columns = self._columns(range(len(self.document.lines)))
+        rule = self.available - sum(columns[:3]) - 3 * _GAP
+        if rule >= min(columns[3], _RULE_WIDTH):
+            return aligned(self._table(min(columns[3], rule)))
+        return aligned_under(self._under())
+
+    def _columns(self, places: Iterable[int]) -> tuple[float, float, float, float]:
+        """Return how wide the columns of some lines are: forward, backward, partial, rule."""
+        lines = [self.document.lines[place] for place in places]
+
+        def widest(formulas: Iterable[Formula | None]) -> float:
+            known = [formula for formula in formulas if formula is not None]
+            left = max((width(self._left(formula)) for formula in known), default=0.0)
+            forms = [form for formula in known for form in self._forms(formula)]
+            return left + _SIGN + max(map(width, forms)) if forms else 0.0
+
+        return (
+            widest(line.forward for line in lines),
+            widest(line.backward for line in lines),
+            widest(line.partial for line in lines),
+            max((text_width(line.rule) for line in lines), default=0.0),
+        )
+
+    def _table(self, rule: float) -> Iterator[str]:
+        before: Formula | None = None
+        for line in self.document.lines:
+            forward = "&" if line.forward is None or line.forward == before else self._pair(line.forward)[0]
+            before = line.forward or before
+            for place, row in enumerate(self._beside(line, rule)):
+                yield f"{forward if place == 0 else '&'} & {row}"
+
+    def _beside(self, line: Line, rule: float) -> Iterator[str]:
+        """Yield a backward line with its partial and its rules beside it; further forms stand in further rows."""
+        backward = self._pair(line.backward)
+        partial = ["&"] if line.partial is None else self._pair(line.partial)
+        yield f"{backward[0]} & {partial[0]} && {remarked(escaped(line.rule), line.rule, rule)}"
+        for place in range(1, max(len(backward), len(partial))):
+            yield " & ".join(pair[place] if place < len(pair) else "&" for pair in (backward, partial))
+
+    def _pair(self, formula: Formula) -> list[str]:
+        """Return a formula as ``left &= form`` and a further pair for each further form."""
+        forms = [latex(form) for form in self._forms(formula)]
+        first = f"{latex(self._left(formula))} &{self._sign(formula)} {forms[0]}"
+        return [first, *(f"&= {form}" for form in forms[1:])]
+
+    def _under(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield each forward equation, as a heading, with the rows of the lines that come from it."""
+        lines = self.document.lines
+        beside = self._places_beside()
+        rule = max(_RULE_WIDTH, self.available - 2 * _GAP - sum(self._columns(beside)[1:3]))
+        longest = max(width(self._left(line.backward)) for line in lines)
+        start = 0
+        while start < len(lines):
+            stop = start + 1
+            while stop < len(lines) and lines[stop].forward in (None, lines[start].forward):
+                stop += 1
+            rows: list[str] = []
+            for place in range(start, stop):
+                if place in beside:
+                    rows.extend(self._beside(lines[place], rule))
+                else:
+                    rows.extend(self._below(lines[place], longest))
+            forward = lines[start].forward
+            yield (f"From {self._paragraph(forward)}:" if forward else "", rows)
+            start = stop
+
+    def _places_beside(self) -> frozenset[int]:
+        """Return the lines that have their partial beside them: as many as fit into common columns."""
+        places = range(len(self.document.lines))
+        single = {place: self._columns([place]) for place in places}
+        room = self.available - _RULE_WIDTH - 2 * _GAP
+        best: frozenset[int] = frozenset()
+        for limit in sorted({columns[1] for columns in single.values()}):
+            chosen = frozenset(n for n in places if single[n][1] <= limit and single[n][2] <= room - limit)
+            while chosen and sum(self._columns(chosen)[1:3]) > room:  # alignment at the signs costs some more
+                chosen -= {max(chosen, key=lambda place: sum(single[place][1:3]))}
+            best = max(best, chosen, key=len)
+        return best
+
+    def _below(self, line: Line, left: float) -> Iterator[str]:
+        """Yield the partial with its rules first, then the backward line, as one writes them on paper."""
+        room = self.available - left - _SIGN
+        remark = rf"\text{{\small ({escaped(line.rule)})}}"
+        first, *others = self._forms(line.backward)
+        head = f"{latex(self._left(line.backward))} &{self._sign(line.backward)}"
+        if line.partial is not None:
+            space = room - max(width(self._left(line.partial)) - left, 0)
+            head_of_partial = f"{latex(self._left(line.partial))} &{self._sign(line.partial)}"
+            forms = self._forms(line.partial)
+            for place, form in enumerate(forms):
+                opening = head_of_partial if place == 0 else "&="
+                last = place == len(forms) - 1
+                if last and width(form) + text_width(line.rule) + 2 <= space:
+                    yield f"{opening} \\rlap{{$\\displaystyle {latex(form)} \\quad {remark}$}}"
+                else:
+                    yield f"{opening} {self._reaching(form, 0, space)}"
+                    if last:
+                        yield f"& \\rlap{{{remark}}}"
+        for place, form in enumerate((first, *others)):
+            yield f"{head if place == 0 else '&='} {self._reaching(form, 0, room)}"
+
+    # Pieces.
+
+    def _in_text(self, part: Expr | Formula) -> str:
+        if isinstance(part, Derivative):
+            return rf"\partial {latex(self.box(part.of))} / \partial {latex(self.box(part.by))}"
+        return latex(self._whole(part), display=False)
+
+    def box(self, expr: Expr) -> Box:
+        """Return an expression as a box."""
+        return self.typesetter.box(expr)
+
+    def _left(self, formula: Formula) -> Box:
+        left = self.box(formula.left)
+        return Row((words("via "), left)) if formula.sign == "via" else left
+
+    def _sign(self, formula: Formula) -> str:
+        return r"\colon" if formula.sign == "via" else relation(formula.sign).latex
+
+    def _forms(self, formula: Formula) -> list[Box]:
+        """Return the right sides, the condition with the last."""
+        forms = [self.box(form) for form in formula.forms]
+        if formula.condition is not None:
+            forms[-1] = Row((forms[-1], words(" if "), self.box(formula.condition)))
+        return forms
+
+    def _right(self, formula: Formula) -> Box:
+        """Return the right sides on one line, with equal signs between them."""
+        return separated(self._forms(formula), relation("="))
+
+    def _whole(self, part: Expr | Formula) -> Box:
+        """Return a formula on one line."""
+        if isinstance(part, Expr):
+            return self.box(part)
+        sign = Mark(r"\colon\ ", ": ", "punctuation") if part.sign == "via" else relation(part.sign)
+        ranges = self._ranges(part)
+        tail = (Mark(r"\quad", " ", "words"), ranges) if ranges else ()
+        return Row((self._left(part), sign, self._right(part), *tail))
+
+    def _ranges(self, formula: Formula) -> Box | None:
+        comma = Mark(r",\ ", ", ", "punctuation")
+        ranges = [self.typesetter.range(bound) for bound in formula.ranges]
+        return separated(ranges, comma) if ranges else None
+
+    def _cell(self, box: Box, room: float) -> str:
+        """Return a box as it stands in a column; as a paragraph if it is wider than its room."""
+        if width(box) <= room:
+            return latex(box)
+        room = max(room, _NARROWEST)
+        body = latex(narrowed(box, room - 2), breakable=True)
+        return f"\\parbox[t]{{{room:.1f}em}}{{\\raggedright\\hangindent=2em $\\displaystyle {body}$}}"
+
+    def _reaching(self, box: Box, column: float, room: float) -> str:
+        """Return a box that may reach over the columns at its right, up to `room`."""
+        cell = self._cell(box, room)
+        if width(box) <= column:
+            return cell
+        return f"\\rlap{{$\\displaystyle {cell}$}}"
+
+    def _paragraph(self, formula: Formula) -> str:
+        whole = self._whole(formula)
+        if width(whole) <= self.available - 4:
+            return f"$\\displaystyle {latex(whole)}$"
+        return f"$\\displaystyle {latex(narrowed(whole, self.available - 4), breakable=True)}$"
+
+
+def remarked(text: str, shown: str, room: float) -> str:
+    """Return small running text for a column; wrapped if it is wider than its room."""
+    if text_width(shown) <= room:
+        return f"\\text{{\\small {text}}}"
+    return f"\\parbox[t]{{{room:.1f}em}}{{\\raggedright\\small {text}}}"
+
+
+def separated(boxes: Sequence[Box], separator: Mark) -> Box:
+    """Return boxes in a row with a mark between them."""
+    parts: list[Box] = []
+    for box in boxes:
+        parts.extend(([separator] if parts else []) + [box])
+    return parts[0] if len(parts) == 1 else Row(tuple(parts))
+
+
+def aligned(rows: Iterable[str]) -> str:
+    r"""Return rows as one ``align*``."""
+    body = " \\\\\n".join(f"  {row}" for row in rows)
+    return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
+
+
+def aligned_under(groups: Iterable[tuple[str, list[str]]]) -> str:
+    r"""Return groups of rows, each under a line of text, as one ``align*``: their columns are the same."""
+    parts = []
+    for heading, rows in groups:
+        body = " \\\\\n".join(f"  {row}" for row in rows)
+        parts.append(f"  \\intertext{{{heading}}}\n{body}" if heading else body)
+    body = " \\\\\n".join(parts)
+    return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
+
+
+def escaped(text: str) -> str:
+    """Return running text with the characters escaped that TeX reads as commands."""
+    return "".join(_ESCAPES.get(character, character) for character in text)
+
+
+def text_width(text: str) -> float:
+    """Return about how wide small running text is, in em of the normal size."""
+    return 0.44 * len(text)

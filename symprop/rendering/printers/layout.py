@@ -239,6 +239,32 @@ def _pieces(box: Box) -> list[float]:
     return [width(box)]
 
 
+def narrowed(box: Box, room: float) -> Box:
+    """Return a box with everything that no line break can divide and that is wider than `room` written otherwise:
+    a fraction as a quotient with a stroke, a root as a power."""
+    match box:
+        case Row(parts=parts):
+            return Row(tuple(narrowed(part, room) for part in parts))
+        case Product(factors=factors):
+            return Product(tuple(narrowed(factor, room) for factor in factors))
+        case Fence(kind=kind, body=body):
+            return Fence(kind, narrowed(body, room))
+        case Scripts(base=Fence() as base, below=below, above=above):
+            return Scripts(narrowed(base, room), below, above)
+        case Fraction(numerator=numerator, denominator=denominator) if width(box) > room:
+            upper, lower = narrowed(numerator, room), narrowed(denominator, room)
+            stroke = Mark("/", "/", "binary")
+            return Row((_bracketed(upper, Product), stroke, _bracketed(lower)))
+        case Root(body=body, degree=degree) if width(box) > room:
+            exponent = Row((_digits("1"), Mark("/", "/", "punctuation"), degree or _digits("2")))
+            return Scripts(Fence("()", narrowed(body, room)), None, exponent)
+    return box
+
+
+def _bracketed(box: Box, *bare: type[Box]) -> Box:
+    return box if isinstance(box, (Mark, Scripts, Accent, Fence, *bare)) else Fence("()", box)
+
+
 # ------------------------------------------------------------------------------------------------------------- names
 
 GREEK: dict[str, str] = {

@@ -193,10 +193,12 @@ class TextPage:
         return [table[0], "  ".join("-" * width for width in widths), *table[1:]]
 
     def _blocks(self) -> list[str]:
-        lengths = {len(text) for line in self.document.lines for text in _backward(line.backward, 0, True, 2, None)}
+        lengths = [len(text) for line in self.document.lines for text in _backward(line.backward, 0, True, 2, None)]
         middles = sorted({min(max(length + 3, self.width // 3), 2 * self.width // 3) for length in lengths})
-        # The column of the partials is where the page is shortest.
-        return min((self._blocks_at(middle) for middle in middles), key=len)
+        # The column of the partials is where the page is shortest, a divided formula counting as two lines.
+        pages = {middle: self._blocks_at(middle) for middle in middles}
+        room = {middle: sum(length > middle - 2 for length in lengths) for middle in middles}
+        return pages[min(middles, key=lambda middle: len(pages[middle]) + 2 * room[middle])]
 
     def _blocks_at(self, middle: int) -> list[str]:
         result: list[str] = []

@@ -1,0 +1,282 @@
+"""Recognising products of matrices: a sum over products of two arrays whose indices fall into rows, columns and inner.
+
+``out[n,j] = sum(i, W[j,i]*x[n,i])`` has the row index n (in `out` and ``x``), the column index j (in `out` and ``W``)
+and the inner index i (in both factors).  Several indices of one class that lie side by side in memory count as one; others
+become loops around the product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from symprop.algebra.expressions import (
+    ONE,
+    ZERO,
+    Access,
+    Bound,
+    Expr,
+    Index,
+    Mul,
+    Reduction,
+    Where,
+    add,
+    compare,
+    factors_of,
+    free_indices,
+    mul,
+    names_of,
+    substitute,
+    where,
+)
+from symprop.algebra.indices import affine, normal
+from symprop.lowering.assignments import Assignment, Variable
+from symprop.lowering.program import Loop, Matrix, Product, Statement
+
+
+@dataclass(frozen=True)
+class Factors:
+    """A sum of products split as ``coefficient * sum(bounds, left*right)``."""
+
+    coefficient: Expr
+    left: tuple[Expr, ...]
+    right: tuple[Expr, ...]
+
+
+def split_reduction(expr: Expr) -> tuple[Expr, Reduction] | None:
+    """Return coefficient and reduction of ``coefficient*reduction``, or None."""
+    reductions = [factor for factor in factors_of(expr) if isinstance(factor, Reduction)]
+    if len(reductions) != 1:
+        return None
+    rest = mul(*(factor for factor in factors_of(expr) if factor is not reductions[0]))
+    return rest, reductions[0]
+
+
+def matrix_factors(reduction: Reduction, free: Iterable[Index]) -> Factors | None:
+    """Return the two groups of factors of a product of matrices, or None if it is none.
+
+    `free` are the indices of the result that are looped over.
+    """
+    if reduction.kind != "sum":
+        return None
+    bound = {b.index for b in reduction.bounds}
+    outside = set(free)
+    loops = bound | outside
+    constants: list[Expr] = []
+    dependent: list[tuple[Expr, frozenset[Index]]] = []
+    for factor in factors_of(reduction.body):
+        mine = free_indices(factor) & loops
+        if mine:
+            dependent.append((factor, mine))
+        else:
+            constants.append(factor)
+    sets = list(dict.fromkeys(mine for _, mine in dependent))
+    largest = [mine for mine in sets if not any(mine < other for other in sets)]
+    if len(largest) != 2:
+        return None
+    first, second = largest
+    if not (first & second & bound) or (first ^ second) & bound:
+        return None
+    if not (first - second) & outside or not (second - first) & outside:
+        return None
+    left = tuple(factor for factor, mine in dependent if mine <= first)
+    right = tuple(factor for factor, mine in dependent if not mine <= first)
+    return Factors(mul(*constants), left, right)
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Where a loop index stands in an access: axis number, and position at the loop's first value."""
+
+    number: int
+    start: Expr
+
+
+@dataclass(frozen=True)
+class _Operand:
+    variable: Variable
+    axes: Mapping[Index, _Axis]
+    offset: Expr  # in elements, at the first value of every loop
+
+    def stride(self, index: Index) -> Expr:
+        return strides(self.variable)[self.axes[index].number]
+
+
+def extents(variable: Variable) -> tuple[Expr, ...]:
+    """Return the extent of each axis; a scalar is an array of one element."""
+    return tuple(normal(axis.extent) for axis in variable.axes) or (ONE,)
+
+
+def strides(variable: Variable) -> tuple[Expr, ...]:
+    """Return the distance in elements between neighbours along each axis: the last varies fastest."""
+    result: list[Expr] = []
+    stride: Expr = ONE
+    for extent in reversed(extents(variable)):
+        result.insert(0, stride)
+        stride = normal(stride * extent)
+    return tuple(result)
+
+
+def _operand(access: Expr, loops: Mapping[Index, Bound], variables: Mapping[str, Variable]) -> _Operand | None:
+    if not isinstance(access, Access) or names_of(add(*access.indices)):
+        return None
+    variable = variables[access.name]
+    if variable.integer:
+        return None
+    found: dict[Index, _Axis] = {}
+    offset: Expr = ZERO
+    steps = strides(variable)
+    for number, (index, axis) in enumerate(zip(access.indices, variable.axes, strict=True)):
+        position = normal(index - axis.lower)
+        try:
+            coefficients, _ = affine(position)
+        except ValueError:
+            return None
+        mine = [loop for loop in coefficients if loop in loops]
+        if len(mine) > 1 or any(coefficients[loop] is not ONE or loop in found for loop in mine):
+            return None
+        start = substitute(position, {loop: loops[loop].lower for loop in mine})
+        for loop in mine:
+            found[loop] = _Axis(number, normal(start))
+        offset = offset + start * steps[number]
+    return _Operand(variable, found, normal(offset))
+
+
+def matrix_product(line: Assignment, fixed: frozenset[Index], variables: Mapping[str, Variable]) -> Statement | None:
+    """Return the statement that computes `line` by products of matrices, or None.
+
+    `fixed` are indices of loops around the statement.
+    """
+    split = split_reduction(line.expression)
+    if split is None:
+        return None
+    coefficient, reduction = split
+    free = [bound for bound in line.bounds if bound.index not in fixed]
+    loops = {bound.index: bound for bound in (*free, *reduction.bounds)}
+    if any(free_indices(b.lower) & set(loops) or free_indices(b.upper) & set(loops) for b in loops.values()):
+        return None
+    factors = matrix_factors(reduction, (bound.index for bound in free))
+    if factors is None or len(factors.left) != 1 or len(factors.right) != 1:
+        return None
+    if free_indices(coefficient) & set(loops) or names_of(coefficient) or names_of(factors.coefficient):
+        return None
+    operands = [_operand(access, loops, variables) for access in (line.target, factors.left[0], factors.right[0])]
+    if any(operand is None for operand in operands):
+        return None
+    out, left, right = operands
+    assert out is not None and left is not None and right is not None
+    if out.axes.keys() - left.axes.keys() - right.axes.keys():
+        return None
+    only_left = [axis.number for i, axis in out.axes.items() if i in left.axes and i not in right.axes]
+    only_right = [axis.number for i, axis in out.axes.items() if i in right.axes and i not in left.axes]
+    if not only_left or not only_right:
+        return None
+    if min(only_right) < min(only_left):  # rows are what varies slowest in the result
+        left, right = right, left
+    rows = [i for i in out.axes if i in left.axes and i not in right.axes]
+    columns = [i for i in out.axes if i in right.axes and i not in left.axes]
+    inner = [i for i in left.axes if i in right.axes and i not in out.axes]
+    if not inner:
+        return None
+    row = _merged(rows, (out, left), loops)
+    column = _merged(columns, (out, right), loops)
+    middle = _merged(inner, (left, right), loops)
+    outer = [i for i in loops if i not in (*row, *column, *middle)]
+    alpha = mul(coefficient, factors.coefficient)
+    repeated = [i for i in outer if i in inner]
+    beta: Expr = ZERO
+    for index in repeated:  # after the first round, add
+        beta = where(compare("==", index, ZERO), beta, ONE)
+    statement: Statement = Product(
+        _matrix(out, row, column, outer),
+        _matrix(left, row, middle, outer),
+        _matrix(right, middle, column, outer),
+        _extent(row, loops),
+        _extent(column, loops),
+        _extent(middle, loops),
+        alpha,
+        beta,
+    )
+    for index in sorted(outer, key=lambda i: i not in repeated):  # sums innermost
+        statement = Loop(index, ZERO, _extent([index], loops), (statement,))
+    return statement
+
+
+def _merged(indices: list[Index], operands: tuple[_Operand, ...], loops: Mapping[Index, Bound]) -> list[Index]:
+    """Return the longest run of `indices` that count as one index in all operands."""
+    ordered = sorted(indices, key=lambda i: operands[0].axes[i].number)
+    for first in range(len(ordered)):
+        run = ordered[first:]
+        if all(_lie_together(run, operand, loops) for operand in operands):
+            return run
+    return ordered[-1:]
+
+
+def _lie_together(run: list[Index], operand: _Operand, loops: Mapping[Index, Bound]) -> bool:
+    numbers = [operand.axes[i].number for i in run]
+    if numbers != list(range(numbers[0], numbers[0] + len(run))):
+        return False
+    sizes = extents(operand.variable)
+    return all(
+        operand.axes[i].start is ZERO and _extent([i], loops) == sizes[operand.axes[i].number] for i in run[1:]
+    )
+
+
+def _extent(indices: list[Index], loops: Mapping[Index, Bound]) -> Expr:
+    return normal(mul(*(loops[i].upper - loops[i].lower + ONE for i in indices)))
+
+
+def _matrix(operand: _Operand, rows: list[Index], columns: list[Index], outer: list[Index]) -> Matrix:
+    offset = operand.offset
+    for index in outer:
+        if index in operand.axes:
+            offset = offset + index * operand.stride(index)
+    return Matrix(
+        operand.variable.name, normal(offset), operand.stride(rows[-1]), operand.stride(columns[-1])
+    )
+
+
+def separated(
+    lines: list[Assignment], new: Callable[[Expr, tuple[Bound, ...]], Assignment | None]
+) -> list[Assignment]:
+    """Give names to groups of factors that make a product of matrices out of a longer product.
+
+    ``sum(j, z_bar[n,j]*sigmoid'(a[n,j])*W[j,i])`` becomes ``sum(j, t[n,j]*W[j,i])``.
+    """
+    result: list[Assignment] = []
+    made: dict[Expr, Access] = {}
+    for line in lines:
+        expression = line.expression
+        core = expression.then if isinstance(expression, Where) else expression
+        split = split_reduction(core)
+        factors = matrix_factors(split[1], [b.index for b in line.bounds]) if split is not None else None
+        if split is None or factors is None or (len(factors.left) == len(factors.right) == 1 and all(
+            isinstance(f, Access) for f in (*factors.left, *factors.right)
+        )):
+            result.append(line)
+            continue
+        coefficient, reduction = split
+        if isinstance(expression, Where):
+            result.append(line)  # the guard protects the readings, so they stay where they are
+            continue
+        groups = []
+        scope = (*line.bounds, *reduction.bounds)
+        for group in (factors.left, factors.right):
+            value = mul(*group)
+            if not isinstance(value, Access):
+                named = made.get(value)
+                if named is None:
+                    before = new(value, scope)
+                    if before is None:
+                        break
+                    result.append(before)
+                    named = made[value] = before.target
+                value = named
+            groups.append(value)
+        if len(groups) < 2:
+            result.append(line)
+            continue
+        body = Mul((*factors_of(factors.coefficient), *groups)) if factors.coefficient is not ONE else mul(*groups)
+        changed = mul(coefficient, Reduction("sum", reduction.bounds, body))
+        result.append(Assignment(line.target, line.bounds, changed, line.comment, line.line))
+    return result

@@ -1,0 +1,1357 @@
+"""From assignments to a program: order, recurrences, fused loops, products of matrices, kernels.
+
+==============  ====================================================================================
+order           each name before its readers; circles through an index become a loop over that index
+conditions      what only depends on such a loop's index is decided once, around whole kernels
+products        a contraction of two matrices is one statement (`contraction`)
+fusion          elementwise assignments over the same ranges share one loop nest
+locals          what only its own nest reads is a number there, not an array
+kernels         loop nests that are equal up to names are one function
+==============  ====================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from symprop.algebra.expressions import (
+    MINUS_ONE,
+    ONE,
+    TRUE,
+    ZERO,
+    Access,
+    Bound,
+    Compare,
+    Expr,
+    Index,
+    Junction,
+    Number,
+    Reduction,
+    Size,
+    Where,
+    add,
+    call,
+    compare,
+    free_indices,
+    junction,
+    mul,
+    names_of,
+    reduce,
+    substitute,
+    transform,
+    walk,
+    where,
+)
+from symprop.algebra.indices import at_least, conditions_of, decide, extremes, normal, sign
+from symprop.declaration.network import Network
+from symprop.derivation.steps import Derivation
+from symprop.errors import MissingRuleError
+from symprop.lowering.assignments import Assignment, Assignments, Variable, assignments, fresh_name
+from symprop.lowering.contraction import extents, matrix_product, separated, split_reduction
+from symprop.lowering.program import (
+    Accumulate,
+    Assign,
+    Buffer,
+    Check,
+    Comment,
+    Given,
+    If,
+    Invoke,
+    Kernel,
+    Loop,
+    Matrix,
+    Product,
+    Program,
+    Routine,
+    Solve,
+    Statement,
+    Update,
+    statements,
+)
+
+# A block is written out once for each way in which this many conditions on an outer loop can turn out.
+MOST_CONDITIONS = 3
+
+INFINITY = Number(Fraction(10) ** 400)  # printed as the largest value of the target: no finite number exceeds it
+
+
+def lower(
+    derivation: Derivation,
+    sizes: Mapping[str, int] | None = None,
+    *,
+    reduction: str = "mean",
+    update: Update | None = None,
+) -> Program:
+    """Return the program of a derivation: the forward pass, and the gradient by each name of its ``wrt``.
+
+    Parameters
+    ----------
+    derivation : Derivation
+        Of a scalar objective, best of a network in stable form (`stable.stabilize`).
+    sizes : mapping of str to int, optional
+        Sizes that are the same at every call; the others are read from the arrays.
+    reduction : str
+        ``mean`` or ``sum`` over the examples, if the network has no batch index.
+    update : Update, optional
+        The optimiser that `run` uses.
+
+    Raises
+    ------
+    MissingRuleError
+        If the network cannot be computed: a function without a body, or a circle that no index resolves.
+    """
+    made = assignments(derivation, reduction)
+    return _Lowering(derivation, made, dict(sizes or {}), reduction, update).program()
+
+
+@dataclass
+class _Kernels:
+    """Kernels found so far, by their form without names."""
+
+    known: dict[tuple[object, ...], str] = field(default_factory=dict)
+    kernels: list[Kernel] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
+
+    def invoke(self, body: tuple[Statement, ...], ranks: Mapping[str, int], stem: str) -> Invoke:
+        """Return the call of the kernel with this body, new or known."""
+        arrays, integers = _names_in(body)
+        form = _renamed(body, arrays, integers)
+        key = (form, tuple(ranks[name] for name in arrays))
+        name = self.known.get(key)
+        if name is None:
+            name = self.known[key] = fresh_name(stem, self.taken)
+            self.kernels.append(
+                Kernel(name, arrays, tuple(ranks[a] for a in arrays), tuple(i.name for i in integers), body)
+            )
+        return Invoke(name, arrays, tuple(integers))
+
+
+def _expressions(body: tuple[Statement, ...]) -> Iterable[Expr]:
+    for statement in statements(body):
+        match statement:
+            case Assign(target=target, value=value) | Accumulate(target=target, value=value):
+                yield target
+                yield value
+            case Loop(start=start, stop=stop):
+                yield start
+                yield stop
+            case If(condition=condition):
+                yield condition
+
+
+def _names_in(body: tuple[Statement, ...]) -> tuple[tuple[str, ...], tuple[Expr, ...]]:
+    """Return the arrays, and the sizes and indices that come from outside, in order of appearance."""
+    loops = {s.index for s in statements(body) if isinstance(s, Loop)}
+    arrays: dict[str, None] = {}
+    integers: dict[Expr, None] = {}
+    for expr in _expressions(body):
+        for node in walk(expr):
+            if isinstance(node, Access) and node.indices:
+                arrays[node.name] = None
+            elif isinstance(node, Size) or (isinstance(node, Index) and node not in loops):
+                integers[node] = None
+    return tuple(arrays), tuple(integers)
+
+
+def _mapped(body: tuple[Statement, ...], rule: object) -> tuple[Statement, ...]:
+    """Apply a function of expressions to every expression of `body`."""
+    f = rule  # type: ignore[assignment]
+    result: list[Statement] = []
+    for statement in body:
+        match statement:
+            case Assign():
+                result.append(Assign(f(statement.target), f(statement.value)))  # type: ignore[operator]
+            case Accumulate():
+                result.append(Accumulate(f(statement.target), f(statement.value), statement.operator))  # type: ignore[operator]
+            case Loop():
+                result.append(
+                    Loop(
+                        f(statement.index),  # type: ignore[operator]
+                        f(statement.start),  # type: ignore[operator]
+                        f(statement.stop),  # type: ignore[operator]
+                        _mapped(statement.body, f),
+                        statement.descending,
+                    )
+                )
+            case If():
+                result.append(
+                    If(f(statement.condition), _mapped(statement.then, f), _mapped(statement.otherwise, f))  # type: ignore[operator]
+                )
+            case _:
+                result.append(statement)
+    return tuple(result)
+
+
+def _renamed(
+    body: tuple[Statement, ...], arrays: tuple[str, ...], integers: tuple[Expr, ...]
+) -> tuple[Statement, ...]:
+    names = {name: f"@{n}" for n, name in enumerate(arrays)}
+    letters: dict[Expr, Expr] = {integer: Index(f"#{n}") for n, integer in enumerate(integers)}
+    loops = [s.index for s in statements(body) if isinstance(s, Loop)]
+    for index in loops:
+        letters.setdefault(index, Index(f"%{len(letters)}"))
+    for expr in _expressions(body):
+        for node in walk(expr):
+            if isinstance(node, Access) and not node.indices:
+                names.setdefault(node.name, f"${len(names)}")
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Access):
+            return Access(names.get(node.name, node.name), node.indices)
+        return letters.get(node, node) if isinstance(node, (Index, Size)) else node
+
+    return _mapped(tuple(s for s in _without_comments(body)), lambda expr: transform(expr, rule))
+
+
+def _without_comments(body: tuple[Statement, ...]) -> Iterable[Statement]:
+    for statement in body:
+        if isinstance(statement, Loop):
+            yield replace(statement, body=tuple(_without_comments(statement.body)))
+        elif isinstance(statement, If):
+            yield If(
+                statement.condition,
+                tuple(_without_comments(statement.then)),
+                tuple(_without_comments(statement.otherwise)),
+            )
+        elif not isinstance(statement, Comment):
+            yield statement
+
+
+# ---- dependences and order ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A place where a line reads an array, with the ranges of the indices around it."""
+
+    access: Access
+    bounds: tuple[Bound, ...]
+    line: Assignment
+
+
+def _readings(line: Assignment) -> tuple[_Reading, ...]:
+    found: list[_Reading] = []
+
+    def visit(expr: Expr, scope: tuple[Bound, ...]) -> None:
+        if isinstance(expr, Access):
+            found.append(_Reading(expr, scope, line))
+        inner = (*scope, *expr.bounds) if isinstance(expr, Reduction) else scope
+        for child in expr.children:
+            visit(child, inner)
+
+    visit(line.expression, line.bounds)
+    return tuple(found)
+
+
+def _disjoint(written: Assignment, reading: _Reading) -> bool:
+    """Return whether a reading can never meet what a line writes: at some axis their ranges lie apart."""
+    for left, right in zip(written.target.indices, reading.access.indices, strict=True):
+        try:
+            low, high = extremes(left, written.bounds)
+            least, greatest = extremes(right, reading.bounds)
+        except ValueError:
+            continue
+        if at_least(least - ONE, high) or at_least(low - ONE, greatest):
+            return True
+    return False
+
+
+def _components(count: int, before: list[set[int]]) -> list[list[int]]:
+    """Return the strongly connected components in an order in which each comes after what it depends on (Tarjan)."""
+    order: dict[int, int] = {}
+    low: dict[int, int] = {}
+    on_stack: list[int] = []
+    result: list[list[int]] = []
+    for root in range(count):
+        if root in order:
+            continue
+        work = [(root, iter(sorted(before[root])))]
+        order[root] = low[root] = len(order)
+        on_stack.append(root)
+        while work:
+            node, rest = work[-1]
+            for other in rest:
+                if other not in order:
+                    order[other] = low[other] = len(order)
+                    on_stack.append(other)
+                    work.append((other, iter(sorted(before[other]))))
+                    break
+                if other in on_stack:
+                    low[node] = min(low[node], order[other])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == order[node]:
+                    component = []
+                    while True:
+                        member = on_stack.pop()
+                        component.append(member)
+                        if member == node:
+                            break
+                    result.append(sorted(component))
+    return result
+
+
+@dataclass
+class _Op:
+    """A step of a routine: a nest of elementwise lines, a nest with a reduction, or statements that are ready."""
+
+    kind: str  # "pointwise", "reduction" or "ready"
+    lines: list[Assignment] = field(default_factory=list)
+    ready: tuple[Statement, ...] = ()
+    reads: frozenset[str] = frozenset()
+    writes: frozenset[str] = frozenset()
+
+
+class _Scheduler:
+    """Schedules the lines of one routine."""
+
+    def __init__(
+        self,
+        variables: dict[str, Variable],
+        kernels: _Kernels,
+        outputs: frozenset[str],
+        forward: Mapping[str, tuple[int, int]] | None = None,
+    ) -> None:
+        self.variables = variables
+        self.kernels = kernels
+        self.outputs = outputs
+        self.all_lines: list[Assignment] = []
+        self.kept: set[str] = set()  # arrays that must exist in memory
+
+    def body(self, lines: list[Assignment]) -> tuple[Statement, ...]:
+        self.all_lines = lines
+        return self.block(lines, ())
+
+    # A block is what happens for fixed values of the outer loops' indices.
+    def block(self, lines: list[Assignment], fixed: tuple[Bound, ...]) -> tuple[Statement, ...]:
+        lines = [replace(line, expression=_decided(line.expression, fixed)) for line in lines]
+        lines = [line for line in lines if line.expression is not SKIP]
+        condition = _first_condition(lines, fixed) if fixed else None
+        if condition is not None:
+            then = self.block([_assume(line, condition, True) for line in lines], fixed)
+            otherwise = self.block([_assume(line, condition, False) for line in lines], fixed)
+            return (If(condition, then, otherwise),)
+        ops: list[_Op] = []
+        for component in self.order(lines, fixed):
+            members = [lines[n] for n in component]
+            if len(members) == 1 and not self.depends_on_itself(members[0], fixed):
+                self.place(ops, self.op(members[0], fixed), fixed)
+            else:
+                ready = self.recurrence(members, fixed)
+                reads = frozenset().union(*(line.reads for line in members))
+                self.place(ops, _Op("ready", members, ready, reads, frozenset(m.name for m in members)), fixed)
+        return self.emitted(ops, fixed)
+
+    def order(self, lines: list[Assignment], fixed: tuple[Bound, ...]) -> list[list[int]]:
+        writers: dict[str, list[int]] = {}
+        for place, line in enumerate(lines):
+            writers.setdefault(line.name, []).append(place)
+        before: list[set[int]] = []
+        for line in lines:
+            mine: set[int] = set()
+            for reading in _readings(line):
+                for place in writers.get(reading.access.name, ()):
+                    if place not in mine and self.meets(lines[place], reading, fixed):
+                        mine.add(place)
+            before.append(mine)
+        return _components(len(lines), before)
+
+    def depends_on_itself(self, line: Assignment, fixed: tuple[Bound, ...]) -> bool:
+        return any(r.access.name == line.name and self.meets(line, r, fixed) for r in _readings(line))
+
+    def meets(self, written: Assignment, reading: _Reading, fixed: tuple[Bound, ...]) -> bool:
+        """Return whether a reading may need what `written` assigns in the same round of the outer loops."""
+        if reading.access is written.target and reading.line is written:
+            return False  # an update in place
+        names = {bound.index for bound in fixed}
+        for left, right in zip(written.target.indices, reading.access.indices, strict=True):
+            if isinstance(left, Index) and left in names:
+                inner = tuple(b for b in reading.bounds if b.index not in names)
+                try:
+                    low, high = extremes(right - left, inner)
+                except ValueError:
+                    continue
+                if sign(low - ONE) == "nonnegative" or sign(high) == "negative":
+                    return False  # another round
+        return not _disjoint(written, reading)
+
+    # ---- recurrences --------------------------------------------------------------------------------------------
+
+    def recurrence(self, lines: list[Assignment], fixed: tuple[Bound, ...]) -> tuple[Statement, ...]:
+        """Return the loop over the index through which `lines` depend on each other."""
+        found = None
+        first = lines[0]
+        names = {bound.index for bound in fixed}
+        for axis, index in enumerate(first.target.indices):
+            if isinstance(index, Index) and index not in names:
+                found = self.direction(lines, first.name, axis)
+                if found is not None:
+                    break
+        if found is None:
+            circle = ", ".join(dict.fromkeys(line.name for line in lines))
+            raise MissingRuleError(
+                f"{circle} depend on each other in a way that no single index resolves",
+                hint="A recurrence must read values at smaller (or at larger) values of one index only.",
+            )
+        axes, descending = found
+        time = next(line.target.indices[axes[line.name]] for line in lines if line.name == first.name)
+        assert isinstance(time, Index)
+        ranges = []
+        renamed = []
+        for line in lines:
+            own = line.target.indices[axes[line.name]]
+            assert isinstance(own, Index)
+            line = _with_index(line, own, time)
+            bound = next(b for b in line.bounds if b.index is time)
+            ranges.append(bound)
+            renamed.append(line)
+        lower, upper = _hull(ranges)
+        inside: list[Assignment] = []
+        for line, bound in zip(renamed, ranges, strict=True):
+            guard = junction("and", compare("<=", bound.lower, time), compare("<=", time, bound.upper))
+            guard = decide(guard, (Bound(time, lower, upper),))
+            inside.append(replace(line, bounds=tuple(b for b in line.bounds if b.index is not time)))
+            if guard is not TRUE:
+                inside[-1] = replace(inside[-1], expression=_Guarded.mark(inside[-1].expression, guard))
+        # Positions are counted from 0, so the loop's variable is too.
+        loop = Bound(time, lower, upper)
+        body = self.block(inside, (*fixed, loop))
+        shift: dict[Expr, Expr] = {time: time + lower} if lower is not ZERO else {}
+        body = _substituted(body, shift)
+        return (Loop(time, ZERO, normal(upper - lower + ONE), body, descending),)
+
+    def direction(self, lines: list[Assignment], name: str, axis: int) -> tuple[dict[str, int], bool] | None:
+        """Return the axis of each quantity that runs along the recurrence, and whether it runs backwards."""
+        axes = {name: axis}
+        members = {line.name for line in lines}
+        changed = True
+        while changed:
+            changed = False
+            for line in lines:
+                if line.name not in axes:
+                    continue
+                time = line.target.indices[axes[line.name]]
+                if not isinstance(time, Index):
+                    return None
+                for reading in _readings(line):
+                    other = reading.access.name
+                    if other in members and other not in axes:
+                        candidates = [
+                            n for n, e in enumerate(reading.access.indices)
+                            if time in free_indices(e) or _reaches(e, time, reading.bounds)
+                        ]
+                        if not candidates:
+                            return None
+                        axes[other] = candidates[0]
+                        changed = True
+        if set(axes) != members:
+            return None
+        signs: set[int] = set()
+        for line in lines:
+            time = line.target.indices[axes[line.name]]
+            if not isinstance(time, Index):
+                return None
+            for reading in _readings(line):
+                if reading.access.name not in members:
+                    continue
+                if not any(
+                    other.name == reading.access.name and not _disjoint(other, reading) for other in lines
+                ):
+                    continue
+                inner = tuple(b for b in reading.bounds if b.index is not time)
+                try:
+                    low, high = extremes(reading.access.indices[axes[reading.access.name]] - time, inner)
+                except ValueError:
+                    return None
+                if low is ZERO and high is ZERO:
+                    continue
+                if at_least(ZERO, high):
+                    signs.add(-1)
+                elif at_least(low, ZERO):
+                    signs.add(1)
+                else:
+                    return None
+        return (axes, signs == {1}) if len(signs) == 1 else None
+
+    # ---- fusion -------------------------------------------------------------------------------------------------
+
+    def op(self, line: Assignment, fixed: tuple[Bound, ...]) -> _Op:
+        names = frozenset(bound.index for bound in fixed)
+        expression, guard = _Guarded.split(line.expression)
+        plain = replace(line, expression=expression)
+        if guard is TRUE:
+            product = matrix_product(plain, names, self.variables)
+            if product is not None:
+                return _Op("ready", [line], (Comment(line.comment), product), line.reads, frozenset({line.name}))
+        has_reduction = any(isinstance(node, Reduction) for node in walk(line.expression))
+        return _Op("reduction" if has_reduction else "pointwise", [line], (), line.reads, frozenset({line.name}))
+
+    def place(self, ops: list[_Op], op: _Op, fixed: tuple[Bound, ...]) -> None:
+        """Put `op` after what it depends on, into an existing nest if one has the same ranges."""
+        earliest = 0
+        for number, other in enumerate(ops):
+            if op.reads & other.writes:
+                earliest = number if self.fit(other, op, fixed) else number + 1
+        if op.kind == "pointwise":
+            for number in range(earliest, len(ops)):
+                if self.fit(ops[number], op, fixed):
+                    ops[number].lines += op.lines
+                    ops[number].reads |= op.reads
+                    ops[number].writes |= op.writes
+                    return
+        ops.append(op)
+
+    def fit(self, nest: _Op, op: _Op, fixed: tuple[Bound, ...]) -> bool:
+        """Return whether `op` may join the loop nest: same ranges, and it reads what is there at its own indices."""
+        if nest.kind != "pointwise" or op.kind != "pointwise":
+            return False
+        names = {bound.index for bound in fixed}
+        (new,) = op.lines
+        renaming = _same_loops(nest.lines[0], new, names)
+        if renaming is None:
+            return False
+        for old in nest.lines:
+            to_old = _same_loops(nest.lines[0], old, names)
+            assert to_old is not None
+            common = {i: to_old.get(i, i) for i in free_indices(old.target)}
+            target = substitute(old.target, common)
+            for reading in _readings(new):
+                if reading.access.name == old.name and substitute(reading.access, renaming) is not target:
+                    return False
+            if new.name == old.name:
+                return False
+        return True
+
+    def emitted(self, ops: list[_Op], fixed: tuple[Bound, ...]) -> tuple[Statement, ...]:
+        result: list[Statement] = []
+        for number, op in enumerate(ops):
+            if op.kind == "ready":
+                result += op.ready
+                continue
+            elsewhere = set(self.outputs)
+            mine = {id(line) for line in op.lines}
+            own = {line.name for line in op.lines}
+            for other in self.all_lines:
+                if not any(_is_version(other, line) for line in op.lines):
+                    elsewhere |= other.reads
+            for later in ops:
+                if later is not op:
+                    elsewhere |= later.reads
+            del mine
+            inside = own - elsewhere
+            if fixed:
+                inside = {n for n in inside if not self.read_across_rounds(n)}
+            result += Nest(op.lines, fixed, self.variables, frozenset(inside), self.kernels).statements()
+        return tuple(result)
+
+    def read_across_rounds(self, name: str) -> bool:
+        return sum(name in line.reads for line in self.all_lines if line.name != name) > 0 or any(
+            name in line.reads for line in self.all_lines if line.name == name
+        )
+
+
+def _is_version(line: Assignment, other: Assignment) -> bool:
+    """Return whether `other` is `line`, perhaps with conditions decided and indices renamed."""
+    return line.comment == other.comment and line.name == other.name
+
+
+def _reaches(index: Expr, time: Index, bounds: tuple[Bound, ...]) -> bool:
+    """Return whether an index expression has a range that ends at `time`, as in ``sum(u = 0..t-1, h[u])``."""
+    inner = tuple(b for b in bounds if b.index is not time)
+    try:
+        low, high = extremes(index, inner)
+    except ValueError:
+        return False
+    return time in free_indices(low) | free_indices(high)
+
+
+class _Guarded:
+    """Marks a line that happens only for some values of an outer loop's index."""
+
+    @staticmethod
+    def mark(expr: Expr, guard: Expr) -> Expr:
+        return Where(guard, expr, SKIP)
+
+    @staticmethod
+    def split(expr: Expr) -> tuple[Expr, Expr]:
+        if isinstance(expr, Where) and expr.otherwise is SKIP:
+            return expr.then, expr.condition
+        return expr, TRUE
+
+
+SKIP = Index("(skip)")  # stands for "leave the element as it is"
+
+
+def _decided(expr: Expr, fixed: tuple[Bound, ...]) -> Expr:
+    if not fixed or not any(isinstance(node, Where) for node in walk(expr)):
+        return expr
+
+    def rule(node: Expr) -> Expr:
+        return where(decide(node.condition, fixed), node.then, node.otherwise) if isinstance(node, Where) else node
+
+    return transform(expr, rule)
+
+
+def _first_condition(lines: list[Assignment], fixed: tuple[Bound, ...]) -> Expr | None:
+    """Return a condition that only depends on outer loops, unless there are too many."""
+    names = {bound.index for bound in fixed}
+    found: dict[Expr, None] = {}
+    for line in lines:
+        for node in walk(line.expression):
+            if isinstance(node, Where):
+                for part in conditions_of(node.condition):
+                    free = free_indices(part)
+                    if free and free <= names and not names_of(part):
+                        found[part] = None
+    return next(iter(found)) if 0 < len(found) <= MOST_CONDITIONS else None
+
+
+def _assume(line: Assignment, condition: Expr, holds: bool) -> Assignment:
+    negation = junction("not", condition)
+
+    def rule(node: Expr) -> Expr:
+        if node == condition:
+            return TRUE if holds else junction("not", TRUE)
+        if node == negation:
+            return junction("not", TRUE) if holds else TRUE
+        if isinstance(node, Junction):
+            return junction(node.operator, *node.conditions)
+        if isinstance(node, Where):
+            return where(node.condition, node.then, node.otherwise)
+        return node
+
+    return replace(line, expression=transform(line.expression, rule))
+
+
+def _with_index(line: Assignment, old: Index, new: Index) -> Assignment:
+    if old is new:
+        return line
+    mapping: dict[Expr, Expr] = {}
+    if any(bound.index is new for bound in line.bounds):
+        other = Index(f"{new.name}_other")
+        mapping[new] = other
+    mapping[old] = new
+    bounds = tuple(
+        Bound(mapping.get(b.index, b.index), substitute(b.lower, mapping), substitute(b.upper, mapping), b.written)  # type: ignore[arg-type]
+        for b in line.bounds
+    )
+    target = substitute(line.target, mapping)
+    assert isinstance(target, Access)
+    return replace(line, target=target, bounds=bounds, expression=substitute(line.expression, mapping))
+
+
+def _hull(ranges: list[Bound]) -> tuple[Expr, Expr]:
+    lower, upper = ranges[0].lower, ranges[0].upper
+    for bound in ranges[1:]:
+        if at_least(lower, bound.lower):
+            lower = bound.lower
+        elif not at_least(bound.lower, lower):
+            lower = call("min", lower, bound.lower)
+        if at_least(bound.upper, upper):
+            upper = bound.upper
+        elif not at_least(upper, bound.upper):
+            upper = call("max", upper, bound.upper)
+    return lower, upper
+
+
+def _substituted(body: tuple[Statement, ...], mapping: Mapping[Expr, Expr]) -> tuple[Statement, ...]:
+    """Substitute in statements of a routine."""
+    if not mapping:
+        return body
+
+    def put(expr: Expr) -> Expr:
+        return normal_indices(substitute(expr, mapping))
+
+    def matrix(m: Matrix) -> Matrix:
+        return Matrix(m.array, normal(put(m.offset)), normal(put(m.row_stride)), normal(put(m.column_stride)))
+
+    result: list[Statement] = []
+    for statement in body:
+        match statement:
+            case Invoke():
+                result.append(replace(statement, integers=tuple(normal(put(i)) for i in statement.integers)))
+            case Product():
+                result.append(
+                    Product(
+                        matrix(statement.out),
+                        matrix(statement.left),
+                        matrix(statement.right),
+                        normal(put(statement.rows)),
+                        normal(put(statement.columns)),
+                        normal(put(statement.inner)),
+                        put(statement.alpha),
+                        put(statement.beta),
+                    )
+                )
+            case Loop():
+                result.append(
+                    Loop(
+                        statement.index,
+                        normal(put(statement.start)),
+                        normal(put(statement.stop)),
+                        _substituted(statement.body, mapping),
+                        statement.descending,
+                    )
+                )
+            case If():
+                result.append(
+                    If(
+                        put(statement.condition),
+                        _substituted(statement.then, mapping),
+                        _substituted(statement.otherwise, mapping),
+                    )
+                )
+            case _:
+                result.append(statement)
+    return tuple(result)
+
+
+def _same_loops(first: Assignment, other: Assignment, fixed: set[Index]) -> dict[Expr, Expr] | None:
+    """Return the renaming of the loops of `other` to those of `first`, if their ranges are equal in order."""
+    mine = [b for b in first.bounds if b.index not in fixed]
+    theirs = [b for b in other.bounds if b.index not in fixed]
+    if len(mine) != len(theirs):
+        return None
+    renaming: dict[Expr, Expr] = {}
+    for a, b in zip(mine, theirs, strict=True):
+        lower, upper = substitute(b.lower, renaming), substitute(b.upper, renaming)
+        if normal(a.lower) is not normal(lower) or normal(a.upper) is not normal(upper):
+            return None
+        renaming[b.index] = a.index
+    return {old: new for old, new in renaming.items() if old is not new}
+
+
+# ---- loop nests ---------------------------------------------------------------------------------------------------
+
+
+def normal_indices(expr: Expr) -> Expr:
+    """Return `expr` with every index of an access in expanded form."""
+    return transform(
+        expr, lambda node: Access(node.name, tuple(map(normal, node.indices))) if isinstance(node, Access) else node
+    )
+
+
+class Nest:
+    """One loop nest: lines over the same ranges, as a kernel."""
+
+    def __init__(
+        self,
+        lines: list[Assignment],
+        fixed: tuple[Bound, ...],
+        variables: Mapping[str, Variable],
+        inside: frozenset[str],
+        kernels: _Kernels,
+    ) -> None:
+        names = {bound.index for bound in fixed}
+        self.fixed = fixed
+        self.variables = variables
+        self.inside = inside
+        self.kernels = kernels
+        self.lines = []
+        for line in lines:
+            renaming = _same_loops(lines[0], line, names)
+            assert renaming is not None
+            self.lines.append(_renamed_line(line, renaming))
+        self.loops = tuple(b for b in self.lines[0].bounds if b.index not in names)
+        self.count = 0
+        self.values: dict[Expr, Access] = {}
+        self.locals: set[str] = set()
+
+    def statements(self) -> tuple[Statement, ...]:
+        """Return comments and the call of the kernel."""
+        comments = tuple(Comment(line.comment) for line in self.lines)
+        body = self.by_columns() or self.by_elements()
+        body = _with_local_loads(body, set())
+        stem = "compute_" + "_".join(dict.fromkeys(line.name for line in self.lines[:2]))
+        ranks = {name: max(1, len(variable.axes)) for name, variable in self.variables.items()}
+        return (*comments, self.kernels.invoke((*comments, *body), ranks, stem))
+
+    def by_columns(self) -> tuple[Statement, ...] | None:
+        """Return a sum whose target is filled row by row, if its terms lie side by side along the target's index.
+
+        ``b_bar[j] = sum(n, a_bar[n,j])`` reads rows of ``a_bar`` one after the other instead of columns.
+        """
+        if len(self.lines) != 1:
+            return None
+        (line,) = self.lines
+        expression, guard = _Guarded.split(line.expression)
+        split = split_reduction(expression)
+        if split is None or guard is not TRUE or not self.loops:
+            return None
+        coefficient, reduction = split
+        if reduction.kind != "sum" or any(
+            free_indices(b.lower) | free_indices(b.upper) for b in (*self.loops, *reduction.bounds)
+        ):
+            return None
+        if any(isinstance(node, Reduction) for node in walk(reduction.body)):
+            return None
+        last = self.loops[-1].index
+        along = sum(
+            bool(node.indices) and node.indices[-1] is last for node in walk(reduction.body) if isinstance(node, Access)
+        )
+        across = sum(
+            bool(node.indices) and bool(free_indices(node.indices[-1]) & {b.index for b in reduction.bounds})
+            for node in walk(reduction.body)
+            if isinstance(node, Access)
+        )
+        if not along or across >= along:
+            return None
+        clear = self.nest(self.loops, (Assign(self.element(line.target), ZERO),))
+        term = self.placed(mul(coefficient, reduction.body))
+        inner: tuple[Statement, ...] = (Accumulate(self.element(line.target), term),)
+        return (*clear, *self.nest((*reduction.bounds, *self.loops), inner))
+
+    def by_elements(self) -> tuple[Statement, ...]:
+        body: list[Statement] = []
+        read_here = frozenset().union(*(line.reads for line in self.lines))
+        for line in self.lines:
+            expression, guard = _Guarded.split(line.expression)
+            block: list[Statement] = []
+            value = self.value(expression, block)
+            if line.name in self.inside:
+                local = Access(self.local_name(line.name), ())
+                block.append(Assign(local, value))
+                self.values[line.target] = local
+            elif line.name in read_here:
+                local = Access(self.local_name(f"{line.name}_value"), ())
+                block += [Assign(local, value), Assign(self.element(line.target), local)]
+                self.values[line.target] = local
+            else:
+                block.append(Assign(self.element(line.target), value))
+            body += block if guard is TRUE else [If(self.placed(guard), tuple(block))]
+        return self.nest(self.loops, tuple(body))
+
+    def nest(self, bounds: tuple[Bound, ...], body: tuple[Statement, ...]) -> tuple[Statement, ...]:
+        """Put loops over `bounds` around a body that uses their indices; variables count from 0."""
+        for bound in reversed(bounds):
+            lower = self.placed(bound.lower)
+            stop = normal(bound.upper - bound.lower + ONE)
+            if lower is not ZERO:
+                shift: dict[Expr, Expr] = {bound.index: bound.index + bound.lower}
+                body = _mapped_values(body, shift)
+            body = (Loop(bound.index, ZERO, stop, body),)
+        return body
+
+    def element(self, access: Access) -> Access:
+        """Return the array element of an access: positions from 0, a scalar at position 0."""
+        variable = self.variables[access.name]
+        if not variable.axes:
+            return Access(access.name, (ZERO,))
+        return Access(
+            access.name,
+            tuple(
+                normal(self.placed(index) - axis.lower)
+                for index, axis in zip(access.indices, variable.axes, strict=True)
+            ),
+        )
+
+    def placed(self, expr: Expr) -> Expr:
+        """Return an expression without reductions with every access as an element or a local number."""
+
+        if isinstance(expr, Access):
+            found = self.values.get(expr)
+            return found if found is not None else self.element(expr)
+        children = tuple(self.placed(child) for child in expr.children)
+        return expr if all(a is b for a, b in zip(children, expr.children, strict=True)) else expr.rebuild(children)
+
+    def local_name(self, stem: str) -> str:
+        taken = self.locals | set(self.variables) - self.inside
+        name = fresh_name(stem, set(taken))
+        self.locals.add(name)
+        return name
+
+    def local(self, stem: str) -> Access:
+        return Access(self.local_name(stem), ())
+
+    def value(self, expr: Expr, block: list[Statement]) -> Expr:
+        """Return `expr` without reductions, having put the loops that they need into `block`."""
+        if not any(isinstance(node, Reduction) for node in walk(expr)):
+            return self.placed(expr)
+        if isinstance(expr, Reduction):
+            return self.reduction(expr, block)
+        if isinstance(expr, Where):
+            condition = self.value(expr.condition, block)
+            result = self.local("chosen")
+            then: list[Statement] = []
+            then.append(Assign(result, self.value(expr.then, then)))
+            otherwise: list[Statement] = []
+            otherwise.append(Assign(result, self.value(expr.otherwise, otherwise)))
+            block.append(If(condition, tuple(then), tuple(otherwise)))
+            return result
+        return expr.rebuild(tuple(self.value(child, block) for child in expr.children))
+
+    def reduction(self, expr: Reduction, block: list[Statement]) -> Expr:
+        match expr.kind:
+            case "sum" | "prod" | "max" | "min":
+                first = {"sum": ZERO, "prod": ONE, "max": mul(MINUS_ONE, INFINITY), "min": INFINITY}[expr.kind]
+                operator = {"sum": "add", "prod": "mul"}.get(expr.kind, expr.kind)
+                total = self.local({"sum": "total", "prod": "product"}.get(expr.kind, "extreme"))
+                block.append(Assign(total, first))
+                inner: list[Statement] = []
+                inner.append(Accumulate(total, self.value(expr.body, inner), operator))
+                block += self.nest(expr.bounds, tuple(inner))
+                return total
+            case "logsumexp":
+                greatest = self.reduction(reduce("max", expr.bounds, expr.body), block)  # type: ignore[arg-type]
+                key = Access(f"({len(self.values)})", ())
+                self.values[key] = greatest  # type: ignore[assignment]
+                shifted = reduce("log_excess", expr.bounds, expr.body - key)
+                return add(greatest, self.reduction(shifted, block))  # type: ignore[arg-type]
+            case "log_excess":
+                # log(sum(exp(e))) where the greatest e is 0: every 0 but one counts, so that log1p sees small sums.
+                total = self.local("total")
+                block.append(Assign(total, ZERO))
+                ties = self.local("ties")
+                block.append(Assign(ties, MINUS_ONE))
+                inner = []
+                term = self.local("term")
+                inner.append(Assign(term, self.value(expr.body, inner)))
+                inner.append(Accumulate(total, where(compare("<", term, ZERO), call("exp", term), ZERO)))
+                inner.append(Accumulate(ties, where(compare("<", term, ZERO), ZERO, ONE)))
+                block += self.nest(expr.bounds, tuple(inner))
+                return call("log1p", add(total, ties))
+            case "argmax" | "argmin":
+                (bound,) = expr.bounds
+                extreme, place = self.local("extreme"), self.local("place")
+                block.append(Assign(extreme, mul(MINUS_ONE, INFINITY) if expr.kind == "argmax" else INFINITY))
+                block.append(Assign(place, self.placed(bound.lower)))
+                inner = []
+                term = self.local("term")
+                inner.append(Assign(term, self.value(expr.body, inner)))
+                better = compare(">" if expr.kind == "argmax" else "<", term, extreme)
+                inner.append(If(better, (Assign(extreme, term), Assign(place, bound.index))))
+                block += self.nest(expr.bounds, tuple(inner))
+                return place
+        raise AssertionError(expr.kind)
+
+
+def _renamed_line(line: Assignment, renaming: Mapping[Expr, Expr]) -> Assignment:
+    if not renaming:
+        return line
+    # First to letters that nothing has: the old names of some are the new names of others.
+    apart: dict[Expr, Expr] = {old: Index(f"{new.name}~") for old, new in renaming.items()}  # type: ignore[attr-defined]
+    back: dict[Expr, Expr] = {apart[old]: new for old, new in renaming.items()}
+
+    def put(expr: Expr) -> Expr:
+        return substitute(substitute(expr, apart), back)
+
+    bounds = tuple(
+        Bound(renaming.get(b.index, b.index), put(b.lower), put(b.upper), b.written)  # type: ignore[arg-type]
+        for b in line.bounds
+    )
+    target = put(line.target)
+    assert isinstance(target, Access)
+    return replace(line, target=target, bounds=bounds, expression=put(line.expression))
+
+
+def _mapped_values(body: tuple[Statement, ...], shift: Mapping[Expr, Expr]) -> tuple[Statement, ...]:
+    def put(expr: Expr) -> Expr:
+        return normal_indices(substitute(expr, shift))
+
+    result: list[Statement] = []
+    for statement in body:
+        match statement:
+            case Assign():
+                result.append(Assign(put(statement.target), put(statement.value)))  # type: ignore[arg-type]
+            case Accumulate():
+                result.append(Accumulate(put(statement.target), put(statement.value), statement.operator))  # type: ignore[arg-type]
+            case Loop():
+                result.append(
+                    Loop(
+                        statement.index,
+                        normal(put(statement.start)),
+                        normal(put(statement.stop)),
+                        _mapped_values(statement.body, shift),
+                        statement.descending,
+                    )
+                )
+            case If():
+                result.append(
+                    If(
+                        put(statement.condition),
+                        _mapped_values(statement.then, shift),
+                        _mapped_values(statement.otherwise, shift),
+                    )
+                )
+            case _:
+                result.append(statement)
+    return tuple(result)
+
+
+def _with_local_loads(body: tuple[Statement, ...], taken: set[str]) -> tuple[Statement, ...]:
+    """Load elements that do not change inside a loop before it: the compiler cannot know that no store changes them."""
+    written = {
+        s.target.name for s in statements(body) if isinstance(s, (Assign, Accumulate)) and s.target.indices
+    }
+    used = taken | {node.name for expr in _expressions(body) for node in walk(expr) if isinstance(node, Access)}
+    result: list[Statement] = []
+    for statement in body:
+        if isinstance(statement, Loop):
+            moving = {s.index for s in statements((statement,)) if isinstance(s, Loop)}
+            loads: dict[Expr, Expr] = {}
+            for expr in _unconditional(statement.body):
+                for node in _plain_accesses(expr):
+                    if (
+                        node.indices
+                        and node.name not in written
+                        and not (free_indices(node) & moving)
+                        and not names_of(add(*node.indices))
+                        and node not in loads
+                    ):
+                        name = fresh_name(f"{node.name}_here", used)
+                        loads[node] = Access(name, ())
+            inner = statement.body
+            if loads:
+                result += [Assign(local, node) for node, local in loads.items()]  # type: ignore[arg-type]
+                inner = _mapped(inner, lambda expr, loads=loads: substitute(expr, loads))
+            result.append(replace(statement, body=_with_local_loads(inner, used)))
+        elif isinstance(statement, If):
+            result.append(
+                If(
+                    statement.condition,
+                    _with_local_loads(statement.then, used),
+                    _with_local_loads(statement.otherwise, used),
+                )
+            )
+        else:
+            result.append(statement)
+    return tuple(result)
+
+
+def _unconditional(body: tuple[Statement, ...]) -> Iterable[Expr]:
+    """Yield the expressions that are evaluated whenever the loop runs."""
+    for statement in body:
+        match statement:
+            case Assign(value=value) | Accumulate(value=value):
+                yield value
+            case Loop(body=inner):
+                yield from _unconditional(inner)
+
+
+def _plain_accesses(expr: Expr) -> Iterable[Access]:
+    """Yield the accesses of an expression that no ``where`` guards."""
+    if isinstance(expr, Access):
+        yield expr
+        return
+    children = (expr.condition,) if isinstance(expr, Where) else expr.children
+    if isinstance(expr, (Compare, Junction)):
+        return
+    for child in children:
+        yield from _plain_accesses(child)
+
+
+# ---- the whole program --------------------------------------------------------------------------------------------
+
+
+class _Lowering:
+    def __init__(
+        self,
+        derivation: Derivation,
+        made: Assignments,
+        fixed: dict[str, int],
+        reduction: str,
+        update: Update | None,
+    ) -> None:
+        self.derivation = derivation
+        self.network: Network = derivation.network
+        self.made = made
+        self.fixed = fixed
+        self.reduction = reduction
+        self.update = update
+        self.kernels = _Kernels(taken=set(made.variables))
+        self.lines = separated(made.lines, self.new_name)
+
+    def new_name(self, value: Expr, scope: tuple[Bound, ...]) -> Assignment | None:
+        needed = free_indices(value)
+        bounds = tuple(bound for bound in scope if bound.index in needed)
+        names = {bound.index for bound in bounds}
+        if any((free_indices(b.lower) | free_indices(b.upper)) - set() for b in bounds) or names != set(needed):
+            return None
+        from symprop.declaration.quantity import Axis
+
+        stem = "_times_".join(sorted(names_of(value))[:2]) or "factor"
+        name = fresh_name(stem, set(self.made.variables))
+        target = Access(name, tuple(bound.index for bound in bounds))
+        self.made.variables[name] = Variable(
+            name, tuple(Axis(b.index, b.lower, b.upper) for b in bounds), "temporary"
+        )
+        return Assignment(target, bounds, value, f"{target} = {value}")
+
+    def program(self) -> Program:
+        made, network, derivation = self.made, self.network, self.derivation
+        gradient = None
+        outputs = (made.objective, *made.gradients.values())
+        if derivation.wrt:
+            gradient = self.routine("gradient", outputs)
+        forward = self.routine("forward", (*made.forward, made.objective))
+        objective = derivation.objective
+        batch = network.batch is not None
+        return Program(
+            text=network.text,
+            sizes=tuple((name, network.sizes.get(name)) for name in self.size_names()),
+            given=tuple(self.given(name) for name, v in made.variables.items() if v.role in GIVEN),
+            hyperparameters=tuple(
+                (q.name, q.value) for q in network.of_role("hyperparameter")
+            ),
+            defined=tuple(
+                (name, extents(made.variables[name]), not made.variables[name].axes) for name in made.forward
+            ),
+            objective=derivation.of.name,
+            objective_buffer=made.objective,
+            sense=objective.sense if objective is not None else "minimize",
+            reduction="" if batch or made.examples is None else self.reduction,
+            predictions=network.predictions,
+            kernels=tuple(self.kernels.kernels),
+            forward=forward,
+            gradient=gradient,
+            wrt=derivation.wrt,
+            update=self.update,
+            solves=tuple(self.solves()),
+            checks=tuple(self.checks()),
+            fixed=tuple(sorted(self.fixed.items())),
+            examples=made.examples.upper.name  # type: ignore[attr-defined]
+            if made.examples is not None
+            else "",
+        )
+
+    def size_names(self) -> tuple[str, ...]:
+        names: dict[str, None] = dict.fromkeys(self.network.sizes)
+        for variable in self.made.variables.values():
+            for extent in extents(variable):
+                names.update(dict.fromkeys(node.name for node in walk(extent) if isinstance(node, Size)))
+        for line in self.lines:
+            for node in walk(line.expression):
+                if isinstance(node, Size):
+                    names[node.name] = None
+        return tuple(names)
+
+    def routine(self, name: str, outputs: tuple[str, ...]) -> Routine:
+        lines = _needed(self.lines, outputs)
+        lines = _in_place(lines, self.made.variables, frozenset(outputs))
+        variables = self.made.variables
+        scheduler = _Scheduler(variables, self.kernels, frozenset(outputs))
+        body = scheduler.body(lines)
+        used: dict[str, None] = {}
+        for statement in statements(body):
+            if isinstance(statement, Invoke):
+                used.update(dict.fromkeys(statement.arrays))
+            elif isinstance(statement, Product):
+                used.update(dict.fromkeys((statement.left.array, statement.right.array, statement.out.array)))
+        buffers = tuple(self.buffer(n, name, outputs) for n in used)
+        return Routine(name, buffers, body, outputs)
+
+    def buffer(self, name: str, routine: str, outputs: tuple[str, ...]) -> Buffer:
+        variable = self.made.variables[name]
+        storage = "work"
+        if variable.role in GIVEN:
+            storage = "parameter" if name in self.network.parameters else "data"
+        elif variable.role == "hyperparameter":
+            storage = "hyperparameter"
+        elif routine == "gradient" and name in self.made.gradients.values():
+            storage = "gradient"
+        return Buffer(name, extents(variable), storage, not variable.axes, None, variable.integer)
+
+    def given(self, name: str) -> Given:
+        made, network = self.made, self.network
+        quantity = network.quantities[name]
+        variable = made.variables[name]
+        role = "parameter" if name in network.parameters else quantity.role
+        examples = None
+        if made.examples is not None and variable.axes and variable.axes[0].index is made.examples.index:
+            examples = 0
+        elif network.batch is not None:
+            places = [n for n, axis in enumerate(variable.axes) if axis.index is network.batch]
+            examples = places[0] if places else None
+        limits = None
+        if quantity.integer and quantity.domain is not None and quantity.domain.lower is not None:
+            assert quantity.domain.upper is not None
+            limits = (quantity.domain.lower, quantity.domain.upper)
+        start, fan_in, fan_out = self.start(name)
+        return Given(
+            name,
+            role,
+            tuple(axis.index.name for axis in variable.axes),
+            tuple(normal(axis.extent) for axis in variable.axes),
+            examples,
+            quantity.integer,
+            limits,
+            start,
+            fan_in,
+            fan_out,
+        )
+
+    def start(self, name: str) -> tuple[str, Expr, Expr]:
+        """Return how a parameter is initialised: a bias at zero, a scale at one, weights at random.
+
+        A bias is a parameter that only ever stands as a term, beside terms that are no parameters. A scale is one of
+        at most one axis that only ever stands as a factor of elementwise products whose result has that axis.
+        """
+        variable = self.made.variables[name]
+        sizes = [normal(axis.extent) for axis in variable.axes]
+        uses = [
+            (equation, part)
+            for equation in self.network.equations
+            for part in _parts(equation.expression)
+            if name in names_of(part)
+        ]
+        if len(sizes) <= 1 and uses and all(isinstance(part, Access) for _, part in uses):
+            return "zeros", ONE, ONE
+        # Fan-in: what one output sums over; fan-out: how many outputs one input reaches.
+        fan_in: Expr = ONE
+        fan_out: Expr = ONE
+        summed = self.summed_axes(name)
+        for n, size in enumerate(sizes):
+            if n in summed:
+                fan_in = normal(fan_in * size)
+            else:
+                fan_out = normal(fan_out * size)
+        if not summed and sizes and len(sizes) > 1:
+            fan_in, fan_out = sizes[-1], normal(mul(*sizes[:-1]))
+        return "uniform", fan_in, fan_out
+
+    def summed_axes(self, name: str) -> set[int]:
+        found: set[int] = set()
+        for equation in self.network.equations:
+            for node in walk(equation.expression):
+                if isinstance(node, Reduction):
+                    bound = {b.index for b in node.bounds}
+                    for inner in walk(node.body):
+                        if isinstance(inner, Access) and inner.name == name:
+                            found |= {n for n, index in enumerate(inner.indices) if free_indices(index) & bound}
+        return found
+
+    def solves(self) -> Iterable[Solve]:
+        for name, variable in self.made.variables.items():
+            if variable.role not in GIVEN:
+                continue
+            for axis, extent in enumerate(extents(variable) if variable.axes else ()):
+                sizes = {node.name for node in walk(extent) if isinstance(node, Size)}
+                for size in sorted(sizes):
+                    offset = normal(substitute(extent, {Size(size): ZERO}))
+                    coefficient = normal(substitute(extent, {Size(size): ONE}) - offset)
+                    if normal(coefficient * Size(size) + offset) == extent and not (
+                        {n.name for n in walk(coefficient) if isinstance(n, Size)} & {size}
+                    ):
+                        yield Solve(size, name, axis, coefficient, offset)
+
+    def checks(self) -> Iterable[Check]:
+        """Yield the readings that are inside their axes for some sizes only."""
+        seen: set[tuple[Expr, ...]] = set()
+        for line in self.made.lines:
+            for access, bounds in _unguarded(line.expression, line.bounds):
+                variable = self.made.variables[access.name]
+                for index, axis in zip(access.indices, variable.axes, strict=True):
+                    if names_of(index):
+                        continue
+                    try:
+                        low, high = extremes(index, bounds)
+                    except ValueError:
+                        continue
+                    if at_least(low, axis.lower) and at_least(axis.upper, high):
+                        continue
+                    key = (access, low, high)
+                    if key in seen or free_indices(low) | free_indices(high):
+                        continue
+                    seen.add(key)
+                    nonempty = []
+                    for n, b in enumerate(bounds):
+                        try:
+                            limits = extremes(b.upper - b.lower, bounds[:n])
+                        except ValueError:
+                            continue
+                        if not free_indices(limits[1]) and not at_least(limits[1], ZERO):
+                            nonempty.append((ZERO, normal(limits[1])))
+                    yield Check(str(access), low, high, axis.lower, axis.upper, tuple(nonempty), line.line)
+
+
+GIVEN = ("input", "target", "parameter")
+
+
+def _parts(expr: Expr) -> Iterable[Expr]:
+    """Yield the terms of a sum, looking through functions of one argument."""
+    from symprop.algebra.expressions import Add, Call
+
+    if isinstance(expr, Add):
+        for term in expr.terms:
+            yield from _parts(term) if isinstance(term, (Add, Call)) else (term,)
+    elif isinstance(expr, Call) and len(expr.arguments) == 1:
+        yield from _parts(expr.arguments[0])
+    else:
+        yield expr if not isinstance(expr, Access) else mul(expr, expr)
+
+
+def _unguarded(expr: Expr, scope: tuple[Bound, ...]) -> Iterable[tuple[Access, tuple[Bound, ...]]]:
+    if isinstance(expr, Access):
+        yield expr, scope
+    inner = (*scope, *expr.bounds) if isinstance(expr, Reduction) else scope
+    for child in (expr.condition,) if isinstance(expr, Where) else expr.children:
+        yield from _unguarded(child, inner)
+
+
+def _needed(lines: list[Assignment], outputs: Iterable[str]) -> list[Assignment]:
+    """Return the lines that `outputs` depend on, in order."""
+    wanted = set(outputs)
+    changed = True
+    while changed:
+        before = len(wanted)
+        for line in reversed(lines):
+            if line.name in wanted:
+                wanted |= line.reads
+        changed = len(wanted) > before
+    return [line for line in lines if line.name in wanted]
+
+
+def _in_place(
+    lines: list[Assignment], variables: Mapping[str, Variable], outputs: frozenset[str]
+) -> list[Assignment]:
+    """Let a product that one elementwise line reads be computed where that line's result will stand.
+
+    ``s[n,j] = sum(...)``, ``a[n,j] = s[n,j] + b[j]`` become ``a[n,j] = sum(...)``, ``a[n,j] = a[n,j] + b[j]``.
+    """
+    writers: dict[str, list[Assignment]] = {}
+    readers: dict[str, list[Assignment]] = {}
+    for line in lines:
+        writers.setdefault(line.name, []).append(line)
+        for name in line.reads:
+            readers.setdefault(name, []).append(line)
+    renamed: dict[str, str] = {}
+    taken: set[str] = set()
+    for line in lines:
+        name = line.name
+        if variables[name].role != "temporary" or name in outputs or split_reduction(line.expression) is None:
+            continue
+        if len(writers[name]) != 1 or len(readers.get(name, ())) != 1:
+            continue
+        (reader,) = readers[name]
+        if reader.name in taken or len(writers[reader.name]) != 1 or name in reader.name:
+            continue
+        if matrix_product(line, frozenset(), variables) is None or reader.name in reader.reads:
+            continue
+        if any(isinstance(node, Reduction) for node in walk(reader.expression)):
+            continue
+        accesses = {r.access for r in _readings(reader) if r.access.name == name}
+        if accesses != {Access(name, reader.target.indices)} or extents(variables[name]) != extents(
+            variables[reader.name]
+        ):
+            continue
+        if any(a.lower != b.lower for a, b in zip(variables[name].axes, variables[reader.name].axes, strict=True)):
+            continue
+        renamed[name] = reader.name
+        taken.add(reader.name)
+
+    def rule(node: Expr) -> Expr:
+        return Access(renamed[node.name], node.indices) if isinstance(node, Access) and node.name in renamed else node
+
+    return [
+        replace(line, target=rule(line.target), expression=transform(line.expression, rule))  # type: ignore[arg-type]
+        if line.name in renamed or line.reads & renamed.keys()
+        else line
+        for line in lines
+    ]
+
+
+__all__ = ["Nest", "lower"]
