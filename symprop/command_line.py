@@ -213,7 +213,7 @@ def predict(model: str, data: str, output: str | None) -> None:
     run = load(model)
     new = table.read(data)
     text, complaints = fit_table.predict_table(run, pipeline.parse(run.network), new)
-    _write(text.rstrip("\n"), output)
+    _write(text, output)
     for row, complaint in list(complaints.items())[:MOST_COMPLAINTS]:
         click.echo(f"{new.source}, line {new.lines[row]}: {complaint}", err=True)
     if len(complaints) > MOST_COMPLAINTS:
@@ -275,6 +275,7 @@ def _json(value: Any) -> str:
 
 
 def _write(text: str, output: str | None) -> None:
+    text = text.rstrip("\n")
     if output is None:
         click.echo(text)
         return

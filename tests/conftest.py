@@ -1,4 +1,4 @@
-"""What all tests share: the witness can be imported, runs repeat, and long runs are asked for."""
+"""What all tests share: the brute-force witness can be imported, runs repeat, and long runs are asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `import witness`
+sys.path.insert(0, str(Path(__file__).parent))  # for `import brute_force`
 
 # The same examples in every run: a failure can be repeated, and a change that fails is the cause.
 settings.register_profile(

@@ -110,6 +110,7 @@ _ROWS: tuple[ScalarFunction, ...] = (
         "relu",
         definition=_positive(u, ZERO),
         derivatives=(_positive(ONE, ZERO),),
+        in_output=where(compare(">", OUTPUT, ZERO), ONE, ZERO),
         kinks=(_kink(0, 0, ZERO, ONE, ZERO),),
         source="Glorot, Bordes, Bengio (2011); slope 0 at the kink, where max(0, u) with ties to the second has 1",
     ),

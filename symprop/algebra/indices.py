@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from math import lcm
 
 from symprop.algebra.expressions import (
     FALSE,
@@ -272,15 +273,26 @@ def decide(condition: Expr, bounds: Iterable[Bound]) -> Expr:
                     isinstance(left, Number) and (c / left.value).denominator == 1
                     for c in polynomial(right).values()
                 ]
-                if left is ONE or (quotient and all(quotient) and _integral(right)) or right is ZERO:
+                if left is ONE or (quotient and all(quotient) and is_integral(right)) or right is ZERO:
                     return TRUE
         return compare(node.operator, node.left, node.right)
 
     return transform(condition, rule)
 
 
-def _integral(expr: Expr) -> bool:
-    return all(isinstance(atom, (Index, Size)) for monomial in polynomial(expr) for atom, _ in monomial)
+def is_integral(expr: Expr) -> bool:
+    """Return whether an index expression is an integer for all indices and sizes, as its coefficients show."""
+    return all(
+        coefficient.denominator == 1 and all(isinstance(atom, (Index, Size)) for atom, _ in monomial)
+        for monomial, coefficient in polynomial(expr).items()
+    )
+
+
+def without_fractions(left: Expr, right: Expr) -> tuple[Expr, Expr]:
+    """Return both sides of an equation times the least number that makes all coefficients integers."""
+    coefficients = (*polynomial(left).values(), *polynomial(right).values())
+    factor = lcm(*(coefficient.denominator for coefficient in coefficients))
+    return (left, right) if factor == 1 else (normal(factor * left), normal(factor * right))
 
 
 def within(expr: Expr, lower: Expr, upper: Expr, bounds: Iterable[Bound] = ()) -> Expr:
@@ -360,6 +372,8 @@ def _limit(bound: Bound, part: Expr) -> tuple[bool, Expr] | None:
     if not (isinstance(coefficient, Number) and abs(coefficient.value) == 1):
         return None
     rest = add(*(mul(factor, index) for index, factor in coefficients.items()), offset)
+    if not is_integral(rest):  # m/2 is a limit only where 2 divides m
+        return None
     return (True, normal(-rest)) if coefficient.value == 1 else (False, normal(rest))
 
 

@@ -229,11 +229,9 @@ def _rewrite(template: Expr) -> tuple[tuple[str, Expr], ...]:
     for node in scalar_template(template)[1]:
         translation.symbol(node)
     before = translation.to_sympy(template)
-    forms: list[tuple[str, Expr]] = []
     cancelled = sympy.cancel(before)
-    forms.append(("cancel", translation.from_sympy(cancelled)))
-    forms.append(("factor", translation.from_sympy(sympy.factor(cancelled))))
-    return tuple(forms)
+    factored = sympy.factor(cancelled)
+    return ("factor", translation.from_sympy(factored)), ("cancel", translation.from_sympy(cancelled))
 
 
 def differentiate(expr: Expr, by: Expr) -> Expr:

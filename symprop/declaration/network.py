@@ -43,12 +43,17 @@ class Equation:
 
 @dataclass(frozen=True)
 class Function:
-    """``function name(parameters) = body``; without `body` it is any differentiable function."""
+    """``function name(parameters) = body``; without `body` it is any differentiable function.
+
+    The scalars of the network that a body reads are `hidden` parameters, the last ones: a text does not write them
+    where it calls the function, but every `Call` carries them, so that nothing is read behind its back.
+    """
 
     name: str
     parameters: tuple[str, ...]
     body: Expr | None  # the parameters stand in it as scalars: Access(parameter, ())
     line: int = 0
+    hidden: int = 0
 
 
 @dataclass(frozen=True)

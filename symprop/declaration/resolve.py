@@ -66,12 +66,14 @@ BODY_FIRST = {"Sum": "sum", "Product": "prod"}
 SOFTMAXES = ("softmax", "log_softmax")
 CONSTANTS: dict[str, Expr] = {"pi": PI, "E": EULER, "e": EULER}
 OPERATORS = ("D", "P")  # only in claims
-SPECIAL = ("where", "diff", "stop", "divides", "pow")
+SPECIAL = ("where", "diff", "stop", "divides", "pow", "sqrt")
 REFUSED = {
     **dict.fromkeys(("det", "inv", "eig", "eigvals", "svd", "solve"), "has no index form here"),
     **dict.fromkeys(("trace", "norm", "outer", "diag", "eye", "ones", "zeros", "concat", "transpose", "dot"), MATRICES),
     **dict.fromkeys(("eval", "exec", "open", "getattr", "__import__"), "is no function of the language"),
 }
+
+HALF = number("1/2")
 
 # Expressions grow where a softmax, a loss or a derivative repeats its argument; numbers where they are folded.
 LARGEST_EXPANSION = 20_000  # nodes
@@ -356,9 +358,10 @@ class Resolver:
             return CONSTANTS[name]
         if scope.range_of(name) is not None:
             return self._free(name, syntax)
-        if name in scope.functions or name in FUNCTIONS or name in LOSSES or name in ALIASES or name in REDUCTIONS:
-            if not scope.undefined_are_inputs or name in scope.functions:
-                raise self.error(DeclarationError, f"'{name}' is a function", syntax, f"Call it: {name}(...).")
+        if name in scope.functions or (name in _CALLABLE and not scope.undefined_are_inputs):
+            raise self.error(DeclarationError, f"'{name}' is a function", syntax, f"Call it: {name}(...).")
+        if name == "inf":
+            raise self.error(NotationError, "infinity is no number", syntax, "It may stand in a domain: (0, inf).")
         return self._unknown(syntax, 0)
 
     def _integer(self, syntax: Syntax) -> Expr:
@@ -577,7 +580,7 @@ class Resolver:
 
     def _unknown_function(self, syntax: Syntax) -> SympropError:
         name = syntax.value[0]
-        known = sorted({*self.scope.functions, *_CALLABLE})
+        known = sorted({*self.scope.functions, *_CALLABLE} - set(ALIASES))
         close = get_close_matches(name, known, n=5, cutoff=0.4)
         hint = f"Did you mean '{close[0]}'? " if get_close_matches(name, close, n=1, cutoff=0.6) else ""
         some = sorted(close) if close else ["exp", "log", "relu", "sigmoid", "softmax", "sum", "tanh", "where"]
@@ -630,6 +633,10 @@ class Resolver:
         base, exponent = self.arguments(syntax, 2)
         return self._power(Syntax("power", None, [base, exponent], syntax.start, syntax.end))
 
+    def _call_sqrt(self, syntax: Syntax) -> Expr:
+        (inner,) = self.arguments(syntax, 1)
+        return power(self.value(inner), HALF)
+
     def _call_divides(self, syntax: Syntax) -> Expr:
         return self._comparison(syntax)
 
@@ -664,8 +671,8 @@ class Resolver:
     def _defined(self, syntax: Syntax) -> Expr:
         (name, primes), scope = syntax.value, self.scope
         function = scope.functions[name]
-        hidden = function.parameters[scope.visible.get(name, len(function.parameters)) :]
-        count = len(function.parameters) - len(hidden)
+        count = len(function.parameters) - function.hidden
+        hidden = function.parameters[count:]
         if hidden and len(syntax.parts) == len(function.parameters):
             hidden, count = (), len(function.parameters)  # written in full, as expressions are printed
         values = [self.value(part) for part in self.arguments(syntax, count)]
@@ -724,8 +731,6 @@ class Resolver:
                     )
                 value = Number(default)
             complete.append(value)
-        if name == "sqrt" and not primes:
-            return power(complete[0], number("1/2"))
         return call(name, *complete, orders=(primes, *(0 for _ in complete[1:])))
 
     # Reductions.

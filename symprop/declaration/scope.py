@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
@@ -71,9 +70,6 @@ class Scope:
         The indices whose range is declared, or follows from a declared axis: they may be shifted.
     sizes : dict of str to Expr or None
     functions : dict of str to Function
-        Hidden parameters (the network's scalars that a body reads) stand last.
-    visible : dict of str to int
-        How many arguments a call of each function writes.
     quantities : dict of str to Known
     axes : dict of str to tuple of Axis
         Where they are known already.
@@ -92,7 +88,6 @@ class Scope:
     stated: set[str] = field(default_factory=set)
     sizes: dict[str, Expr | None] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
-    visible: dict[str, int] = field(default_factory=dict)
     quantities: dict[str, Known] = field(default_factory=dict)
     axes: dict[str, tuple[Axis, ...]] = field(default_factory=dict)
     constants: dict[str, Fraction] = field(default_factory=dict)
@@ -144,5 +139,3 @@ class Scope:
         """Return every name that may stand in an expression, for the nearest one."""
         return (*self.quantities, *self.indices, *self.sizes)
 
-
-NO_BOUNDS: Mapping[str, Bound] = {}

@@ -2,11 +2,13 @@
 
 Every axis says ``upper - lower + 1 = length`` and every defined size ``P = expression``.  As long as one of these has
 a single unknown, and is linear in it, it is solved; what has none left must hold.
+
+A size that differs from layer to layer, ``n(l)``, is a list whose position 0 is the least ``l`` that occurs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
@@ -24,10 +26,12 @@ from symprop.algebra.expressions import (
     transform,
     walk,
 )
-from symprop.algebra.indices import polynomial
+from symprop.algebra.indices import at_least, extremes, polynomial
 from symprop.declaration.network import Network
 from symprop.declaration.quantity import Axis, Quantity
 from symprop.errors import DeclarationError, ShapeError, nearest
+
+SizeValue = int | Sequence[int]
 
 _FOLDED = {
     "floor": lambda value: Fraction(floor(value)),
@@ -50,12 +54,12 @@ class _Condition:
 def solve_sizes(
     network: Network,
     shapes: Mapping[str, tuple[int, ...]],
-    sizes: Mapping[str, int] | None = None,
+    sizes: Mapping[str, SizeValue] | None = None,
     greatest: Mapping[str, tuple[int, ...]] | None = None,
     *,
     complete: bool = True,
-) -> dict[str, int]:
-    """Return the value of every size name.
+) -> dict[str, SizeValue]:
+    """Return the value of every size name: an integer, or the tuple of a size that differs from layer to layer.
 
     Parameters
     ----------
@@ -63,7 +67,7 @@ def solve_sizes(
         Without a batch index its quantities describe one example: shapes come without the axis of the examples.
     shapes : mapping of str to tuple of int
         Shapes of given arrays by name of the quantity; of a ragged one (a list of arrays) the leading regular axes.
-    sizes : mapping of str to int, optional
+    sizes : mapping of str to int or sequence of int, optional
         Sizes that are given, dimensionless.
     greatest : mapping of str to tuple of int, optional
         For quantities given component by component: the greatest index given along each axis. It decides only what
@@ -105,12 +109,36 @@ def size_names(network: Network) -> tuple[str, ...]:
     return tuple(names)
 
 
+def layers_of(network: Network, name: str) -> tuple[Expr, Expr] | None:
+    """Return the least and the greatest ``l`` of a size ``n(l)``, in other sizes; None for an ordinary size.
+
+    Raises
+    ------
+    ShapeError
+        If they cannot be told for all sizes.
+    """
+    found: list[tuple[Expr, Expr]] = []
+    for quantity in network.quantities.values():
+        bounds = [Bound(axis.index, axis.lower, axis.upper) for axis in quantity.axes]
+        for bound in bounds:
+            for node in (node for limit in (bound.lower, bound.upper) for node in walk(limit)):
+                if isinstance(node, Size) and node.name == name and node.arguments:
+                    found.append(extremes(node.arguments[0], bounds))
+    if not found:
+        return None
+    least = [low for low, _ in found if all(at_least(other, low) for other, _ in found)]
+    greatest = [high for _, high in found if all(at_least(high, other) for _, other in found)]
+    if not least or not greatest:
+        raise ShapeError(f"the first and the last {name}(...) cannot be told")
+    return least[0], greatest[0]
+
+
 class _Solver:
     def __init__(
         self,
         network: Network,
         shapes: dict[str, tuple[int, ...]],
-        sizes: dict[str, int],
+        sizes: dict[str, SizeValue],
         greatest: dict[str, tuple[int, ...]],
     ) -> None:
         self.network = network
@@ -118,34 +146,76 @@ class _Solver:
         self.greatest = greatest
         self.names = size_names(network)
         self.known: dict[Expr, Expr] = dict(network.constant_values())
-        self.values: dict[str, int] = {}
-        self.origins: dict[str, str] = {}
+        self.values: dict[Size, int] = {}
+        self.origins: dict[Size, str] = {}
+        self.layers = {name: layers for name in self.names if (layers := layers_of(network, name)) is not None}
+        self.lists: list[tuple[str, int]] = []
         for name, value in sizes.items():
             if name not in self.names:
                 guess = nearest(name, self.names)
                 hint = f"Did you mean '{guess}'?" if guess else f"Its sizes are {', '.join(self.names) or 'none'}."
                 raise DeclarationError(f"the network has no size '{name}'", hint=hint)
-            self.settle(name, Fraction(value), "is given")
+            self.give(name, value)
 
-    def settle(self, name: str, value: Fraction, origin: str) -> None:
+    def give(self, name: str, value: SizeValue) -> None:
+        layers = self.layers.get(name)
+        if layers is None:
+            if not isinstance(value, int) and not hasattr(value, "__index__"):
+                raise ShapeError(f"the size {name} is one integer, not {value!r}")
+            self.settle(Size(name), Fraction(int(value)), "is given")
+            return
+        if not isinstance(value, Sequence) or not isinstance(layers[0], Number):
+            raise ShapeError(
+                f"{name} differs from layer to layer", hint=f"Give a list, position 0 being {name}({layers[0]})."
+            )
+        first = int(layers[0].value)
+        for place, each in enumerate(value):
+            self.settle(Size(name, (number(first + place),)), Fraction(each), "is given")
+        self.lists.append((name, len(value)))
+
+    def settle(self, size: Size, value: Fraction, origin: str) -> None:
         if value.denominator != 1 or value < 1:
             raise ShapeError(
-                f"the size {name} would be {value}, and a size is a positive integer", hint=f"{name} {origin}."
+                f"the size {size} would be {value}, and a size is a positive integer", hint=f"{size} {origin}."
             )
-        self.values[name] = int(value)
-        self.origins[name] = origin
-        self.known[Size(name)] = number(value)
+        self.values[size] = int(value)
+        self.origins[size] = origin
+        self.known[size] = number(value)
 
-    def solve(self, complete: bool) -> dict[str, int]:
-        conditions = [*self.definitions(), *self.axes()]
+    def solve(self, complete: bool) -> dict[str, SizeValue]:
+        conditions = [*self.definitions(), *self.lengths(), *self.axes()]
         while True:
             conditions = self.propagate(conditions)
             if not self.make_room():
                 break
-        missing = [name for name in self.names if name not in self.values]
+        solved: dict[str, SizeValue] = {}
+        missing: list[Size] = []
+        for name in self.names:
+            wanted = self.wanted(name)
+            unknown = [size for size in wanted if size not in self.values]
+            if unknown:
+                missing.append(unknown[0])
+            elif name in self.layers:
+                solved[name] = tuple(self.values[size] for size in wanted)
+            else:
+                solved[name] = self.values[Size(name)]
         if missing and complete:
             raise self.missing(missing)
-        return {name: self.values[name] for name in self.names if name in self.values}
+        return solved
+
+    def wanted(self, name: str) -> list[Size]:
+        """Return the sizes that have this name, as far as the number of layers is known."""
+        if name not in self.layers:
+            return [Size(name)]
+        low, high = (fold(limit, self.known) for limit in self.layers[name])
+        if not isinstance(low, Number) or not isinstance(high, Number):
+            return [Size(name, (low,))]
+        return [Size(name, (number(layer),)) for layer in range(int(low.value), int(high.value) + 1)]
+
+    def lengths(self) -> Iterable[_Condition]:
+        for name, length in self.lists:
+            low, high = self.layers[name]
+            yield _Condition(high - low + number(1 - length), None, name)
 
     def definitions(self) -> Iterable[_Condition]:
         for name, expression in self.network.sizes.items():
@@ -185,18 +255,24 @@ class _Solver:
         solution = _only_unknown(difference)
         if solution is None:
             return False
-        name, value = solution
+        size, value = solution
         if condition.quantity is None:
-            origin = f"follows from {condition.size} = {self.network.sizes[condition.size]}"
+            origin = f"follows from {self.stated(condition.size)}"
         else:
             name_of_array = condition.quantity.name
             origin = f"follows from the shape {_tuple(self.shapes[name_of_array])} of {name_of_array}"
-        self.settle(name, value, origin)
+        self.settle(size, value, origin)
         return True
+
+    def stated(self, name: str) -> str:
+        """Return what the definition of a size, or the length of its list, says."""
+        if name in self.layers:
+            return f"the {dict(self.lists)[name]} values of {name}"
+        return f"{name} = {self.network.sizes[name]}"
 
     def make_room(self) -> bool:
         """Settle the sizes that only components speak of: the least that have room for all of them."""
-        least: dict[str, tuple[Fraction, str]] = {}
+        least: dict[Size, tuple[Fraction, str]] = {}
         for name, indices in self.greatest.items():
             for axis, index in zip(self.network.quantities[name].axes, indices, strict=True):
                 if free_indices(axis.upper):
@@ -209,12 +285,18 @@ class _Solver:
         return bool(least)
 
     def contradiction(self, condition: _Condition) -> ShapeError:
+        if condition.quantity is None and condition.size in self.layers:
+            low, high = (fold(limit, self.known) for limit in self.layers[condition.size])
+            return ShapeError(
+                f"{condition.size} has {dict(self.lists)[condition.size]} values; "
+                f"the network reads {condition.size}({low}) to {condition.size}({high})"
+            )
         if condition.quantity is None:
             stated = fold(self.network.sizes[condition.size] or ZERO, self.known)
+            size = Size(condition.size)
             return ShapeError(
-                f"the size {condition.size} would be both {self.values[condition.size]} and {stated}",
-                hint=f"{condition.size} {self.origins[condition.size]}; it is defined as "
-                f"{self.network.sizes[condition.size]}.",
+                f"the size {size} would be both {self.values[size]} and {stated}",
+                hint=f"{size} {self.origins[size]}; it is defined as {self.network.sizes[condition.size]}.",
             )
         quantity = condition.quantity
         shape = self.shapes[quantity.name]
@@ -224,10 +306,10 @@ class _Solver:
             turned = f"{quantity.name}[{', '.join(str(axis.index) for axis in reversed(quantity.axes))}]"
             hint = f"Pass {quantity.name}.T, or declare {turned}."
         else:
-            names = dict.fromkeys(
-                node.name for axis in quantity.axes for node in walk(axis.extent) if isinstance(node, Size)
+            found = dict.fromkeys(
+                node for axis in quantity.axes for node in walk(axis.extent) if isinstance(node, Size)
             )
-            reasons = [f"{name} = {self.values[name]} {self.origins[name]}" for name in names if name in self.values]
+            reasons = [f"{size} = {self.values[size]} {self.origins[size]}" for size in found if size in self.values]
             hint = "; ".join(reasons) + "." if reasons else ""
         return ShapeError(
             f"{quantity.name} has shape {_tuple(shape)}; the network declares {quantity.access} "
@@ -235,32 +317,33 @@ class _Solver:
             hint=hint or None,
         )
 
-    def missing(self, names: list[str]) -> ShapeError:
-        name = names[0]
+    def missing(self, sizes: list[Size]) -> ShapeError:
+        size = sizes[0]
         carriers = [
             str(quantity.access)
             for quantity in self.network.quantities.values()
-            if quantity.is_given and any(Size(name) in walk(axis.extent) for axis in quantity.axes)
+            if quantity.is_given and any(size in walk(axis.extent) for axis in quantity.axes)
         ]
         through = f", or give {carriers[0]} as an array" if carriers else ""
-        others = f" (nor {', '.join(names[1:])})" if len(names) > 1 else ""
-        return ShapeError(
-            f"the size {name} is not known{others}",
-            hint=f'Give it, sizes={{"{name}": 16}} or --size {name}=16{through}.',
-        )
+        others = f" (nor {', '.join(map(str, sizes[1:]))})" if len(sizes) > 1 else ""
+        if size.arguments:
+            hint = f'Give the sizes of all layers, sizes={{"{size.name}": [4, 16, 1]}}.'
+        else:
+            hint = f'Give it, sizes={{"{size}": 16}} or --size {size}=16{through}.'
+        return ShapeError(f"the size {size} is not known{others}", hint=hint)
 
 
-def _only_unknown(difference: Expr) -> tuple[str, Fraction] | None:
-    """Return the name and value of the one size that makes a linear `difference` zero, or None."""
-    coefficient, offset, name = Fraction(0), Fraction(0), ""
+def _only_unknown(difference: Expr) -> tuple[Size, Fraction] | None:
+    """Return the one size that makes a linear `difference` zero and its value, or None."""
+    coefficient, offset, size = Fraction(0), Fraction(0), None
     for monomial, factor in polynomial(difference).items():
         if not monomial:
             offset = factor
-        elif len(monomial) == 1 and isinstance(monomial[0][0], Size) and monomial[0][1] == 1 and not name:
-            name, coefficient = monomial[0][0].name, factor
+        elif len(monomial) == 1 and isinstance(monomial[0][0], Size) and monomial[0][1] == 1 and size is None:
+            size, coefficient = monomial[0][0], factor
         else:
             return None
-    return (name, -offset / coefficient) if name else None
+    return None if size is None else (size, -offset / coefficient)
 
 
 def _tuple(shape: tuple[int, ...]) -> str:

@@ -8,9 +8,11 @@ elimination, and says with a bracket what cannot be solved.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from symprop.algebra.expressions import (
     FALSE,
+    MINUS_ONE,
     ONE,
     TRUE,
     ZERO,
@@ -19,7 +21,6 @@ from symprop.algebra.expressions import (
     Expr,
     Index,
     Mul,
-    Number,
     add,
     compare,
     divide,
@@ -39,11 +40,13 @@ from symprop.algebra.indices import (
     conditions_to_where,
     decide,
     decide_together,
+    extremes,
+    is_integral,
     isolate,
     normal,
-    sign,
     tighten,
     within,
+    without_fractions,
 )
 
 
@@ -78,6 +81,27 @@ def gather(
         A sum over the loops that are left, guarded where a solution may not exist.
     """
     return _Elimination(operand, value, loops, guard, component, tuple(outer)).result()
+
+
+class _Pivot(NamedTuple):
+    """One way to drop a loop: its value, the conditions for that, and the loops that are left."""
+
+    loop: Index
+    solution: Expr
+    guards: list[Expr]
+    loops: list[Bound]
+
+
+def in_order(loops: list[Bound]) -> list[Bound]:
+    """Return loops such that limits use only the loops before them, otherwise in the given order."""
+    result: list[Bound] = []
+    waiting = list(loops)
+    while waiting:
+        names = {bound.index for bound in waiting}
+        first = next(b for b in waiting if not (free_indices(b.lower) | free_indices(b.upper)) & names)
+        waiting.remove(first)
+        result.append(first)
+    return result
 
 
 class _Elimination:
@@ -134,50 +158,75 @@ class _Elimination:
     def solve(self, index: Expr, position: Expr) -> dict[Expr, Expr] | None:
         """Use the equation ``index = position`` to drop a loop; return the substitution made, if any."""
         try:
-            coefficients, offset = affine(index)
+            coefficients, _ = affine(index)
         except ValueError:  # an integer input as an index, E[tok[s], d]: the bracket is all that can be said
             self.conditions.append(compare("==", position, index))
             return None
+        index, position = without_fractions(index, position)
+        coefficients, offset = affine(index)
         mine = {bound.index: bound for bound in self.loops}
-        pivots = [
-            (loop, coefficient)
-            for loop, coefficient in coefficients.items()
-            if loop in mine and isinstance(coefficient, Number) and abs(coefficient.value) == 1
-        ]
-        candidates = []
-        for loop, coefficient in pivots:
+        unknowns = [loop for loop in coefficients if loop in mine]
+        pivots: list[_Pivot] = []
+        for loop in unknowns:
+            coefficient = coefficients[loop]
+            if coefficient not in (ONE, MINUS_ONE):
+                continue
             rest = add(*(mul(factor, other) for other, factor in coefficients.items() if other is not loop), offset)
             solution = normal(mul(coefficient, position - rest))
-            candidates.append((self.guards_of(mine[loop], solution), loop, solution))
-        if not candidates and len([loop for loop in coefficients if loop in mine]) == 1:
-            # a*y + rest = m has at most one solution: y = (m - rest)/a, if a divides.
-            ((loop, coefficient),) = [(loop, c) for loop, c in coefficients.items() if loop in mine]
+            pivots.extend(self.pivot(loop, solution, self.guards_of(mine[loop], solution)))
+        if not pivots and len(unknowns) == 1:
+            # a*y + rest = m has at most one solution: y = (m - rest)/a, if a divides. A stride such as H - 1 may be 0.
+            (loop,) = unknowns
+            coefficient = coefficients[loop]
             rest = add(*(mul(factor, other) for other, factor in coefficients.items() if other is not loop), offset)
             difference = normal(position - rest)
-            if sign(coefficient) == "negative":
+            if at_least(MINUS_ONE, coefficient):
                 coefficient, difference = normal(-coefficient), normal(-difference)
-            solution = divide(difference, coefficient)
-            low, high = mine[loop].lower, mine[loop].upper
-            guard = [
-                compare("divides", coefficient, difference),
-                compare("<=", normal(mul(coefficient, low)), difference),
-                compare("<=", difference, normal(mul(coefficient, high))),
-            ]
-            candidates.append((guard, loop, solution))
-        if not candidates:
+            if at_least(coefficient, ONE):
+                low, high = mine[loop].lower, mine[loop].upper
+                guards = [
+                    compare("divides", coefficient, difference),
+                    compare("<=", normal(mul(coefficient, low)), difference),
+                    compare("<=", difference, normal(mul(coefficient, high))),
+                ]
+                pivots.extend(self.pivot(loop, divide(difference, coefficient), guards))
+        if not pivots:
             condition = isolate(decide(compare("==", position, index), self.ranges()))
             self.conditions.append(condition)
             return None
-        guards, loop, solution = min(candidates, key=lambda candidate: len(candidate[0]))
-        mapping: dict[Expr, Expr] = {loop: solution}
-        self.loops = [
-            bound._replace(lower=substitute(bound.lower, mapping), upper=substitute(bound.upper, mapping))
-            for bound in self.loops
-            if bound.index is not loop
-        ]
+        pivot = min(pivots, key=lambda pivot: len(pivot.guards))
+        mapping: dict[Expr, Expr] = {pivot.loop: pivot.solution}
+        self.loops = pivot.loops
         self.value = substitute(self.value, mapping)
-        self.conditions = [substitute(condition, mapping) for condition in self.conditions] + guards
+        self.conditions = pivot.guards + [substitute(condition, mapping) for condition in self.conditions]
         return mapping
+
+    def pivot(self, loop: Index, solution: Expr, guards: list[Expr]) -> list[_Pivot]:
+        """Return what solving for `loop` leaves, or nothing if that cannot be written.
+
+        Where the limits of another loop use this one, they come to use the solution.  If that would use the other
+        loop in turn, or is no integer everywhere, the loop gets the widest limits instead, and a condition.
+        """
+        (own,) = (bound for bound in self.loops if bound.index is loop)
+        others = [bound for bound in self.loops if bound.index is not loop]
+        uses = {bound.index: free_indices(bound.lower) | free_indices(bound.upper) for bound in others}
+        needed = set(free_indices(solution))
+        for bound in reversed(others):  # limits use the loops before them alone
+            if bound.index in needed:
+                needed |= uses[bound.index]
+        mapping: dict[Expr, Expr] = {loop: solution}
+        loops: list[Bound] = []
+        guards = list(guards)
+        for bound in others:
+            lower, upper = substitute(bound.lower, mapping), substitute(bound.upper, mapping)
+            if loop in uses[bound.index] and (bound.index in needed or not is_integral(solution)):
+                guards += [compare("<=", lower, bound.index), compare("<=", bound.index, upper)]
+                try:
+                    lower, upper = extremes(bound.lower, (own,))[0], extremes(bound.upper, (own,))[1]
+                except ValueError:
+                    return []
+            loops.append(bound._replace(lower=lower, upper=upper))
+        return [_Pivot(loop, solution, guards, in_order(loops))]
 
     def guards_of(self, bound: Bound, solution: Expr) -> list[Expr]:
         condition = within(solution, bound.lower, bound.upper, self.ranges(without=bound.index))
@@ -187,7 +236,9 @@ class _Elimination:
         return (*self.outer, *(bound for bound in self.loops if bound.index is not without))
 
     def assemble(self) -> Expr:
-        condition = decide_together(junction("and", *self.conditions), self.ranges())
+        # What reads a quantity may do so only where the indices are known to be in range.
+        conditions = sorted(self.conditions, key=reads_a_value)
+        condition = decide_together(junction("and", *conditions), self.ranges())
         if condition is FALSE or self.value is ZERO:
             return ZERO
         loops = list(self.loops)
@@ -201,7 +252,8 @@ class _Elimination:
             ]
             others = [part for part in conditions_of(condition) if part not in here]
             loops[place], left = tighten(loops[place], junction("and", *here), (*self.outer, *loops[:place]))
-            condition = decide_together(junction("and", *others, left), (*self.outer, *loops))
+            parts = sorted((*others, *conditions_of(left)), key=reads_a_value)
+            condition = decide_together(junction("and", *parts), (*self.outer, *loops))
         names = {bound.index for bound in loops}
         inner = [part for part in conditions_of(condition) if free_indices(part) & names]
         around = [part for part in conditions_of(condition) if not (free_indices(part) & names)]
@@ -227,6 +279,11 @@ class _Elimination:
             )
             renamed[bound.index] = wanted
         return result, substitute(body, renamed)
+
+
+def reads_a_value(condition: Expr) -> bool:
+    """Return whether a condition looks at more than indices and sizes."""
+    return any(isinstance(node, Access) for node in walk(condition))
 
 
 def sum_over(bounds: tuple[Bound, ...], body: Expr) -> Expr:

@@ -80,7 +80,9 @@ def cost(expr: Expr) -> float:
             if node.factors[0] is MINUS_ONE:
                 total -= 0.5
         elif isinstance(node, Add):
-            total += 0.75 * (len(node.terms) - 1) + (0.5 if is_negative(node.terms[0]) else 0)
+            # From the fourth term on a sum in brackets is hard to follow.
+            total += 0.75 * (len(node.terms) - 1) + 3 * max(0, len(node.terms) - 3)
+            total += 0.5 if is_negative(node.terms[0]) else 0
         elif isinstance(node, Power):
             total += 1 if isinstance(node.exponent, Number) and node.exponent.value < 0 else 0.5
         elif isinstance(node, Call):
@@ -167,11 +169,11 @@ def own_values(expr: Expr, context: Context) -> Expr:
             return node
         row = FUNCTIONS[node.function]
         if node.orders == (1,) + (0,) * (len(node.arguments) - 1) and row.in_output is not None:
-            value = Call(node.function, node.arguments, ())
-            named = context.names.at_node(value)
-            if named is not value or cost(row.in_output) <= 4:
-                mapping: dict[Expr, Expr] = dict(zip(row.symbols, node.arguments, strict=True))
-                return substitute(row.in_output, {**mapping, OUTPUT: named})
+            value = context.names.at_node(Call(node.function, node.arguments, ()))
+            mapping: dict[Expr, Expr] = dict(zip(row.symbols, node.arguments, strict=True))
+            in_value = substitute(row.in_output, {**mapping, OUTPUT: value})
+            in_argument = derivative(node)
+            return in_value if cost(in_value) < cost(in_argument) else in_argument
         return derivative(node)
 
     return transform(expr, rule)
@@ -320,7 +322,7 @@ def simplified(
     steps: list[Step] = []
     free = {bound.index for bound in bounds}
     total = bound_apart(total, free)
-    atoms = constants_out_of_sums(total, context)
+    atoms = constants_out_of_sums(common_factors(total, context), context)
     plain = apply_rules(total, context, steps)
     best, how = plain, ""
     for name, candidate in candidates(plain, context):
@@ -479,7 +481,7 @@ def in_order_of(nodes: tuple[Expr, ...], expr: Expr) -> Expr:
 def _place_in_product(factor: Expr) -> int:
     """Sizes first, then readings, then sums over an index, then bracketed sums: n*h[j]*sum(...)*(x - y)."""
     if isinstance(factor, Add):
-        return 3
+        return 3 if cost(factor) > 4 else 1
     return 0 if isinstance(factor, Size) else 2 if isinstance(factor, Reduction) else 1
 
 
@@ -570,6 +572,7 @@ def cheapest(expr: Expr, context: Context) -> Expr:
     if not any(isinstance(node, Add) for node in walk(plain)):
         return plain
     forms = [plain, *with_definitions(plain, nearby)]
-    for form in tuple(forms):
-        forms.extend(form for _, form in _sympy_forms("", form, nearby))
-    return min(forms, key=cost)
+    rearranged = [other for form in forms for _, other in _sympy_forms("", form, nearby)]
+    best = min(forms, key=cost)
+    # A rearrangement tears products apart that a reader knows, (1 - h**2)*x: it must be clearly shorter.
+    return min((other for other in rearranged if cost(other) < 0.95 * cost(best)), key=cost, default=best)

@@ -56,7 +56,7 @@ from symprop.derivation.steps import Derivation
 from symprop.errors import MissingRuleError
 
 # What generated code has functions for, besides the primitives: forms of one exponential that no formula expresses.
-CODE_FUNCTIONS = frozenset(PRIMITIVES) | {"sigmoid", "tanh", "softplus", "sigmoid_slope"}
+CODE_FUNCTIONS = frozenset(name for name, row in PRIMITIVES.items() if row.definition is None) | {"sigmoid", "tanh", "softplus", "sigmoid_slope"}
 
 # Functions whose value costs as much as dozens of products: worth an array of their own if they are needed twice.
 COSTLY = CODE_FUNCTIONS - {"abs", "sign", "floor", "max", "min"}

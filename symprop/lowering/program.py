@@ -8,7 +8,7 @@ that is known when arrays are.  No expression holds a `Reduction`; those have be
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 from symprop.algebra.expressions import ONE, ZERO, Access, Expr, Index
@@ -257,7 +257,7 @@ class Phase:
     Attributes
     ----------
     norms : tuple of (str, str)
-        Local name and array (``gradient``, ``theta`` or a state) whose Euclidean norm it is.
+        Local name and array (``gradient``, ``parameters`` or ``state_...``) whose Euclidean norm it is.
     scalars : tuple of Assign
         Computed once: ``correction = 1 - beta1**step``.
     body : tuple of Statement
@@ -305,6 +305,10 @@ class Program:
     checks : tuple of Check
     fixed : mapping as tuple of (str, int)
         Sizes that were given when compiling.
+    examples : str
+        The size that counts the examples; "" if there is none.
+    depends : tuple of (str, tuple of str)
+        For each defined quantity, the inputs and targets that it needs.
     """
 
     text: str
@@ -326,7 +330,7 @@ class Program:
     checks: tuple[Check, ...] = ()
     fixed: tuple[tuple[str, int], ...] = ()
     examples: str = ""
-    notes: tuple[str, ...] = field(default=())
+    depends: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def statements(body: tuple[Statement, ...]) -> Iterator[Statement]:

@@ -807,8 +807,8 @@ class Nest:
 
     def by_elements(self) -> tuple[Statement, ...]:
         body: list[Statement] = []
-        read_here = frozenset().union(*(line.reads for line in self.lines))
         for line in self.lines:
+            read_here = any(line.name in other.reads for other in self.lines if other is not line)
             expression, guard = _Guarded.split(line.expression)
             block: list[Statement] = []
             value = self.value(expression, block)
@@ -816,7 +816,7 @@ class Nest:
                 local = Access(self.local_name(line.name), ())
                 block.append(Assign(local, value))
                 self.values[line.target] = local
-            elif line.name in read_here:
+            elif read_here:
                 local = Access(self.local_name(f"{line.name}_value"), ())
                 block += [Assign(local, value), Assign(self.element(line.target), local)]
                 self.values[line.target] = local
@@ -1113,10 +1113,32 @@ class _Lowering:
             solves=tuple(self.solves()),
             checks=tuple(self.checks()),
             fixed=tuple(sorted(self.fixed.items())),
-            examples=made.examples.upper.name  # type: ignore[attr-defined]
-            if made.examples is not None
-            else "",
+            examples=self.examples_size(),
+            depends=tuple(self.depends()),
         )
+
+    def examples_size(self) -> str:
+        """Return the size that counts the examples, or "" if none does."""
+        bound = self.made.examples
+        if bound is None and self.network.batch is not None:
+            bound = self.network.indices[self.network.batch]
+        extent = normal(bound.upper - bound.lower + ONE) if bound is not None else ZERO
+        return extent.name if isinstance(extent, Size) else ""
+
+    def depends(self) -> Iterable[tuple[str, tuple[str, ...]]]:
+        """Yield, for each quantity that the forward pass defines, the data that it needs."""
+        data = {name for name, v in self.made.variables.items() if v.role in GIVEN} - set(self.network.parameters)
+        needs: dict[str, set[str]] = {name: {name} if name in data else set() for name in self.made.variables}
+        changed = True
+        while changed:
+            changed = False
+            for line in self.lines:
+                new = set().union(*(needs[name] for name in line.reads)) - needs[line.name]
+                if new:
+                    needs[line.name] |= new
+                    changed = True
+        for name in self.made.forward:
+            yield name, tuple(sorted(needs[name]))
 
     def size_names(self) -> tuple[str, ...]:
         names: dict[str, None] = dict.fromkeys(self.network.sizes)

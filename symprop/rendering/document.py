@@ -27,6 +27,7 @@ from symprop.algebra.expressions import (
     Where,
     free_indices,
     names_of,
+    stem_of,
     substitute,
     transform,
     walk,
@@ -35,7 +36,7 @@ from symprop.algebra.functions import FUNCTIONS
 from symprop.algebra.primitives import HALF
 from symprop.algebra.writer import as_softmax
 from symprop.declaration.network import Equation
-from symprop.derivation.simplify import Context, apply_rules
+from symprop.derivation.simplify import Context, apply_rules, cost
 from symprop.derivation.steps import Adjoint, Derivation, Term, adjoint_name
 
 
@@ -129,25 +130,42 @@ def document(derivation: Derivation, detail: str) -> Document:
     )
 
 
-def backwards(derivation: Derivation) -> tuple[Adjoint, ...]:
-    """Return the adjoints in the order in which a person writes them: each given quantity as soon as the equations
-    that read it have been dealt with, not all parameters at the end."""
-    given = [adjoint for adjoint in derivation.adjoints.values() if adjoint.of not in derivation.network.definitions]
-    order: list[Adjoint] = []
-    placed: set[str] = set()
+def backwards(derivation: Derivation) -> Iterator[tuple[Adjoint, Term | None]]:
+    """Yield the backward lines in the order in which one goes through the equations, from the last to the first.
 
-    def place_given() -> None:
-        for adjoint in tuple(given):
-            if {term.equation.name for term in adjoint.terms} <= placed:
-                order.append(adjoint)
-                given.remove(adjoint)
+    An equation adds a term to the adjoint of everything that it reads. A total, which is yielded with None, follows
+    the last term. Where equations depend on each other in a recurrence, the adjoint of what an equation defines is
+    completed before that equation.
+    """
+    waiting = {name: list(adjoint.terms) for name, adjoint in derivation.adjoints.items()}
 
-    for adjoint in derivation.adjoints.values():
-        if adjoint.of in derivation.network.definitions:
-            order.append(adjoint)
-            placed.add(adjoint.of)
-            place_given()
-    return (*order, *given)
+    def add(name: str, terms: list[Term]) -> Iterator[tuple[Adjoint, Term | None]]:
+        adjoint = derivation.adjoints[name]
+        for term in terms:
+            waiting[name].remove(term)
+            yield adjoint, term
+        if not waiting[name]:
+            del waiting[name]
+            if len(adjoint.terms) != 1:
+                yield adjoint, None
+
+    for equation in reversed(derivation.network.equations):
+        if equation.name in waiting:
+            yield from add(equation.name, list(waiting[equation.name]))
+        for name in dict.fromkeys(node.name for node in walk(equation.expression) if isinstance(node, Access)):
+            terms = [term for term in waiting.get(name, ()) if _is_from(term, equation)]
+            if terms:
+                yield from add(name, terms)
+    for name in tuple(waiting):
+        yield from add(name, list(waiting[name]))
+
+
+def _is_from(term: Term, equation: Equation) -> bool:
+    """Whether a term comes from an equation. Its copy may have other names for indices, but the same components."""
+    own, other = term.equation.target, equation.target
+    return own.name == other.name and all(
+        a == b for a, b in zip(own.indices, other.indices, strict=True) if not (free_indices(a) and free_indices(b))
+    )
 
 
 # ------------------------------------------------------------------------------------------------- introduction, notes
@@ -174,6 +192,10 @@ def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
         bar = Access(adjoint_name(v.name), _seeds(derivation))
         change = ("the change of ", of, " with ", v, " when all that is computed from ", v, " follows")
         yield (bar, " stands for ", Derivative("D", of, v), ", the adjoint of ", v, ": ", *change, ".")
+    constants = [q for q in derivation.network.of_role("constant") if q.value is not None]
+    if constants and adjoints:
+        values = [Formula(quantity.access, "=", (Number(quantity.value),)) for quantity in constants]
+        yield ("Constants: ", *_listed(values), ".")
     for fact in derivation.network.facts:
         if fact.kind == "onehot":
             yield ("It is assumed that ", fact.left, " is one-hot.")
@@ -256,25 +278,22 @@ def _forward(equation: Equation, derivation: Derivation) -> Formula:
 
 def _differs(bound: Bound, derivation: Derivation) -> bool:
     """Whether a range is not the one that the index has everywhere."""
-    declared = derivation.network.indices.get(bound.index)
+    declared = derivation.network.indices.get(bound.index) or derivation.network.indices.get(Index(stem_of(bound.index)))
     return declared is None or bound.lower != declared.lower or bound.upper != declared.upper
 
 
 def _lines(derivation: Derivation) -> Iterator[Line]:
-    for adjoint in backwards(derivation):
-        if not adjoint.terms:
-            own = adjoint.of == derivation.of.name
-            yield Line(None, Formula(adjoint.access, "=", (adjoint.textbook,)), None, "seed" if own else "not read")
+    for adjoint, term in backwards(derivation):
+        if term is None:
+            reason = "total" if adjoint.terms else "seed" if adjoint.of == derivation.of.name else "not read"
+            yield Line(None, Formula(adjoint.access, "=", (adjoint.textbook,)), None, reason)
             continue
         several = len(adjoint.terms) > 1
-        for term in adjoint.terms:
-            forms = (_named(term.gathered, term, adjoint.bounds, derivation),)
-            if not several:
-                forms = _different((*forms, adjoint.textbook))
-            backward = Formula(adjoint.access, "+=" if several else "=", forms)
-            yield Line(_forward(term.equation, derivation), backward, _partial(term, adjoint, derivation), rule(term))
-        if several:
-            yield Line(None, Formula(adjoint.access, "=", (adjoint.textbook,)), None, "total")
+        forms: tuple[Expr, ...] = (_named(term.gathered, term, adjoint.bounds, derivation),)
+        if not several:
+            forms = _different((*forms, adjoint.textbook))
+        backward = Formula(adjoint.access, "+=" if several else "=", forms)
+        yield Line(_forward(term.equation, derivation), backward, _partial(term, adjoint, derivation), rule(term))
 
 
 def _named(expr: Expr, term: Term, bounds: tuple[Bound, ...], derivation: Derivation) -> Expr:
@@ -285,7 +304,10 @@ def _named(expr: Expr, term: Term, bounds: tuple[Bound, ...], derivation: Deriva
 
 def _partial(term: Term, adjoint: Adjoint, derivation: Derivation) -> Formula:
     plain = in_written_order(term.partial)
-    forms = _different((plain, _named(term.partial, term, term.bounds, derivation)))
+    named = _named(term.partial, term, term.bounds, derivation)
+    forms = _different((plain, named))
+    if not any(isinstance(node, Call) and (node.orders or as_softmax(node)) for node in walk(plain)):
+        forms = (named,) if cost(named) < cost(plain) else (plain,)  # no name is explained by showing both
     condition = None if term.guard is TRUE else term.guard
     readings = sum(other.equation.target == term.equation.target for other in adjoint.terms)
     if readings > 1:
@@ -318,12 +340,16 @@ def _different(forms: Iterable[Expr]) -> tuple[Expr, ...]:
     return tuple(kept)
 
 
+_RULES = ("sum", "product", "quotient", "power", "exponential")
+
+
 def rule(term: Term) -> str:
     """Return the rules of differentiation that a term needs: ``sum and product rule, chain rule through log``."""
     expression = term.equation.expression
     exact = any(node is term.operand for node in walk(expression))
     found = tuple(dict.fromkeys(_rules(expression, term.operand, exact)))
-    parts = [_conjoined([name for kind, name in found if kind == "rule"], " rule")]
+    named = {name for kind, name in found if kind == "rule"}
+    parts = [_conjoined([name for name in _RULES if name in named], " rule")]
     parts.extend(name for kind, name in found if kind == "other")
     parts.append(_conjoined([name for kind, name in found if kind == "function"], "", "chain rule through "))
     return ", ".join(part for part in parts if part) or "identity"
@@ -384,7 +410,8 @@ def _is_negative(expr: Expr) -> bool:
 
 def _simplifications(derivation: Derivation) -> Iterator[Simplification]:
     names = {adjoint.access.name: Access(adjoint.access.name, ()) for adjoint in derivation.adjoints.values()}
-    for adjoint in backwards(derivation):
+    for name in dict.fromkeys(adjoint.of for adjoint, _ in backwards(derivation)):
+        adjoint = derivation.adjoints[name]
         steps: list[tuple[Sentence, Expr]] = []
         before: Expr | None = None
         for step in adjoint.steps:

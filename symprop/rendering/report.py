@@ -12,6 +12,7 @@ from symprop.rendering.environment import environment
 from symprop.rendering.printers.html import HtmlPage
 from symprop.rendering.printers.latex import LatexPage, latex
 from symprop.rendering.printers.layout import Names, Typesetter
+from symprop.rendering.printers.markdown import MarkdownPage
 from symprop.rendering.printers.text import TextPage, plain
 
 NOTATIONS = ("index", "matrix", "scalar")
@@ -64,7 +65,7 @@ def to_latex(derivation: Derivation, notation: str = "index", detail: str = "ste
 def to_markdown(derivation: Derivation, notation: str = "index", detail: str = "steps") -> str:
     """Return a derivation as Markdown with LaTeX between dollar signs, as notebooks and code hosts read it."""
     content = _document(derivation, notation, detail)
-    page = LatexPage(content, Names.of(derivation.network))
+    page = MarkdownPage(content, Names.of(derivation.network))
     return _render("markdown/derivation.md.jinja", document=content, page=page)
 
 
@@ -80,7 +81,7 @@ def to_html(derivation: Derivation, notation: str = "index", detail: str = "step
     """
     content = _document(derivation, notation, detail)
     page = HtmlPage(content, Names.of(derivation.network))
-    return _render("html/derivation.html.jinja", document=content, page=page, fragment=fragment)
+    return _render("html/derivation.html.jinja", title=plain(content.title), document=content, page=page, fragment=fragment)
 
 
 def latex_of(expr: Expr, names: Names | None = None) -> str:

@@ -31,6 +31,7 @@ from symprop.algebra.expressions import (
     Where,
     number,
     substitute,
+    transform,
     walk,
     where,
 )
@@ -224,15 +225,16 @@ class _Writer:
         self.count = 0
 
     def expand(self, expr: Expr, within: tuple[str, ...]) -> Expr:
-        replaced: dict[Expr, Expr] = {}
-        for node in walk(expr):
-            if isinstance(node, Access) and self.is_defined(node.name):
-                if node.name in within:
-                    raise MissingRuleError(
-                        f"'{node.name}' is a recurrence, which cannot be written out", hint="Use expand=False."
-                    )
-                replaced[node] = self.definition(node, within)
-        return substitute(expr, replaced) if replaced else expr
+        def rule(node: Expr) -> Expr:
+            if not (isinstance(node, Access) and self.is_defined(node.name)):
+                return node
+            if node.name in within:
+                raise MissingRuleError(
+                    f"'{node.name}' is a recurrence, which cannot be written out", hint="Use expand=False."
+                )
+            return self.definition(node, within)
+
+        return transform(expr, rule)
 
     def is_defined(self, name: str) -> bool:
         if name in self.by_name and name not in self.network.quantities:

@@ -69,8 +69,9 @@ class Table:
         """Return the texts of the column called `name`, or raise `TableError`."""
         if name in self.columns:
             return self.columns[name]
-        close = nearest(name, self.columns)
-        hint = f"Did you mean '{close}'? " if close else ""
+        lower = {column.lower(): column for column in self.columns}  # capitals are what people mix up most
+        close = nearest(name.lower(), lower)
+        hint = f"Did you mean '{lower[close]}'? " if close else ""
         raise TableError(f"{self.source} has no column '{name}'", hint=f"{hint}Columns: {', '.join(self.columns)}.")
 
     def complete(self, names: Sequence[str]) -> tuple[list[int], dict[str, int]]:

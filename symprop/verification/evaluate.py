@@ -38,12 +38,13 @@ from symprop.algebra.expressions import (
     free_indices,
     names_of,
     scalar,
+    stem_of,
     walk,
 )
 from symprop.algebra.functions import FUNCTIONS, derivative, expand
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.quantity import Quantity
-from symprop.declaration.sizes import solve_sizes
+from symprop.declaration.sizes import SizeValue, layers_of, solve_sizes
 from symprop.derivation.steps import Derivation
 from symprop.errors import (
     DeclarationError,
@@ -118,7 +119,7 @@ class Evaluation:
 
     Attributes
     ----------
-    sizes : mapping of str to int
+    sizes : mapping of str to int or tuple of int
     values : mapping of str to mapping of tuple of int to Value
         Every component that is given or defined, by name and by indices (not array positions).
     adjoints : mapping of str to mapping of tuple of int to Value
@@ -129,7 +130,7 @@ class Evaluation:
         How many comparisons were decided by the rule for equal-looking values.
     """
 
-    sizes: Mapping[str, int]
+    sizes: Mapping[str, SizeValue]
     values: Mapping[str, Mapping[tuple[int, ...], Value]]
     adjoints: Mapping[str, Mapping[tuple[int, ...], Value]] = field(default_factory=dict)
     shown: Mapping[str, Value | Mapping[tuple[int, ...], Value]] = field(default_factory=dict)
@@ -139,7 +140,7 @@ class Evaluation:
 def evaluate(
     network: Network,
     values: Mapping[str, Any],
-    sizes: Mapping[str, int] | None = None,
+    sizes: Mapping[str, SizeValue] | None = None,
     *,
     show: Mapping[str, Expr] | None = None,
     derivation: Derivation | None = None,
@@ -210,7 +211,7 @@ class Evaluator:
     def __init__(
         self,
         network: Network,
-        sizes: Mapping[str, int] | None = None,
+        sizes: Mapping[str, SizeValue] | None = None,
         values: Mapping[str, Any] | None = None,
         *,
         precisions: Sequence[int] = PRECISIONS,
@@ -234,6 +235,7 @@ class Evaluator:
         self._free: dict[Expr, tuple[Index, ...]] = {}
         self._ranges: dict[str, tuple[tuple[int, int], ...] | None] = {}
         self._covered: dict[int, tuple[tuple[int, int], ...] | None] = {}
+        self._first_layers: dict[str, int] = {}
         self._reach: dict[str, frozenset[str]] = {}
         self._exact: dict[Any, fmpq] = {}  # holds at every precision
         self._balls: dict[int, dict[Any, arb]] = {precision: {} for precision in self.arithmetic.precisions}
@@ -336,10 +338,7 @@ class Evaluator:
         return self._settled(collect)
 
     def _range_of(self, index: Index) -> Bound:
-        bound = self.network.indices.get(index)
-        if bound is None:
-            stem = Index(index.name.rpartition("_")[0])
-            bound = self.network.indices.get(stem)
+        bound = self.network.indices.get(index) or self.network.indices.get(Index(stem_of(index)))
         if bound is None:
             raise IndexNotationError(f"the index '{index.name}' has no range")
         return bound._replace(index=index)
@@ -557,9 +556,19 @@ class Evaluator:
         return fmpq(frame.indices[expr])
 
     def _size(self, expr: Size, frame: _Frame) -> Inner:
-        if expr.name not in self.sizes:
+        value = self.sizes.get(expr.name)
+        if value is None:
             raise ShapeError(f"the size {expr.name} is not known", hint=f"Give it, --size {expr.name}=16.")
-        return fmpq(self.sizes[expr.name])
+        if isinstance(value, int):
+            return fmpq(value)
+        if expr.name not in self._first_layers:
+            layers = layers_of(self.network, expr.name)
+            assert layers is not None
+            self._first_layers[expr.name] = self._integer(layers[0], frame)
+        name, first, layer = expr.name, self._first_layers[expr.name], self._integer(expr.arguments[0], frame)
+        if not 0 <= layer - first < len(value):
+            raise ShapeError(f"{name}({layer}) lies outside {name}({first}) to {name}({first + len(value) - 1})")
+        return fmpq(value[layer - first])
 
     def _access(self, expr: Access, frame: _Frame) -> Inner:
         if frame.arguments is not None and expr in frame.arguments:

@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from witness import Witness, no_network
+from brute_force import Witness, no_network
 
 from symprop.algebra.expressions import (
     ONE,

@@ -1,2 +1,233 @@
+"""Boxes as MathML, which browsers show without scripts and screen readers read, and a document as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from html import escape
+from typing import Any
+
+from symprop.algebra.expressions import Derivative, Expr
+from symprop.rendering.document import Document, Formula, Sentence
+from symprop.rendering.printers.layout import (
+    Accent,
+    Big,
+    Box,
+    Cases,
+    Fence,
+    Fraction,
+    Mark,
+    Names,
+    Product,
+    Root,
+    Row,
+    Scripts,
+    Typesetter,
+    edge,
+    height,
+    relation,
+)
+
+_BRACKETS = {"()": "()", "[]": "[]", "||": "||", "floor": "⌊⌋", "ceil": "⌈⌉"}
+_ACCENTS = {"bar": "‾", "hat": "^", "tilde": "~", "dot": "˙", "vec": "→"}
+_TIMES = "<mo>&#x2062;</mo>"  # an invisible multiplication sign
+_APPLY = "<mo>&#x2061;</mo>"  # an invisible function application
+
+
+def mathml(box: Box) -> str:
+    """Return a box as the content of a ``<math>`` element."""
+    method: Callable[[Any], str] = _WRITERS[type(box)]
+    return method(box)
+
+
+def _mark(box: Mark) -> str:
+    text = escape(box.unicode, quote=False)
+    match box.kind:
+        case "number":
+            return f"<mn>{text}</mn>"
+        case "binary" | "relation":
+            return f'<mo form="infix">{text}</mo>'
+        case "sign":
+            return f'<mo form="prefix">{text}</mo>'
+        case "punctuation":
+            return f'<mo separator="true">{text}</mo>'
+        case "words":
+            return f"<mtext>{text.replace(' ', '&nbsp;')}</mtext>"
+    name = text.rstrip("′")
+    # One upright letter must be told so; several are upright by themselves.
+    variant = ' mathvariant="normal"' if len(name) == 1 and box.kind == "upright" else ""
+    primes = f'<mo form="postfix" lspace="0" rspace="0">{text[len(name) :]}</mo>' if name != text else ""
+    return f"<mrow><mi{variant}>{name}</mi>{primes}</mrow>" if primes else f"<mi{variant}>{name}</mi>"
+
+
+def _row(box: Row) -> str:
+    text = ""
+    before: Box | None = None
+    for part in box.parts:
+        if isinstance(part, Fence) and before is not None and _is_function(before):
+            text += _APPLY
+        text += mathml(part)
+        before = part
+    return f"<mrow>{text}</mrow>"
+
+
+def _is_function(box: Box) -> bool:
+    name = box.base if isinstance(box, Scripts) else box
+    return isinstance(name, Mark) and name.kind == "function"
+
+
+def _product(box: Product) -> str:
+    text = mathml(box.factors[0])
+    for before, factor in zip(box.factors, box.factors[1:], strict=False):
+        left, right = edge(before, -1), edge(factor, 0)
+        if right is not None and right.kind == "number":
+            text += "<mo>⋅</mo>"
+        else:
+            wide = {left.kind if left else "", right.kind if right else ""} & {"upright", "function"}
+            text += _TIMES + ('<mspace width="0.17em"/>' if wide else "")
+        text += mathml(factor)
+    return f"<mrow>{text}</mrow>"
+
+
+def _scripts(box: Scripts) -> str:
+    parts = [mathml(part) for part in (box.base, box.below, box.above) if part is not None]
+    name = "msubsup" if len(parts) == 3 else "msub" if box.below is not None else "msup"
+    return f"<{name}>{''.join(parts)}</{name}>"
+
+
+def _accent(box: Accent) -> str:
+    return f'<mover accent="true">{mathml(box.base)}<mo>{_ACCENTS[box.kind]}</mo></mover>'
+
+
+def _fraction(box: Fraction) -> str:
+    return f"<mfrac>{mathml(box.numerator)}{mathml(box.denominator)}</mfrac>"
+
+
+def _root(box: Root) -> str:
+    if box.degree is None:
+        return f"<msqrt>{mathml(box.body)}</msqrt>"
+    return f"<mroot>{mathml(box.body)}{mathml(box.degree)}</mroot>"
+
+
+def _fence(box: Fence) -> str:
+    left, right = _BRACKETS[box.kind]
+    stretchy = "true" if height(box.body) else "false"
+    opening = f'<mo fence="true" form="prefix" stretchy="{stretchy}">{left}</mo>'
+    closing = f'<mo fence="true" form="postfix" stretchy="{stretchy}">{right}</mo>'
+    return f"<mrow>{opening}{mathml(box.body)}{closing}</mrow>"
+
+
+def _big(box: Big) -> str:
+    operator = mathml(box.operator)
+    if box.operator.kind == "sign":
+        operator = f'<mo largeop="true" movablelimits="false">{box.operator.unicode}</mo>'
+    if box.above is None:
+        return f"<munder>{operator}{mathml(box.below)}</munder>"
+    return f"<munderover>{operator}{mathml(box.below)}{mathml(box.above)}</munderover>"
+
+
+def _cases(box: Cases) -> str:
+    rows = ""
+    for value, condition in box.rows:
+        when = "<mtext>otherwise</mtext>" if condition is None else f"<mtext>if&nbsp;</mtext>{mathml(condition)}"
+        rows += f"<mtr><mtd>{mathml(value)}</mtd><mtd>{when}</mtd></mtr>"
+    table = f'<mtable columnalign="left">{rows}</mtable>'
+    return f'<mrow><mo fence="true" form="prefix">{{</mo>{table}</mrow>'
+
+
+_WRITERS: dict[type[Box], Callable[..., str]] = {
+    Mark: _mark,
+    Row: _row,
+    Product: _product,
+    Scripts: _scripts,
+    Accent: _accent,
+    Fraction: _fraction,
+    Root: _root,
+    Fence: _fence,
+    Big: _big,
+    Cases: _cases,
+}
+
+
 class HtmlPage:
-    def __init__(self, document, names): pass
+    """A document as HTML, for the templates.
+
+    A browser does not break lines inside a ``<math>`` element, so a long formula is several of them, divided at the
+    operators outside of all brackets.
+
+    Parameters
+    ----------
+    document : Document
+    names : Names
+        The names of the network.
+    """
+
+    def __init__(self, document: Document, names: Names) -> None:
+        self.document = document
+        self.typesetter = Typesetter(names)
+
+    def sentence(self, sentence: Sentence) -> str:
+        """Return a sentence with its formulas."""
+        return "".join(escape(part) if isinstance(part, str) else self._in_text(part) for part in sentence)
+
+    def words(self, text: str) -> str:
+        """Return running text."""
+        return escape(text)
+
+    def left(self, formula: Formula) -> str:
+        """Return the left side and the sign of a formula."""
+        box = self.typesetter.box(formula.left)
+        if formula.sign == "via":
+            return f"via {element(box)}:"
+        return element(Row((box, relation(formula.sign))))
+
+    def forms(self, formula: Formula) -> list[str]:
+        """Return the right sides of a formula, every one but the first with an equal sign; then the condition."""
+        forms = []
+        for place, form in enumerate(formula.forms):
+            box = self.typesetter.box(form)
+            last = place == len(formula.forms) - 1
+            tail = ""
+            if last and formula.condition is not None:
+                tail = f" if {element(self.typesetter.box(formula.condition))}"
+            forms.append(divided(box, relation("=") if place else None) + tail)
+        return forms
+
+    def ranges(self, formula: Formula | None = None) -> str:
+        """Return the ranges of a formula, or of the whole page."""
+        bounds = self.document.ranges if formula is None else formula.ranges
+        return ", ".join(element(self.typesetter.range(bound)) for bound in bounds)
+
+    def box(self, expr: Expr) -> str:
+        """Return an expression."""
+        return divided(self.typesetter.box(expr), None)
+
+    def _in_text(self, part: Expr | Formula) -> str:
+        if isinstance(part, Derivative):
+            of, by = map(self.typesetter.box, (part.of, part.by))
+            partial, stroke = Mark("", "∂", "letter"), Mark("", "/", "punctuation")
+            return element(Row((partial, of, stroke, partial, by)), display=False)
+        if isinstance(part, Expr):
+            return element(self.typesetter.box(part), display=False)
+        ranges = f" for {self.ranges(part)}" if part.ranges else ""
+        return f"{self.left(part)}{''.join(self.forms(part))}{ranges}"
+
+
+def element(box: Box, display: bool = True) -> str:
+    """Return a box as a ``<math>`` element; in running text sums and fractions are smaller."""
+    style = ' displaystyle="true"' if display else ""
+    return f"<math{style}>{mathml(box)}</math>"
+
+
+def divided(box: Box, sign: Mark | None) -> str:
+    """Return a box, after a sign, as several ``<math>`` elements between which a browser may break the line."""
+    return "<wbr>".join(element(Row(tuple(parts))) for parts in _divided(box, sign))
+
+
+def _divided(box: Box, sign: Mark | None) -> Iterator[list[Box]]:
+    parts: list[Box] = [sign] if sign else []
+    for part in box.parts if isinstance(box, Row) else (box,):
+        if isinstance(part, Mark) and part.kind == "binary" and parts:
+            yield parts
+            parts = []
+        parts.append(part)
+    yield parts

@@ -19,11 +19,13 @@ from symprop.rendering.printers.layout import (
     Fraction,
     Mark,
     Names,
+    Paragraph,
     Product,
     Root,
     Row,
     Scripts,
     Typesetter,
+    edge,
     height,
     narrowed,
     relation,
@@ -80,7 +82,7 @@ class _Latex:
     def _write_Product(self, box: Product, display: bool) -> str:
         text = self.write(box.factors[0], display)
         for before, factor in zip(box.factors, box.factors[1:], strict=False):
-            left, right = _edge(before, -1), _edge(factor, 0)
+            left, right = edge(before, -1), edge(factor, 0)
             if right is not None and right.kind == "number":
                 text += r" \cdot"
             elif self.breakable and display:
@@ -123,6 +125,10 @@ class _Latex:
         above = f"^{{{self.write(box.above, False)}}}" if box.above is not None else ""
         return f"{box.operator.latex}_{{{self.write(box.below, False)}}}{above}"
 
+    def _write_Paragraph(self, box: Paragraph, display: bool) -> str:
+        body = _Latex(True).write(box.body, True)
+        return f"\\parbox[t]{{{box.room:.1f}em}}{{\\raggedright\\hangindent=2em $\\displaystyle {body}$}}"
+
     def _write_Cases(self, box: Cases, display: bool) -> str:
         rows = []
         for value, condition in box.rows:
@@ -142,21 +148,6 @@ def _clings(before: Box | None, part: Box) -> bool:
         name = before.base if isinstance(before, Scripts) else before
         return isinstance(name, Mark) and name.kind == "function"
     return False
-
-
-def _edge(box: Box, place: int) -> Mark | None:
-    """Return the mark at the left (0) or right (-1) edge of a box, if what stands there has letters on the line."""
-    match box:
-        case Mark():
-            return box
-        case Row(parts=parts) | Product(factors=parts):
-            return _edge(parts[place], place)
-        case Scripts(base=base) if place == 0 or box.below is None and box.above is None:
-            return _edge(base, place)
-        case Accent(base=base):
-            return _edge(base, place)
-    return None
-
 
 
 # What special characters of running text become.
@@ -203,27 +194,14 @@ class LatexPage:
         """Return a sentence with its formulas between dollar signs."""
         return "".join(escaped(part) if isinstance(part, str) else f"${self._in_text(part)}$" for part in sentence)
 
-    def math(self, formula: Formula) -> str:
-        """Return a formula in display style between dollar signs, as in a cell of a Markdown table."""
-        return rf"$\displaystyle {latex(self._whole(formula))}$"
-
-    def rule(self, line: Line) -> str:
-        """Return the rules of a line as running text."""
-        return escaped(line.rule)
+    def math(self, part: Expr | Formula, before: str = "") -> str:
+        """Return a formula in display style between dollar signs, after a sign such as ``"= "``."""
+        return rf"$\displaystyle {before}{latex(self._whole(part))}$"
 
     def ranges(self) -> str:
         """Return the ranges of the indices between dollar signs."""
         return ", ".join(f"${latex(self.typesetter.range(bound))}$" for bound in self.document.ranges)
 
-    def rows(self, formulas: Sequence[Formula]) -> list[str]:
-        """Return formulas as rows of ``align``, without line breaks in them."""
-        return [f"{latex(self._left(formula))} &= {latex(self._right(formula))}" for formula in formulas]
-
-    def simplification(self, simplification: Simplification) -> list[tuple[str, str]]:
-        """Return the forms of an adjoint as rows of ``align``, each with the rule that made it."""
-        rows = [(f"{latex(self.box(simplification.left))} &= {latex(self.box(simplification.first))}", "")]
-        rows.extend((f"&= {latex(self.box(form))}", self.sentence(rule)) for rule, form in simplification.steps)
-        return rows
 
     # Displays.
 
@@ -401,8 +379,7 @@ class LatexPage:
         if width(box) <= room:
             return latex(box)
         room = max(room, _NARROWEST)
-        body = latex(narrowed(box, room - 2), breakable=True)
-        return f"\\parbox[t]{{{room:.1f}em}}{{\\raggedright\\hangindent=2em $\\displaystyle {body}$}}"
+        return latex(Paragraph(narrowed(box, room - 2), room))
 
     def _reaching(self, box: Box, column: float, room: float) -> str:
         """Return a box that may reach over the columns at its right, up to `room`."""
@@ -435,18 +412,24 @@ def separated(boxes: Sequence[Box], separator: Mark) -> Box:
 
 def aligned(rows: Iterable[str]) -> str:
     r"""Return rows as one ``align*``."""
-    body = " \\\\\n".join(f"  {row}" for row in rows)
-    return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
+    return f"\\begin{{align*}}\n{_stacked(list(rows))}\n\\end{{align*}}"
 
 
 def aligned_under(groups: Iterable[tuple[str, list[str]]]) -> str:
     r"""Return groups of rows, each under a line of text, as one ``align*``: their columns are the same."""
-    parts = []
-    for heading, rows in groups:
-        body = " \\\\\n".join(f"  {row}" for row in rows)
-        parts.append(f"  \\intertext{{{heading}}}\n{body}" if heading else body)
+    parts = [f"  \\intertext{{{heading}}}\n{_stacked(rows)}" if heading else _stacked(rows) for heading, rows in groups]
     body = " \\\\\n".join(parts)
     return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
+
+
+def _stacked(rows: Sequence[str]) -> str:
+    r"""Return rows of an alignment; no page ends before a row that only goes on with ``= form``."""
+    text = ""
+    for row in rows:
+        if text:
+            text += " \\\\*\n" if row.lstrip("& ").startswith("=") else " \\\\\n"
+        text += f"  {row}"
+    return text
 
 
 def escaped(text: str) -> str:

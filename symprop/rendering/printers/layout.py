@@ -135,6 +135,14 @@ class Big(Box):
 
 
 @dataclass(frozen=True, slots=True)
+class Paragraph(Box):
+    """A body that may take several lines, `room` em wide."""
+
+    body: Box
+    room: float
+
+
+@dataclass(frozen=True, slots=True)
 class Cases(Box):
     """Values with their conditions; the last condition may be missing (otherwise)."""
 
@@ -144,6 +152,9 @@ class Cases(Box):
 # Widths in em of a 10 pt Computer Modern, as the printed estimate needs them: letters by count, operators with
 # the space around them.
 _LETTER, _DIGIT, _BINARY, _RELATION, _SCRIPT = 0.56, 0.5, 1.25, 1.35, 0.72
+
+# No paragraph inside a formula is narrower, in em.
+_NARROWEST = 8.0
 
 
 def width(box: Box) -> float:
@@ -174,6 +185,8 @@ def width(box: Box) -> float:
         case Big(operator=operator, below=below, above=above):
             limits = _SCRIPT * max(width(part) for part in (below, above) if part)
             return max(1.5 if operator.kind == "sign" else width(operator), limits) + 0.2
+        case Paragraph(room=room):
+            return room
         case Cases(rows=rows):
             values = max(width(value) for value, _ in rows)
             conditions = max(width(condition) + 1.2 if condition else 4.5 for _, condition in rows)
@@ -199,6 +212,8 @@ def height(box: Box, display: bool = True) -> int:
             return (2 if display else 1) if operator.kind == "sign" else 0
         case Cases(rows=rows):
             return 3 if len(rows) > 1 else 2
+        case Paragraph():
+            return 3
     return 0
 
 
@@ -239,9 +254,23 @@ def _pieces(box: Box) -> list[float]:
     return [width(box)]
 
 
+def edge(box: Box, place: int) -> Mark | None:
+    """Return the mark at the left (0) or right (-1) edge of a box, if what stands there has letters on the line."""
+    match box:
+        case Mark():
+            return box
+        case Row(parts=parts) | Product(factors=parts):
+            return edge(parts[place], place)
+        case Scripts(base=base) if place == 0 or box.below is None and box.above is None:
+            return edge(base, place)
+        case Accent(base=base):
+            return edge(base, place)
+    return None
+
+
 def narrowed(box: Box, room: float) -> Box:
     """Return a box with everything that no line break can divide and that is wider than `room` written otherwise:
-    a fraction as a quotient with a stroke, a root as a power."""
+    a fraction as a quotient with a stroke, a root as a power, the cases of a definition in several lines."""
     match box:
         case Row(parts=parts):
             return Row(tuple(narrowed(part, room) for part in parts))
@@ -258,6 +287,15 @@ def narrowed(box: Box, room: float) -> Box:
         case Root(body=body, degree=degree) if width(box) > room:
             exponent = Row((_digits("1"), Mark("/", "/", "punctuation"), degree or _digits("2")))
             return Scripts(Fence("()", narrowed(body, room)), None, exponent)
+        case Cases(rows=rows) if width(box) > room:
+            conditions = max(width(condition) + 1.2 if condition else 4.5 for _, condition in rows)
+            own = max(room - conditions - 2, _NARROWEST)
+            return Cases(
+                tuple(
+                    (Paragraph(narrowed(value, own), own) if width(value) > own else value, condition)
+                    for value, condition in rows
+                )
+            )
     return box
 
 
@@ -404,6 +442,9 @@ class Typesetter:
 
     def inside(self, expr: Expr, strength: int) -> Box:
         """Return an operand, in brackets if it binds more weakly than its place asks for."""
+        if isinstance(expr, Where) and expr.otherwise is ZERO and expr.then is not ONE and strength <= PRODUCT:
+            # A value or nothing, inside a sum: [condition] times the value, which is 0 whatever the value is.
+            return Product((Fence("[]", self.box(expr.condition)), *_factors_of(self.inside(expr.then, PRODUCT))))
         box, own = self._set(expr)
         return box if own >= strength else Fence("()", box)
 
@@ -711,6 +752,10 @@ def _flat(parts: Iterable[Box]) -> Iterable[Box]:
             yield from part.parts
         else:
             yield part
+
+
+def _factors_of(box: Box) -> tuple[Box, ...]:
+    return box.factors if isinstance(box, Product) else (box,)
 
 
 def _run(parts: list[tuple[Expr, bool]], start: int, below: bool) -> tuple[list[Expr], int]:

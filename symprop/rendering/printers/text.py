@@ -10,8 +10,8 @@ from symprop.algebra.writer import infix
 from symprop.rendering.document import Document, Formula, Line, Sentence, Simplification
 
 # What a break costs: how deep in brackets it is, what it divides, and how much of the line it leaves empty.
-_DEPTH, _EMPTY = 12.0, 20.0
-_OPERATORS = ((" + ", 0.0), (" - ", 0.0), (" or ", 0.0), (" and ", 1.0), (", ", 6.0), ("*", 12.0), ("/", 13.0))
+_DEPTH, _EMPTY = 15.0, 20.0
+_OPERATORS = ((" + ", 0.0), (" - ", 0.0), (" or ", 0.0), (" and ", 1.0), (", ", 4.0), ("*", 10.0), ("/", 11.0))
 
 # A continuation stands under the bracket it is in, unless that is beyond this part of the line.
 _DEEPEST_INDENT = 0.5
@@ -195,10 +195,12 @@ class TextPage:
     def _blocks(self) -> list[str]:
         lengths = [len(text) for line in self.document.lines for text in _backward(line.backward, 0, True, 2, None)]
         middles = sorted({min(max(length + 3, self.width // 3), 2 * self.width // 3) for length in lengths})
-        # The column of the partials is where the page is shortest, a divided formula counting as two lines.
-        pages = {middle: self._blocks_at(middle) for middle in middles}
-        room = {middle: sum(length > middle - 2 for length in lengths) for middle in middles}
-        return pages[min(middles, key=lambda middle: len(pages[middle]) + 2 * room[middle])]
+        # The column of the partials is where most of them have room; a line without room costs as much as four.
+        def length(middle: int) -> int:
+            without_room = sum(self._beside(line, False, middle) is None for line in self.document.lines)
+            return len(self._blocks_at(middle)) + 4 * without_room
+
+        return self._blocks_at(min(middles, key=length))
 
     def _blocks_at(self, middle: int) -> list[str]:
         result: list[str] = []
@@ -210,31 +212,36 @@ class TextPage:
                 result.extend(self._equation(line.forward, 0, 0, self.width))
                 before = line.forward
             plus = line.backward.sign == "+=" or line.backward.left is summed
-            result.extend(self._block(line, plus, middle))
+            result.extend(self._beside(line, plus, middle) or self._below(line, plus))
             summed = line.backward.left
         return result
 
-    def _block(self, line: Line, plus: bool, middle: int) -> list[str]:
-        """Return one backward line with its partial beside it, or below it where there is no room."""
-        left = len(spell(line.backward.left))
+    def _beside(self, line: Line, plus: bool, middle: int) -> list[str] | None:
+        """Return a backward line with its partial beside it, or None if a formula had to be divided for that."""
+        room = self.width - middle
+        backward = _backward(line.backward, len(spell(line.backward.left)), plus, 2, None)
+        if max(map(len, backward)) > middle - 2:
+            return None
+        right = [] if line.partial is None else _formula(line.partial, 0, 0, room)
+        if line.partial is not None and (len(right) > len(line.partial.forms) or max(map(len, right)) > room):
+            return None
         remark = f"({line.rule})"
-        beside = _backward(line.backward, left, plus, 2, middle - 2)
-        right_width = self.width - middle
-        partial = [] if line.partial is None else _formula(line.partial, 0, 0, right_width)
-        fits = max(map(len, beside)) <= middle - 2 and all(len(part) <= right_width for part in partial)
-        if fits and len(beside) <= len(line.backward.forms) + 1 and len(partial) <= len(beside) + 1:
-            if partial and len(partial[-1]) + 2 + len(remark) <= right_width:
-                partial[-1] += f"  {remark}"
-            else:
-                partial.extend(textwrap.wrap(remark, right_width))
-            return _side_by_side(beside, partial, middle)
-        below = _backward(line.backward, left, plus, 2, self.width)
-        partial = [] if line.partial is None else _formula(line.partial, 0, 6, self.width)
-        if partial and len(partial[-1]) + 2 + len(remark) <= self.width:
-            partial[-1] += f"  {remark}"
+        if right and len(right[-1]) + 2 + len(remark) <= room:
+            right[-1] += f"  {remark}"
         else:
-            partial.extend(textwrap.wrap(remark, self.width - 6, initial_indent=" " * 6, subsequent_indent=" " * 6))
-        return [*below, *partial]
+            right.extend(textwrap.wrap(remark, room))
+        return _side_by_side(backward, right, middle)
+
+    def _below(self, line: Line, plus: bool) -> list[str]:
+        """Return a backward line with its partial and the rules below it."""
+        remark = f"({line.rule})"
+        backward = _backward(line.backward, len(spell(line.backward.left)), plus, 2, self.width)
+        below = [] if line.partial is None else _formula(line.partial, 0, 6, self.width)
+        if below and len(below[-1]) + 2 + len(remark) <= self.width:
+            below[-1] += f"  {remark}"
+        else:
+            below.extend(textwrap.wrap(remark, self.width - 6, initial_indent=" " * 6, subsequent_indent=" " * 6))
+        return [*backward, *below]
 
     def simplification(self, simplification: Simplification) -> str:
         """Return the forms of an adjoint one below the other, the rule that made each at the right."""
@@ -284,11 +291,6 @@ def _formula(formula: Formula, left: int, indent: int, width: int | None = None)
     whole = " = ".join(forms) + condition
     if width is None or start + len(whole) <= width:
         return [" " * indent + head + whole]
-    if formula.sign == "via":
-        lines = [" " * indent + head.rstrip()]
-        start = indent + 4
-        text = wrapped(whole, width, start)
-        return [*lines, " " * start + text[0], *text[1:]]
     lines = []
     for place, form in enumerate(forms):
         last = place == len(forms) - 1

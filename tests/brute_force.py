@@ -148,7 +148,7 @@ class Witness:
     Parameters
     ----------
     network : Network
-    sizes : mapping of str to int
+    sizes : mapping of str to int, or to {layer: int} for a size such as ``n(l)``
     values : mapping of str to mapping
         Given quantities: name -> {indices: number}; a scalar has the one entry ``()``.
     adjoints : iterable of (Access, tuple of Bound, Expr)
@@ -158,7 +158,7 @@ class Witness:
     """
 
     network: Network
-    sizes: Mapping[str, int]
+    sizes: Mapping[str, int | Mapping[int, int]]
     values: Mapping[str, Mapping[Point, Value]]
     adjoints: Iterable[tuple[Access, tuple[Bound, ...], Expr]] = ()
     cut: Mapping[tuple[str, Point], Value] = field(default_factory=dict)
@@ -191,6 +191,17 @@ class Witness:
                 raise OutsideError(f"{limit} is no limit of {bound}")
         for value in range(int(lower), int(upper) + 1):
             yield from self.points(rest, {**(outer or {}), bound.index: Fraction(value)})
+
+    def size(self, name: str, arguments: tuple[Value, ...]) -> Value:
+        """Return a size: given, or defined by others."""
+        given = self.sizes.get(name)
+        if given is None:
+            definition = self.network.sizes[name]
+            assert definition is not None, f"size {name} is not given"
+            return self.of(definition)
+        if isinstance(given, Mapping):
+            return Fraction(given[int(arguments[0])])
+        return Fraction(given)
 
     def read(self, name: str, point: Point) -> Value:
         """Return the value of one component."""
@@ -231,8 +242,8 @@ class Witness:
                 return +mp.pi if name == "pi" else mp.exp(1)
             case Index():
                 return indices[expr]
-            case Size(name=name):
-                return Fraction(self.sizes[name])
+            case Size(name=name, arguments=arguments):
+                return self.size(name, tuple(map(value, arguments)))
             case Access(name=name, indices=places):
                 if names is not None and not places and name in names:
                     return names[name]

@@ -1,0 +1,1306 @@
+"""Text to `Network`: statements are sorted, names get their meaning, and every mistake its place.
+
+The way of a text: `source` cuts it into statements, `syntax` reads each by the grammar, the `Declarations` here sort
+them and find out which names are indices and sizes, `resolve` turns them into expressions, and `ranges` settles axes
+and order.  Nothing of a text is ever evaluated by Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from symprop.algebra.expressions import (
+    ONE,
+    ZERO,
+    Access,
+    Bound,
+    Expr,
+    Index,
+    Number,
+    Size,
+    free_indices,
+    fresh_index,
+    names_of,
+    number,
+    stem_of,
+    substitute,
+)
+from symprop.algebra.losses import LOSSES
+from symprop.declaration import ranges
+from symprop.declaration.network import Equation, Fact, Function, Network, Objective
+from symprop.declaration.quantity import Axis, Domain, Quantity
+from symprop.declaration.resolve import (
+    BODY_FIRST,
+    OPERATORS,
+    REDUCTIONS,
+    SOFTMAXES,
+    SPECIAL,
+    Resolver,
+    index_parts,
+)
+from symprop.declaration.scope import Known, Reading, Scope, Statement
+from symprop.declaration.source import Source, Span
+from symprop.declaration.syntax import Syntax, read
+from symprop.errors import DeclarationError, IndexNotationError, NotationError, SympropError, nearest
+
+# Component equations of one quantity; beyond, an index says the same in one line.
+MOST_COMPONENTS = 400
+# Names for axes that only constants read.
+_AXIS_NAMES = "ijklmnpqrstuvw"
+
+
+def parse(text: str) -> Network:
+    """Return the network that a text declares.
+
+    Parameters
+    ----------
+    text : str
+        Statements in the infix language, one a line or separated by ``;``.
+
+    Returns
+    -------
+    Network
+        Its equations in an order in which each reads only what stands before it.
+
+    Raises
+    ------
+    NotationError
+        If the text cannot be read.
+    IndexNotationError
+        If an index is free, repeated or runs outside a range.
+    DeclarationError
+        If a name is unknown, declared twice, of the wrong role, or equations depend on each other in a circle.
+
+    Examples
+    --------
+    >>> network = parse("y = sigmoid(sum(i, w[i]*x[i]))")
+    >>> print(network.equations[0].expression)
+    sigmoid(sum(i, w[i]*x[i]))
+    """
+    source = Source(text)
+    statements = [Statement(span, read(source, span), source.line_of(span.start)) for span in source.statements()]
+    return _Reader(source, statements).network()
+
+
+def parse_expression(text: str, network: Network) -> Expr:
+    """Return one expression in the names of a network; ``D(U, V)`` and ``P(U, V)`` are operators in it.
+
+    An index that the network does not have takes the range of the first axis that it reads.
+
+    Raises
+    ------
+    NotationError, IndexNotationError, DeclarationError
+        As `parse`.
+    """
+    source = Source(text)
+    span = source.whole()
+    if span.start == span.end:
+        raise NotationError("there is no expression", hint="Write one, such as D(L, w[i]).")
+    syntax = read(source, span, "expression")
+    return Resolver(Scope.of(network, source), span).value(syntax)
+
+
+def parse_point(text: str, network: Network) -> dict[str, object]:
+    """Return the values that a text such as ``x = [1, 2], w[0] = 1/2`` gives.
+
+    Returns
+    -------
+    dict
+        For each name a Fraction, a nested list of them, or, where single components are given, a dict from the
+        tuple of indices to a Fraction. Sizes of the network may be given too. All exact, dimensionless.
+
+    Raises
+    ------
+    NotationError
+        If the text cannot be read or a value is not a rational number.
+    DeclarationError
+        If the network has no such name, or a value is given twice.
+    IndexNotationError
+        If the indices do not fit the quantity.
+    """
+    source = Source(text)
+    span = source.whole()
+    scope = Scope.of(network, source)
+    values: dict[str, object] = {}
+    for syntax in read(source, span, "point").parts:
+        target, written = syntax.parts
+        resolver = Resolver(scope, span)
+        name = target.value
+        if name not in scope.quantities and name not in scope.sizes:
+            near = nearest(name, (*scope.quantities, *scope.sizes))
+            raise resolver.error(
+                DeclarationError,
+                f"the network has no '{name}'",
+                resolver.at_name(target),
+                f"Did you mean '{near}'?" if near else f"It has {', '.join(scope.quantities)}.",
+            )
+        before = values.get(name)
+        if target.kind == "name":
+            if before is not None:
+                raise resolver.error(DeclarationError, f"'{name}' is given twice", target)
+            values[name] = _listed(resolver, written)
+            continue
+        known = scope.quantities.get(name)
+        if known is None or known.rank != len(target.parts):
+            hint = f"'{name}' {known}." if known else f"'{name}' is a size."
+            raise resolver.error(IndexNotationError, f"'{name}' has other indices", target, hint)
+        component = tuple(_integer(resolver, part) for part in target.parts)
+        if before is None:
+            before = values[name] = {}
+        if not isinstance(before, dict) or component in before:
+            raise resolver.error(DeclarationError, f"'{name}' is given twice", target)
+        before[component] = _rational(resolver, written)
+    return values
+
+
+def _listed(resolver: Resolver, syntax: Syntax) -> object:
+    if syntax.kind == "bracket":
+        return [_listed(resolver, part) for part in syntax.parts]
+    return _rational(resolver, syntax)
+
+
+def _rational(resolver: Resolver, syntax: Syntax) -> Fraction:
+    value = resolver.value(syntax)
+    if not isinstance(value, Number):
+        raise resolver.error(
+            NotationError, "this is not a rational number", syntax, "Write a number such as 3, -0.25 or 1/3."
+        )
+    return value.value
+
+
+def _integer(resolver: Resolver, syntax: Syntax) -> int:
+    value = _rational(resolver, syntax)
+    if value.denominator != 1:
+        raise resolver.error(IndexNotationError, f"{value} is not an integer", syntax)
+    return int(value)
+
+
+@dataclass
+class _Declared:
+    """A quantity with a role, as declared."""
+
+    name: str
+    role: str
+    integer: bool
+    statement: Statement
+    target: Syntax
+    value: Syntax | None
+    domain: Syntax | None
+    line: int
+
+
+@dataclass
+class _Defined:
+    """An equation that is read, before its order is known."""
+
+    equation: Equation
+    statement: Statement
+    target: Syntax
+    readings: list[Reading]
+    box: tuple[ranges.Interval | None, ...] = ()
+    reads: list[str] = field(default_factory=list)
+
+
+class _Reader:
+    """Reads the statements of one network."""
+
+    def __init__(self, source: Source, statements: list[Statement]) -> None:
+        self.source = source
+        self.statements = statements
+        self.scope = Scope(source)
+        self.declared: dict[str, _Declared] = {}
+        self.defined: dict[str, list[Statement]] = {}
+        self.index_statements: dict[str, tuple[Statement, Syntax, Syntax | None]] = {}
+        self.size_statements: dict[str, tuple[Statement, Syntax]] = {}
+        self.function_statements: dict[str, Statement] = {}
+        self.zero_outside: dict[str, tuple[Statement, Syntax]] = {}
+        self.domains: dict[str, Domain] = {}
+        self.values: dict[str, Fraction] = {}
+        self.first_seen: dict[str, int] = {}
+        self.equations: list[_Defined] = []
+        self.loose: list[Reading] = []  # readings outside equations
+        self.axes: dict[str, tuple[Axis, ...]] = {}
+        self.fixed: set[str] = set()  # inputs with components that the text fixes, in a text without roles
+
+    def network(self) -> Network:
+        self.sort()
+        self.find_indices()
+        self.find_sizes()
+        self.read_functions()
+        self.read_roles()
+        self.read_equations()
+        facts = self.read_facts()
+        self.settle_axes()
+        for definitions in self.definitions.values():
+            self.check_definitions(definitions)
+        equations = self.in_order()
+        self.check_readings()
+        objectives = self.read_objectives()
+        predictions = self.read_predictions()
+        return Network(
+            quantities=self.quantities(),
+            equations=equations,
+            indices=self.all_indices(),
+            sizes=dict(self.scope.sizes),
+            functions=dict(self.scope.functions),
+            objectives=objectives,
+            facts=facts,
+            predictions=predictions,
+            declares_roles=bool(self.declared),
+            text=self.source.text,
+        )
+
+    # Errors.
+
+    def at(self, statement: Statement, syntax: Syntax) -> Span:
+        return Span(statement.span.start + syntax.start, statement.span.start + syntax.end)
+
+    def error(self, kind: type[SympropError], message: str, place: Span, hint: str | None = None) -> SympropError:
+        return self.source.error(kind, message, place, hint)
+
+    def written(self, place: Span) -> str:
+        return " ".join(self.source.text[place.start : place.end].split())
+
+    # Sorting.
+
+    def of_kind(self, kind: str) -> Iterable[Statement]:
+        return (statement for statement in self.statements if statement.syntax.kind == kind)
+
+    def sort(self) -> None:
+        """Find what each statement declares or defines, and what is declared twice."""
+        for statement in self.statements:
+            syntax = statement.syntax
+            match syntax.kind:
+                case "index":
+                    self.sort_indices(statement)
+                case "size":
+                    for item in syntax.parts:
+                        self.declare_once(item.value, statement, item)
+                        self.size_statements[item.value] = (statement, item)
+                case "role":
+                    self.sort_role(statement)
+                case "zero":
+                    for target in syntax.parts:
+                        self.zero_outside[target.value] = (statement, target)
+                case "function":
+                    self.sort_function(statement)
+                case "equation":
+                    self.sort_equation(statement)
+        self.scope.undefined_are_inputs = not self.declared
+        for name, (statement, target) in self.zero_outside.items():
+            if name not in self.declared and name not in self.defined and self.declared:
+                known = (*self.declared, *self.defined)
+                near = nearest(name, known)
+                raise self.error(
+                    DeclarationError,
+                    f"unknown name '{name}'",
+                    self.at(statement, target),
+                    f"Did you mean '{near}'?" if near else f"Declare it: input {name}[i].",
+                )
+
+    def declare_once(self, name: str, statement: Statement, syntax: Syntax) -> None:
+        before = self.known_line(name)
+        if before is not None:
+            what, line = before
+            place = Span(statement.span.start + syntax.start, statement.span.start + syntax.name_end)
+            raise self.error(
+                DeclarationError, f"'{name}' is declared twice", place, f"It is {what} on line {line} already."
+            )
+
+    def known_line(self, name: str) -> tuple[str, int] | None:
+        if name in self.index_statements:
+            return "an index", self.index_statements[name][0].line
+        if name in self.size_statements:
+            return "a size", self.size_statements[name][0].line
+        if name in self.declared:
+            role = self.declared[name].role
+            return f"{'an' if role == 'input' else 'a'} {role}", self.declared[name].line
+        if name in self.function_statements:
+            return "a function", self.function_statements[name].line
+        return None
+
+    def sort_indices(self, statement: Statement) -> None:
+        waiting: list[str] = []
+        for item in statement.syntax.parts:
+            self.declare_once(item.value, statement, item)
+            if item.parts:
+                for name in waiting:
+                    self.index_statements[name] = (statement, self.index_statements[name][1], item)
+                waiting = []
+            else:
+                waiting.append(item.value)
+            self.index_statements[item.value] = (statement, item, item if item.parts else None)
+
+    def sort_role(self, statement: Statement) -> None:
+        role, integer = statement.syntax.value
+        for item in statement.syntax.parts:
+            has_value, has_domain = item.value
+            target = item.parts[0]
+            name = target.value
+            self.declare_once(name, statement, target)
+            value = item.parts[1] if has_value else None
+            domain = item.parts[-1] if has_domain else None
+            line = self.source.line_of(self.at(statement, target).start)
+            self.declared[name] = _Declared(name, role, integer, statement, target, value, domain, line)
+            self.first_seen.setdefault(name, self.at(statement, target).start)
+            place = self.at(statement, item)
+            if value is not None and role not in ("constant", "hyperparameter"):
+                raise self.error(
+                    DeclarationError,
+                    f"the {role} '{name}' has no value here",
+                    place,
+                    f"Write constant {name} = ... if it is fixed, or {name} = ... alone to define it.",
+                )
+            if role == "constant" and value is None:
+                raise self.error(
+                    DeclarationError, f"the constant '{name}' needs a value", place, f"Write constant {name} = 1e-5."
+                )
+            if role in ("constant", "hyperparameter") and target.kind == "access":
+                raise self.error(DeclarationError, f"a {role} is a scalar", place)
+            if integer and role != "constant" and domain is None:
+                raise self.error(
+                    DeclarationError, f"the integer '{name}' needs a range", place, f"Write {name} in 0..V-1."
+                )
+
+    def sort_function(self, statement: Statement) -> None:
+        syntax = statement.syntax
+        name = syntax.value[0]
+        self.declare_once(name, statement, syntax)
+        if name in REDUCTIONS or name in BODY_FIRST or name in SOFTMAXES or name in SPECIAL or name in OPERATORS:
+            if name not in ("Sigma", "Pi"):
+                raise self.error(
+                    DeclarationError,
+                    f"'{name}' has a meaning of its own in the language",
+                    Span(statement.span.start + syntax.start, statement.span.start + syntax.name_end),
+                    "Choose another name.",
+                )
+        self.function_statements[name] = statement
+
+    def sort_equation(self, statement: Statement) -> None:
+        left = statement.syntax.parts[0]
+        place = self.at(statement, left)
+        if left.kind == "call":
+            name = left.value[0]
+            raise self.error(
+                NotationError, f"'{name}' is called on the left", place, f"Write function {self.written(place)} = ..."
+            )
+        if left.kind not in ("name", "access"):
+            raise self.error(
+                NotationError, "the left side is no name", place, "An equation defines one quantity: y = ... or a[j] = ..."
+            )
+        name = left.value
+        self.first_seen.setdefault(name, place.start)
+        declared = self.declared.get(name)
+        other = self.known_line(name)
+        if other is not None and declared is None:
+            raise self.error(DeclarationError, f"'{name}' is {other[0]} and cannot be defined", place, f"See line {other[1]}.")
+        self.defined.setdefault(name, []).append(statement)
+
+    # Indices and sizes.
+
+    def find_indices(self) -> None:
+        """Find every index name, where it is used first, and its range."""
+        self.bound: dict[str, Span] = {}  # bound by a reduction, free on a left side, or naming an axis
+        self.in_subscripts: dict[str, Span] = {}
+        self.in_declarations: set[str] = set()
+        self.in_limits: dict[str, Span] = {}
+        self.reads_plainly: dict[str, list[tuple[str, int]]] = {}
+        self.used: set[str] = set()  # anywhere but in declarations
+        for name, (statement, item, _) in self.index_statements.items():
+            self.bound[name] = self.at(statement, item)
+        known_sizes = {name for name in self.size_statements}
+        known_sizes |= {name for name, declared in self.declared.items() if declared.role == "constant"}
+        for statement in self.statements:
+            if statement.syntax.kind == "index":
+                for item in statement.syntax.parts:
+                    self.note_limits(statement, item.parts)
+            elif statement.syntax.kind == "size":
+                for item in statement.syntax.parts:
+                    self.note_limits(statement, item.parts)
+            elif statement.syntax.kind == "role":
+                for item in statement.syntax.parts:
+                    self.note_target(statement, item.parts[0])
+                    if item.value[1] and item.parts[-1].kind == "range":
+                        self.note_limits(statement, item.parts[-1].parts)
+            elif statement.syntax.kind in ("zero", "predict"):
+                for target in statement.syntax.parts:
+                    self.note_target(statement, target)
+        known_sizes |= {name for name in self.in_limits if name not in self.bound}
+        for statement in self.statements:
+            if statement.syntax.kind == "equation":
+                left, right = statement.syntax.parts
+                self.note_left(statement, left)
+                self.note_uses(statement, right, known_sizes)
+            elif statement.syntax.kind in ("assume", "objective"):
+                for part in statement.syntax.parts:
+                    self.note_uses(statement, part, known_sizes)
+            elif statement.syntax.kind == "function" and statement.syntax.value[1]:
+                self.note_uses(statement, statement.syntax.parts[-1], known_sizes)
+        self.check_clashes()
+        self.read_ranges()
+
+    def note_limits(self, statement: Statement, limits: Iterable[Syntax]) -> None:
+        for limit in limits:
+            for piece in limit.walk():
+                if piece.kind == "name":
+                    self.in_limits.setdefault(piece.value, self.at(statement, piece))
+
+    def note_target(self, statement: Statement, target: Syntax) -> None:
+        if target.kind == "access":
+            for part in target.parts:
+                if part.kind == "name":
+                    self.in_declarations.add(part.value)
+                    self.bound.setdefault(part.value, self.at(statement, part))
+
+    def note_left(self, statement: Statement, left: Syntax) -> None:
+        if left.kind != "access":
+            return
+        for part in left.parts:
+            if part.kind == "name":
+                self.used.add(part.value)
+                self.bound.setdefault(part.value, self.at(statement, part))
+
+    def note_uses(self, statement: Statement, syntax: Syntax, sizes: set[str]) -> None:
+        for piece in syntax.walk():
+            if piece.kind == "access":
+                for axis, part in enumerate(piece.parts):
+                    if part.kind == "name":
+                        self.reads_plainly.setdefault(part.value, []).append((piece.value, axis))
+                    for name in _names_in_subscript(part):
+                        self.in_subscripts.setdefault(name.value, self.at(statement, name))
+                        self.used.add(name.value)
+            elif piece.kind == "call":
+                self.note_call(statement, piece, sizes)
+
+    def note_call(self, statement: Statement, call: Syntax, sizes: set[str]) -> None:
+        name = call.value[0]
+        if name in self.function_statements:
+            return
+        loss = LOSSES.get(name)
+        if name not in REDUCTIONS and name not in BODY_FIRST and name not in SOFTMAXES and name != "onehot":
+            if loss is None or not loss.reduces:
+                return
+        read_inside = {
+            inner.value
+            for part in call.parts
+            for piece in part.walk()
+            if piece.kind == "access"
+            for subscript in piece.parts
+            for inner in _names_in_subscript(subscript)
+        }
+        found, _ = index_parts(
+            call, 2 if loss else 1, lambda index: index in self.bound or index in read_inside, lambda size: size in sizes
+        )
+        for index, lower, upper, part in found:
+            if not index:
+                continue
+            self.used.add(index)
+            if lower is None or upper is None or index in self.bound:
+                self.bound.setdefault(index, self.at(statement, part))
+            else:
+                self.bound[index] = self.at(statement, part)
+            if lower is not None and upper is not None:
+                self.note_limits(statement, (lower, upper))
+
+    def check_clashes(self) -> None:
+        for name, place in self.bound.items():
+            other: tuple[str, Span] | None = None
+            if name in self.declared:
+                declared = self.declared[name]
+                other = (f"{declared.role}", self.at(declared.statement, declared.target))
+            elif name in self.defined:
+                statement = self.defined[name][0]
+                other = ("quantity", self.at(statement, statement.syntax.parts[0]))
+            elif name in self.size_statements:
+                statement, item = self.size_statements[name]
+                other = ("size", self.at(statement, item))
+            if other is not None:
+                what, where = other
+                late, early = (place, where) if place.start > where.start else (where, place)
+                raise self.error(
+                    DeclarationError,
+                    f"'{name}' is both an index and {'an' if what == 'input' else 'a'} {what}",
+                    Span(late.start, late.start + len(name)) if late is where else late,
+                    f"See line {self.source.line_of(early.start)} too; give one of them another name.",
+                )
+
+    def read_ranges(self) -> None:
+        scope = self.scope
+        quantities = {*self.declared, *self.defined}
+        for name in self.in_limits:
+            # A name that is only read in a subscript, and limits something elsewhere, is a size.
+            if name not in self.bound and name not in quantities and name not in self.function_statements:
+                scope.sizes[name] = None
+        for name in self.size_statements:
+            scope.sizes.setdefault(name, None)
+        scope.sizes = dict(sorted(scope.sizes.items(), key=lambda item: self.place_of_size(item[0])))
+        self.read_constants()
+        found = dict(self.bound)
+        for name, place in self.in_subscripts.items():
+            if name not in scope.sizes and name not in quantities:
+                found.setdefault(name, place)
+        for name, (statement, _, limits) in self.index_statements.items():
+            if limits is not None:
+                resolver = Resolver(scope, statement.span)
+                lower, upper = (resolver.limit(part) for part in limits.parts)
+                if resolver.free or free_indices(lower) | free_indices(upper):
+                    raise self.error(
+                        IndexNotationError,
+                        f"the range of '{name}' depends on an index",
+                        self.at(statement, limits),
+                        f"Write such limits where they are used: sum({name} = 1..t, ...).",
+                    )
+                if ranges.is_below(upper, lower):
+                    raise self.error(
+                        IndexNotationError,
+                        f"the range of '{name}' is empty",
+                        self.at(statement, limits),
+                        "The limits are inclusive and start with the smaller.",
+                    )
+                scope.indices[name] = Bound(Index(name), lower, upper)
+                scope.stated.add(name)
+        for name in sorted(found, key=lambda name: found[name].start):
+            if name not in scope.indices:
+                scope.indices[name] = self.undeclared(name)
+        scope.indices = {name: scope.indices[name] for name in sorted(scope.indices, key=lambda name: found[name].start)}
+
+    def place_of_size(self, name: str) -> int:
+        places = [self.in_limits[name].start] if name in self.in_limits else []
+        if name in self.size_statements:
+            statement, item = self.size_statements[name]
+            places.append(self.at(statement, item).start)
+        return min(places)
+
+    def undeclared(self, name: str) -> Bound:
+        """Return the range of an index that no statement declares."""
+        index = Index(name)
+        stem = self.scope.indices.get(stem_of(index))
+        if stem is not None and stem.index is not index:
+            self.scope.stated.add(name)
+            return stem._replace(index=index)
+        for quantity, axis in self.reads_plainly.get(name, ()):
+            own = self.axis_name(quantity, axis)
+            if own is not None and own in self.scope.stated:
+                self.scope.stated.add(name)
+                return self.scope.indices[own]._replace(index=index)
+        size = f"n_{name}"
+        other = self.known_line(size)
+        if other is not None and other[0] != "a size" or size in self.defined:
+            raise self.error(
+                DeclarationError,
+                f"the size of index '{name}' would be called '{size}', which is taken",
+                self.bound.get(name) or self.in_subscripts[name],
+                f"Declare its range: index {name} = 1..N.",
+            )
+        self.scope.sizes.setdefault(size, None)
+        return Bound(index, ONE, Size(size))
+
+    def axis_name(self, quantity: str, axis: int) -> str | None:
+        targets = [self.declared[quantity].target] if quantity in self.declared else []
+        targets += [statement.syntax.parts[0] for statement in self.defined.get(quantity, ())]
+        for target in targets:
+            if axis < len(target.parts) and target.parts[axis].kind == "name":
+                return str(target.parts[axis].value)
+        return None
+
+    def find_sizes(self) -> None:
+        """Read the sizes that others define."""
+        needed: list[list[int]] = []
+        names = list(self.size_statements)
+        for name in names:
+            statement, item = self.size_statements[name]
+            reads: list[int] = []
+            if item.parts:
+                resolver = Resolver(self.scope, statement.span)
+                expr = resolver.limit(item.parts[0])
+                if resolver.free:
+                    raise self.error(
+                        IndexNotationError, f"the size '{name}' depends on an index", self.at(statement, item)
+                    )
+                self.scope.sizes[name] = expr
+                reads = [place for place, other in enumerate(names) if _mentions(expr, other)]
+            needed.append(reads)
+        _, circle = ranges.order(needed)
+        if circle:
+            statement, item = self.size_statements[names[circle[0]]]
+            raise self.error(
+                DeclarationError,
+                f"sizes define each other in a circle: {' -> '.join(names[place] for place in [*circle, circle[0]])}",
+                self.at(statement, item),
+            )
+
+    # Functions and roles.
+
+    def read_functions(self) -> None:
+        for name, declared in self.declared.items():
+            target = declared.target
+            rank = len(target.parts) if target.kind == "access" else 0
+            self.scope.quantities[name] = Known(
+                rank, self.written(self.at(declared.statement, target)), "declared", declared.line
+            )
+            if declared.integer:
+                self.scope.integers.add(name)
+        for name, statements in self.defined.items():
+            left = statements[0].syntax.parts[0]
+            rank = len(left.parts) if left.kind == "access" else 0
+            self.scope.quantities.setdefault(
+                name, Known(rank, self.written(self.at(statements[0], left)), "defined", statements[0].line)
+            )
+        for name, (statement, target) in self.zero_outside.items():
+            rank = len(target.parts) if target.kind == "access" else 0
+            known = self.scope.quantities.setdefault(
+                name, Known(rank, self.written(self.at(statement, target)), "used", statement.line)
+            )
+            if known.rank != rank or not rank:
+                raise self.error(
+                    IndexNotationError,
+                    f"'{name}' has other indices",
+                    self.at(statement, target),
+                    f"'{name}' {known}.",
+                )
+            self.first_seen.setdefault(name, self.at(statement, target).start)
+        for name, statement in self.function_statements.items():
+            self.read_function(name, statement)
+
+    def read_function(self, name: str, statement: Statement) -> None:
+        syntax = statement.syntax
+        has_body = syntax.value[1]
+        pieces = syntax.parts[:-1] if has_body else syntax.parts
+        parameters = tuple(str(piece.value) for piece in pieces)
+        for place, piece in enumerate(pieces):
+            if piece.value in parameters[:place]:
+                raise self.error(
+                    DeclarationError, f"'{piece.value}' is an argument twice", self.at(statement, piece)
+                )
+        if not has_body:
+            self.scope.functions[name] = Function(name, parameters, None, statement.line)
+            return
+        body = syntax.parts[-1]
+        for piece in body.walk():
+            if piece.kind == "call" and piece.value[0] in self.function_statements:
+                inner = piece.value[0]
+                if inner not in self.scope.functions:
+                    message = f"'{name}' calls itself" if inner == name else f"'{inner}' is defined further down"
+                    raise self.error(
+                        DeclarationError, message, self.at(statement, piece), "A function may call those above it."
+                    )
+        resolver = Resolver(self.scope, statement.span, parameters)
+        expr = resolver.value(body)
+        if resolver.free:
+            index, where = next(iter(resolver.free.items()))
+            raise self.error(
+                IndexNotationError, f"index '{index}' is free in a function", self.at(statement, where[0])
+            )
+        hidden = tuple(dict.fromkeys(reading.name for reading in resolver.readings))
+        for reading in resolver.readings:
+            self.first_seen.setdefault(reading.name, reading.span.start)
+        self.scope.functions[name] = Function(name, (*parameters, *hidden), expr, statement.line, len(hidden))
+
+    def read_constants(self) -> None:
+        """Read the values of constants and hyperparameters; they may use constants above them."""
+        for name, declared in self.declared.items():
+            if declared.value is None:
+                continue
+            resolver = Resolver(self.scope, declared.statement.span)
+            for constant in self.values:
+                self.scope.quantities.setdefault(constant, Known(0, constant, "declared", 0))
+            expr = resolver.value(declared.value)
+            expr = substitute(expr, {Access(other, ()): Number(value) for other, value in self.values.items()})
+            place = self.at(declared.statement, declared.value)
+            if not isinstance(expr, Number):
+                raise self.error(
+                    DeclarationError,
+                    f"the value of a {declared.role} is a rational number",
+                    place,
+                    f"Define it by an equation instead: {name} = {self.written(place)}.",
+                )
+            if declared.integer and expr.value.denominator != 1:
+                raise self.error(DeclarationError, f"{expr} is not an integer", place)
+            self.values[name] = expr.value
+            if declared.role == "constant":
+                self.scope.constants[name] = expr.value
+
+    def read_roles(self) -> None:
+        for name, declared in self.declared.items():
+            if declared.domain is not None:
+                self.domains[name] = self.domain(declared)
+            if declared.target.kind == "access":
+                self.axes[name] = self.declared_axes(declared.statement, declared.target)
+        for name, (statement, target) in self.zero_outside.items():
+            if name not in self.axes and name not in self.defined:
+                self.axes[name] = self.declared_axes(statement, target)
+
+    def declared_axes(self, statement: Statement, target: Syntax) -> tuple[Axis, ...]:
+        taken: set[Index] = set()
+        axes: list[Axis] = []
+        for part in target.parts:
+            if part.kind != "name" or part.value not in self.scope.indices:
+                raise self.error(
+                    IndexNotationError,
+                    "an axis is declared by the name of its index",
+                    self.at(statement, part),
+                    f"Write {target.value}[i], and index i = 0..D for its range.",
+                )
+            bound = self.scope.indices[part.value]
+            index = fresh_index(bound.index, taken)
+            taken.add(index)
+            axes.append(Axis(index, bound.lower, bound.upper))
+        return tuple(axes)
+
+    def domain(self, declared: _Declared) -> Domain:
+        syntax, statement = declared.domain, declared.statement
+        assert syntax is not None
+        resolver = Resolver(self.scope, statement.span)
+        if syntax.kind == "range":
+            lower, upper = (resolver.limit(part) for part in syntax.parts)
+            return Domain(lower, upper)
+        if syntax.kind == "set":
+            return Domain(members=tuple(resolver.value(part) for part in syntax.parts))
+        ends = [None if _is_infinite(part) else resolver.value(part) for part in syntax.parts]
+        lower_end, upper_end = ends
+        if isinstance(lower_end, Number) and isinstance(upper_end, Number) and lower_end.value >= upper_end.value:
+            raise self.error(DeclarationError, "the domain is empty", self.at(statement, syntax))
+        return Domain(lower_end, upper_end, syntax.value[0] == "(", syntax.value[1] == ")")
+
+    # Equations and facts.
+
+    def read_equations(self) -> None:
+        for statement in self.of_kind("equation"):
+            self.equations.append(self.read_equation(statement))
+        for name, statements in self.defined.items():
+            if len(statements) > MOST_COMPONENTS:
+                raise self.error(
+                    DeclarationError,
+                    f"'{name}' has more than {MOST_COMPONENTS} equations",
+                    self.at(statements[-1], statements[-1].syntax.parts[0]),
+                    "Write one with an index.",
+                )
+
+    def read_equation(self, statement: Statement) -> _Defined:
+        left, right = statement.syntax.parts
+        resolver = Resolver(self.scope, statement.span)
+        target, bounds = self.read_left(statement, left, resolver)
+        resolver.context = bounds
+        expression = resolver.value(right)
+        self.check_free(resolver, right, target, bounds)
+        self.check_given(statement, left, target, bounds, expression)
+        for reading in resolver.readings:
+            self.first_seen.setdefault(reading.name, reading.span.start)
+        text = self.source.text[statement.span.start : statement.span.end]
+        equation = Equation(target, bounds, expression, statement.line, text)
+        box = tuple(ranges.reach(index, bounds, self.domains) for index in target.indices)
+        return _Defined(equation, statement, left, resolver.readings, box)
+
+    def read_left(self, statement: Statement, left: Syntax, resolver: Resolver) -> tuple[Access, tuple[Bound, ...]]:
+        name = left.value
+        known = self.scope.quantities[name]
+        parts = left.parts if left.kind == "access" else []
+        if known.rank != len(parts):
+            raise self.error(
+                IndexNotationError,
+                f"'{name}' has {_indices(known.rank)}, not {len(parts) or 'none'}",
+                self.at(statement, left),
+                f"'{name}' {known}.",
+            )
+        indices: list[Expr] = []
+        bounds: list[Bound] = []
+        for part in parts:
+            if part.kind == "name" and part.value in self.scope.indices:
+                bound = self.scope.indices[part.value]
+                if bound in bounds:
+                    raise self.error(
+                        IndexNotationError,
+                        f"index '{part.value}' stands twice on the left",
+                        self.at(statement, left),
+                        f"Use two indices and an Iverson bracket: [i == k]*{name}_i.",
+                    )
+                indices.append(bound.index)
+                bounds.append(bound)
+                continue
+            expr = resolver.subscript(part)
+            if free_indices(expr) or names_of(expr):
+                raise self.error(
+                    IndexNotationError,
+                    "the left side takes plain indices and constants",
+                    self.at(statement, part),
+                    f"Define {name} at a plain index and shift the right side.",
+                )
+            indices.append(expr)
+        resolver.free.clear()
+        return Access(name, tuple(indices)), tuple(bounds)
+
+    def check_free(self, resolver: Resolver, right: Syntax, target: Access, bounds: tuple[Bound, ...]) -> None:
+        allowed = {bound.index.name for bound in bounds}
+        for name, pieces in resolver.free.items():
+            if name in allowed:
+                continue
+            product = _product_repeating(right, pieces)
+            if product is not None:
+                raise resolver.error(
+                    IndexNotationError,
+                    f"index '{name}' is repeated without a sum",
+                    product,
+                    f"Write sum({name}, {resolver.written(product)}).",
+                )
+            piece = pieces[0]
+            hint = f"Sum over it, sum({name}, ...), or put it on the left: {_with_index(target, name)} = ..."
+            known = self.scope.quantities.get(piece.value) if piece.kind == "access" else None
+            if known is not None and known.verb == "declared" and known.written != resolver.written(piece):
+                hint = f"'{piece.value}' {known}. Write {known.written}, or sum over {name}."
+            raise resolver.error(
+                IndexNotationError, f"index '{name}' is free on the right but not on the left", piece, hint
+            )
+
+    def check_given(
+        self, statement: Statement, left: Syntax, target: Access, bounds: tuple[Bound, ...], expression: Expr
+    ) -> None:
+        declared = self.declared.get(target.name)
+        if declared is None:
+            return
+        place = self.at(statement, left)
+        article = "an" if declared.role == "input" else "a"
+        if declared.role not in ("input", "target"):
+            raise self.error(
+                DeclarationError,
+                f"'{target.name}' is {article} {declared.role} and cannot be defined",
+                place,
+                f"It is declared on line {declared.line}. Give the new quantity another name.",
+            )
+        if not target.indices or bounds or not self.is_constant(expression):
+            raise self.error(
+                DeclarationError,
+                f"'{target.name}' is {article} {declared.role} and cannot be defined",
+                place,
+                f"It is declared on line {declared.line}. Only a component may be fixed to a number: x[0] = 1.",
+            )
+
+    def is_constant(self, expression: Expr) -> bool:
+        return not free_indices(expression) and names_of(expression) <= set(self.scope.constants)
+
+    def read_facts(self) -> tuple[Fact, ...]:
+        facts: list[Fact] = []
+        for statement in self.of_kind("assume"):
+            parts = statement.syntax.parts
+            resolver = Resolver(self.scope, statement.span)
+            if len(parts) == 1:
+                facts.append(self.read_onehot(statement, parts[0], resolver))
+            else:
+                left, right = (resolver.value(part) for part in parts)
+                facts.append(Fact("equal", left, right, self.bounds_of(resolver), statement.line))
+            self.loose.extend(resolver.readings)
+            for reading in resolver.readings:
+                self.first_seen.setdefault(reading.name, reading.span.start)
+        return tuple(facts)
+
+    def read_onehot(self, statement: Statement, syntax: Syntax, resolver: Resolver) -> Fact:
+        if syntax.kind != "call" or syntax.value[0] != "onehot" or len(syntax.parts) != 2:
+            raise self.error(
+                NotationError,
+                "this is no fact",
+                self.at(statement, syntax),
+                "Write assume left = right, or assume onehot(k, t[k]).",
+            )
+        index, vector = (resolver.value(part) for part in syntax.parts)
+        if not isinstance(index, Index) or index not in free_indices(vector) or not isinstance(vector, Access):
+            raise self.error(
+                IndexNotationError, "onehot takes an index and a vector", self.at(statement, syntax), "Write onehot(k, t[k])."
+            )
+        return Fact("onehot", vector, index, self.bounds_of(resolver), statement.line)
+
+    def bounds_of(self, resolver: Resolver) -> tuple[Bound, ...]:
+        return tuple(bound for name in resolver.free if (bound := self.scope.range_of(name)) is not None)
+
+    # Axes.
+
+    def settle_axes(self) -> None:
+        """Give every quantity its axes: as declared, else the hull of what defines it or reads it."""
+        readings: dict[str, list[Reading]] = {}
+        definitions: dict[str, list[_Defined]] = {}
+        for defined in self.equations:
+            definitions.setdefault(defined.equation.name, []).append(defined)
+            for reading in defined.readings:
+                readings.setdefault(reading.name, []).append(reading)
+        for reading in self.loose:
+            readings.setdefault(reading.name, []).append(reading)
+        self.readings = readings
+        self.definitions = definitions
+        for name, known in self.scope.quantities.items():
+            if not known.rank:
+                self.axes.setdefault(name, ())
+            elif name in self.axes:
+                self.axes[name] = self.narrowed(name)
+            else:
+                self.axes[name] = self.hull_axes(name, known.rank)
+
+    def narrowed(self, name: str) -> tuple[Axis, ...]:
+        """Return declared axes; one whose index has no range and stands nowhere else is read at its hull."""
+        axes = list(self.axes[name])
+        for place, axis in enumerate(axes):
+            index = stem_of(axis.index) if axis.index.name not in self.scope.indices else axis.index.name
+            if index in self.scope.stated or index in self.used:
+                continue
+            boxes = [self.boxes(reading)[place] for reading in self.readings.get(name, ()) if not reading.guarded]
+            boxes += [defined.box[place] for defined in self.definitions.get(name, ())]
+            intervals = [box for box in boxes if box is not None]
+            found = ranges.hull(intervals) if intervals and len(intervals) == len(boxes) else None
+            if found is not None and not isinstance(found[0], tuple):
+                axes[place] = ranges.axis_of(axis.index, found)  # type: ignore[arg-type]
+                self.scope.indices[index] = Bound(Index(index), axes[place].lower, axes[place].upper)
+                self.scope.sizes.pop(f"n_{index}", None)
+        return tuple(axes)
+
+    def boxes(self, reading: Reading) -> tuple[ranges.Interval | None, ...]:
+        return tuple(ranges.reach(index, reading.bounds, self.domains) for index in reading.indices)
+
+    def hull_axes(self, name: str, rank: int) -> tuple[Axis, ...]:
+        definitions = self.definitions.get(name, [])
+        readings = self.readings.get(name, [])
+        if definitions and self.is_partly_fixed(name, definitions, readings):
+            self.fixed.add(name)
+        boxes = [defined.box for defined in definitions]
+        places = [self.at(defined.statement, defined.target) for defined in definitions]
+        if not definitions or name in self.fixed:
+            open_readings = [reading for reading in readings if not reading.guarded] or readings
+            boxes += [self.boxes(reading) for reading in open_readings]
+            places += [reading.span for reading in open_readings]
+        taken: set[Index] = set()
+        axes: list[Axis] = []
+        for axis in range(rank):
+            column = [box[axis] for box in boxes]
+            intervals = [box for box in column if box is not None]
+            if len(intervals) < len(column):
+                place = next(place for place, box in zip(places, column, strict=True) if box is None)
+                raise self.error(
+                    IndexNotationError,
+                    f"the range of '{name}' cannot be told from here",
+                    place,
+                    f"Declare it, input {name}[i], and the range of its index.",
+                )
+            found = ranges.hull(intervals)
+            if isinstance(found[0], tuple):
+                one, other = found
+                place = next(place for place, box in zip(places, column, strict=True) if box == other)
+                raise self.error(
+                    IndexNotationError,
+                    f"'{name}' is read at {one[0]}..{one[1]} and at {other[0]}..{other[1]}",
+                    place,
+                    "Declare the indices with ranges that can be compared: index i, k = 1..N.",
+                )
+            interval: ranges.Interval = found  # type: ignore[assignment]
+            index = fresh_index(self.axis_index(name, axis, interval, definitions, readings, taken), taken)
+            taken.add(index)
+            axes.append(ranges.axis_of(index, interval))
+        return tuple(axes)
+
+    def is_partly_fixed(self, name: str, definitions: list[_Defined], readings: list[Reading]) -> bool:
+        """Return whether components of an input are fixed: numbers on the left side, read beyond them."""
+        if self.declared or any(defined.equation.bounds for defined in definitions):
+            return False
+        if not all(self.is_constant(defined.equation.expression) for defined in definitions):
+            return False
+        columns = [[defined.box[axis] for defined in definitions] for axis in range(len(definitions[0].box))]
+        for reading in readings:
+            for column, box in zip(columns, self.boxes(reading), strict=True):
+                known = [side for side in column if side is not None]
+                if box is None or not known:
+                    continue
+                # Constants alone: their hull always exists.
+                low, high = ranges.hull(known)
+                assert not isinstance(low, tuple) and not isinstance(high, tuple)
+                if ranges.is_below(box[0], low) or ranges.is_below(high, box[1]):
+                    return True
+        return False
+
+    def axis_index(
+        self,
+        name: str,
+        axis: int,
+        interval: ranges.Interval,
+        definitions: list[_Defined],
+        readings: list[Reading],
+        taken: set[Index],
+    ) -> Index:
+        """Return the index that an axis is printed with."""
+        targets = [defined.equation.target.indices for defined in definitions]
+        plain = [*targets, *(reading.indices for reading in readings)]
+        for indices in plain:
+            index = indices[axis]
+            if isinstance(index, Index) and index not in taken:
+                return index
+        for indices in plain:
+            if isinstance(indices[axis], Index):
+                return indices[axis]  # type: ignore[return-value]
+        for own in self.scope.indices.values():
+            if (own.lower, own.upper) == interval and own.index not in taken:
+                return own.index
+        names = {*self.scope.quantities, *self.scope.sizes, *self.scope.functions, *self.scope.indices}
+        for letter in _AXIS_NAMES:
+            if letter not in names:
+                self.scope.indices[letter] = Bound(Index(letter), *interval)
+                return Index(letter)
+        count = 1
+        while f"i{count}" in names:
+            count += 1
+        self.scope.indices[f"i{count}"] = Bound(Index(f"i{count}"), *interval)
+        return Index(f"i{count}")
+
+    # Checks of the whole.
+
+    def check_readings(self) -> None:
+        """Refuse components that are read where there are none, if it is so for all sizes."""
+        for name, readings in self.readings.items():
+            if name in self.zero_outside or not self.axes[name]:
+                continue
+            checked: set[tuple[tuple[Expr, ...], tuple[Bound, ...]]] = set()
+            for reading in readings:
+                key = (reading.indices, reading.bounds)
+                if not reading.guarded and key not in checked:
+                    checked.add(key)
+                    self.check_reading(name, reading)
+
+    def check_definitions(self, definitions: list[_Defined]) -> None:
+        name = definitions[0].equation.name
+        for place, later in enumerate(definitions):
+            for earlier in definitions[:place]:
+                if ranges.do_meet(earlier.box, later.box):
+                    first = earlier.statement.line
+                    target = later.equation.target
+                    raise self.error(
+                        DeclarationError,
+                        f"'{target}' is defined twice",
+                        self.at(later.statement, later.target),
+                        f"It is defined on line {first} already. Give the new quantity another name."
+                        if earlier.equation.target is target
+                        else f"Line {first} defines {earlier.equation.target}, which overlaps.",
+                    )
+            if name in self.declared:
+                for axis, box in zip(self.axes[name], later.box, strict=True):
+                    if box is not None and (ranges.is_below(box[0], axis.lower) or ranges.is_below(axis.upper, box[1])):
+                        raise self.outside(name, self.at(later.statement, later.target), box, axis)
+
+    def check_reading(self, name: str, reading: Reading) -> None:
+        boxes = self.boxes(reading)
+        for axis, box in zip(self.axes[name], boxes, strict=True):
+            if box is not None and (ranges.is_below(box[0], axis.lower) or ranges.is_below(axis.upper, box[1])):
+                raise self.outside(name, reading.span, box, axis)
+        definitions = self.definitions.get(name, [])
+        if len(boxes) == 1 and boxes[0] is not None and definitions and self.is_defined(name):
+            columns = [defined.box[0] for defined in definitions]
+            intervals = [box for box in columns if box is not None]
+            if len(intervals) == len(columns):
+                missing = ranges.gap(intervals, boxes[0])
+                if missing is not None:
+                    raise self.error(
+                        IndexNotationError,
+                        f"{name}[{missing}] is read but never defined",
+                        reading.span,
+                        f"Add an equation: {name}[{missing}] = ...",
+                    )
+
+    def is_defined(self, name: str) -> bool:
+        return name in self.defined and name not in self.declared and name not in self.fixed
+
+    def outside(self, name: str, place: Span, box: ranges.Interval, axis: Axis) -> SympropError:
+        low = ranges.is_below(box[0], axis.lower)
+        reached = box[0] if low else box[1]
+        where = f"'{name}' has {axis.index} = {axis.lower}..{axis.upper}"
+        access = f"{name}[{','.join(other.index.name for other in self.axes[name])}]"
+        return self.error(
+            IndexNotationError,
+            f"{self.written(place)} runs outside the range: it reaches {reached}",
+            place,
+            f"{where}. Change the range, guard it with where(...), or write: zero outside {access}.",
+        )
+
+    def in_order(self) -> tuple[Equation, ...]:
+        """Return the equations in topological order; a circle is an error that names it."""
+        parts = [
+            ranges.Part(
+                defined.equation.name,
+                defined.box,
+                tuple((reading.name, self.boxes(reading)) for reading in defined.readings if reading.name in self.defined),
+            )
+            for defined in self.equations
+        ]
+        found, circle = ranges.order(ranges.dependencies(parts))
+        if circle:
+            raise self.circle([self.equations[place] for place in circle])
+        return tuple(self.equations[place].equation for place in found)
+
+    def circle(self, circle: list[_Defined]) -> SympropError:
+        first = circle[0]
+        following = circle[1] if len(circle) > 1 else first
+        reading = next(reading for reading in first.readings if reading.name == following.equation.name)
+        name = first.equation.name
+        if len(circle) == 1:
+            if ranges.shifts_itself(first.equation.target, reading.indices):
+                return self.error(
+                    DeclarationError,
+                    f"'{name}' is defined by itself at another index; recurrences are not read yet",
+                    reading.span,
+                    "Write the steps out, each with a name of its own.",
+                )
+            return self.error(
+                DeclarationError,
+                f"'{name}' is defined by itself",
+                reading.span,
+                "Every quantity is defined once; give the new value another name.",
+            )
+        chain = " -> ".join(f"{one.equation.target} (line {one.statement.line})" for one in [*circle, first])
+        return self.error(
+            DeclarationError,
+            "equations define each other in a circle",
+            reading.span,
+            f"{chain}. Each needs the next; break the circle at one of them.",
+        )
+
+    # Objectives and the rest.
+
+    def read_objectives(self) -> tuple[Objective, ...]:
+        objectives: list[Objective] = []
+        stated = list(self.of_kind("objective"))
+        for statement in stated:
+            syntax, *over = statement.syntax.parts
+            while syntax.kind == "group":
+                syntax = syntax.parts[0]
+            place = self.at(statement, syntax)
+            if syntax.kind not in ("name", "access"):
+                raise self.error(
+                    DeclarationError,
+                    "the objective is a quantity",
+                    place,
+                    f"Name it first: J = {self.written(place)}; {statement.syntax.value} J.",
+                )
+            name = syntax.value
+            known = self.scope.quantities.get(name)
+            if known is None or name not in self.defined:
+                near = nearest(name, self.defined)
+                raise self.error(
+                    DeclarationError,
+                    f"the objective '{name}' is not defined by an equation",
+                    place,
+                    f"Did you mean '{near}'?" if near else f"Write {name} = ...",
+                )
+            if known.rank:
+                indices = ", ".join(axis.index.name for axis in self.axes[name])
+                access = f"{name}[{','.join(axis.index.name for axis in self.axes[name])}]"
+                raise self.error(
+                    IndexNotationError,
+                    f"the objective {access} is not a scalar",
+                    place,
+                    f"Sum over {indices}: J = sum({indices}, {access}); {statement.syntax.value} J.",
+                )
+            for piece in over:
+                if piece.value not in self.scope.quantities or piece.value in self.defined:
+                    given = [other for other in self.scope.quantities if other not in self.defined]
+                    near = nearest(piece.value, given)
+                    raise self.error(
+                        DeclarationError,
+                        f"'{piece.value}' is not a parameter",
+                        self.at(statement, piece),
+                        f"Did you mean '{near}'?" if near else None,
+                    )
+            if len(stated) > 1 and not over:
+                raise self.error(
+                    DeclarationError,
+                    "several objectives need 'over'",
+                    place,
+                    f"Write {statement.syntax.value} {name} over w, b.",
+                )
+            names = tuple(str(piece.value) for piece in over)
+            objectives.append(Objective(name, statement.syntax.value, names or None))
+        if objectives:
+            return tuple(objectives)
+        scalars = [defined.equation.name for defined in self.equations if not defined.equation.target.indices]
+        return (Objective(scalars[-1], "minimize", None, stated=False),) if scalars else ()
+
+    def read_predictions(self) -> tuple[str, ...]:
+        names: list[str] = []
+        for statement in self.of_kind("predict"):
+            for target in statement.syntax.parts:
+                name = target.value
+                if name not in self.scope.quantities:
+                    near = nearest(name, self.scope.quantities)
+                    raise self.error(
+                        DeclarationError,
+                        f"unknown name '{name}'",
+                        Span(statement.span.start + target.start, statement.span.start + target.name_end),
+                        f"Did you mean '{near}'?" if near else f"Known: {', '.join(list(self.scope.quantities)[:12])}.",
+                    )
+                names.append(name)
+        return tuple(dict.fromkeys(names))
+
+    def quantities(self) -> dict[str, Quantity]:
+        found: dict[str, Quantity] = {}
+        for name in sorted(self.scope.quantities, key=lambda name: self.first_seen.get(name, 0)):
+            declared = self.declared.get(name)
+            if declared is not None:
+                role, line = declared.role, declared.line
+            else:
+                role = "defined" if self.is_defined(name) else "input"
+                line = self.source.line_of(self.first_seen[name])
+            found[name] = Quantity(
+                name,
+                role,
+                self.axes[name],
+                self.values.get(name),
+                self.domains.get(name),
+                name in self.scope.integers and role != "constant",
+                name in self.zero_outside,
+                line,
+            )
+        return found
+
+    def all_indices(self) -> dict[Index, Bound]:
+        found = {bound.index: bound for bound in self.scope.indices.values()}
+        for axes in self.axes.values():
+            for axis in axes:
+                found.setdefault(axis.index, Bound(axis.index, axis.lower, axis.upper))
+        return found
+
+
+def _names_in_subscript(syntax: Syntax) -> list[Syntax]:
+    """Return the names in a subscript that are not inside an access of its own."""
+    found: list[Syntax] = []
+    stack = [syntax]
+    while stack:
+        piece = stack.pop()
+        if piece.kind == "name":
+            found.append(piece)
+        elif piece.kind != "access":
+            stack.extend(reversed(piece.parts))
+    return found
+
+
+def _mentions(expr: Expr, size: str) -> bool:
+    from symprop.algebra.expressions import walk
+
+    return any(node is Size(size) for node in walk(expr))
+
+
+def _is_infinite(syntax: Syntax) -> bool:
+    while syntax.kind in ("signed", "group"):
+        syntax = syntax.parts[0]
+    return syntax.kind == "name" and syntax.value in ("inf", "oo", "infinity")
+
+
+def _product_repeating(syntax: Syntax, pieces: list[Syntax]) -> Syntax | None:
+    """Return the innermost product with two factors that hold one of `pieces` each, or None."""
+    wanted = {id(piece) for piece in pieces}
+    found: Syntax | None = None
+    for piece in syntax.walk():
+        if piece.kind == "product":
+            holding = [part for part in piece.parts if any(id(inner) in wanted for inner in part.walk())]
+            if len(holding) > 1:
+                found = piece
+    return found
+
+
+def _with_index(target: Access, name: str) -> str:
+    return f"{target.name}[{','.join([*(str(index) for index in target.indices), name])}]"
+
+
+def _indices(rank: int) -> str:
+    return {0: "no index", 1: "1 index"}.get(rank, f"{rank} indices")

@@ -1,0 +1,351 @@
+"""From a program to the text of a module that stands on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pprint import pformat
+from typing import Any
+
+from symprop.algebra.expressions import ONE, Expr, Size, walk
+from symprop.algebra.indices import normal
+from symprop.errors import OptionError
+from symprop.lowering.program import (
+    Accumulate,
+    Assign,
+    Buffer,
+    Comment,
+    Given,
+    If,
+    Invoke,
+    Kernel,
+    Loop,
+    Matrix,
+    Product,
+    Program,
+    Routine,
+    Statement,
+    statements,
+)
+from symprop.rendering.environment import environment
+from symprop.rendering.printers.numba import Code
+
+TARGETS = ("numba", "numpy")
+DTYPES = ("float64", "float32")
+
+# Helpers that are made of one exponential.
+EXPONENTIALS = frozenset({"exp", "tanh", "sigmoid", "sigmoid_slope", "softplus"})
+
+INDENT = "    "
+WIDEST = 116  # characters of a comment before it is broken
+
+
+def source(program: Program, target: str = "numba", dtype: str = "float64") -> str:
+    """Return the module of a program as text, the same from run to run.
+
+    Parameters
+    ----------
+    program : Program
+    target : str
+        ``numba``, or ``numpy`` for plain Python over numpy arrays.
+    dtype : str
+        ``float64`` or ``float32``.
+
+    Raises
+    ------
+    OptionError
+        If there is no such target or precision.
+    """
+    for name, value, known in (("target", target, TARGETS), ("dtype", dtype, DTYPES)):
+        if value not in known:
+            raise OptionError(f"{name} is '{value}'; it must be one of {', '.join(known)}")
+    return environment().get_template(f"code/{target}/module.py.jinja").render(_Module(program, dtype).context())
+
+
+class _Module:
+    """Everything that the templates are given, as text and plain values."""
+
+    def __init__(self, program: Program, dtype: str) -> None:
+        self.program = program
+        self.dtype = dtype
+        integers = frozenset(g.name for g in program.given if g.integer)
+        self.code = Code(dtype == "float32", integers)
+        self.exact = Code(False, integers)  # for what is computed once: sizes and factors
+
+    def context(self) -> dict[str, Any]:
+        program = self.program
+        kernels = [self.kernel(kernel) for kernel in program.kernels]
+        made = [r for r in (program.forward, program.gradient) if r is not None]
+        routines = [self.routine(r) for r in made]
+        update = self.update()
+        parameters = tuple(g.name for g in program.given if g.role == "parameter")
+        sizes = tuple(name for name, _ in program.sizes)
+        shapes = [(g.name, self.shape(g.extents)) for g in program.given]
+        shapes += [(name, self.shape(() if scalar else extents)) for name, extents, scalar in program.defined]
+        batched = [self.batched(g) for g in program.given if g.examples is not None]
+        return {
+            "text": program.text.replace("\\", "\\\\").replace('"""', "'''").strip(),
+            "single": self.dtype == "float32",
+            "real": "f32" if self.dtype == "float32" else "",
+            "dtype": self.dtype,
+            "used": self.code.used | self.exact.used,
+            "exponentials": bool((self.code.used | self.exact.used) & EXPONENTIALS),
+            "products": any(isinstance(s, Product) for r in made for s in statements(r.body)),
+            "kernels": kernels,
+            "routines": routines,
+            "update": update,
+            "metadata": pformat(self.metadata(), width=110, sort_dicts=False),
+            "sizes": repr(sizes),
+            "size_names": sizes,
+            "solves": [self.solve(s) for s in program.solves],
+            "derived": [(name, self.in_sizes(e)) for name, e in program.sizes if e is not None],
+            "shapes": shapes,
+            "limits": [
+                (g.name, self.in_sizes(g.limits[0]), self.in_sizes(g.limits[1]))
+                for g in program.given
+                if g.limits is not None
+            ],
+            "checks": [self.check(c) for c in program.checks],
+            "starts": [
+                (g.name, g.start, self.in_sizes(g.fan_in), self.in_sizes(g.fan_out))
+                for g in program.given
+                if g.role == "parameter"
+            ],
+            "depends": [(name, _set(needs)) for name, needs in program.depends],
+            "parameters": repr(parameters),
+            "gradients": repr(program.wrt),
+            "data": repr(tuple(self.data_names())),
+            "data_names": self.data_names(),
+            "examples_name": program.examples,
+            "examples_position": sizes.index(program.examples) if program.examples in sizes else 0,
+            "batched": batched,
+            "batched_names": [array["name"] for array in batched],
+            "integers": repr(tuple(g.name for g in program.given if g.integer)),
+            "maximize": program.sense == "maximize",
+        }
+
+    def batched(self, given: Given) -> dict[str, Any]:
+        """Return how the examples of an array lie in memory."""
+        assert given.examples is not None
+        before = given.extents[: given.examples]
+        after = given.extents[given.examples + 1 :]
+        return {
+            "name": given.name,
+            "before": self.room(before) if before else "1",
+            "after": self.room(after) if after else "1",
+            "shape": self.tuple(given.extents),
+            "integer": given.integer,
+        }
+
+    # ---- plain values -------------------------------------------------------------------------------------------
+
+    def metadata(self) -> dict[str, Any]:
+        program = self.program
+        update = program.update
+        return {
+            "network": program.text,
+            "dtype": self.dtype,
+            "roles": {g.name: g.role for g in program.given},
+            "axes": {g.name: list(g.indices) for g in program.given},
+            "examples": {g.name: g.examples for g in program.given},
+            "sizes": [name for name, _ in program.sizes],
+            "fixed": dict(program.fixed),
+            "hyperparameters": {n: None if v is None else float(v) for n, v in program.hyperparameters},
+            "objective": program.objective,
+            "sense": program.sense,
+            "reduction": program.reduction,
+            "predictions": list(program.predictions),
+            "defined": [name for name, _, _ in program.defined],
+            "wrt": list(program.wrt),
+            "optimizer": None if update is None else update.name,
+            "optimizer_hyperparameters": {} if update is None else {n: float(v) for n, v in update.hyperparameters},
+            "state": {} if update is None else {n: float(v) for n, v in update.state},
+        }
+
+    def in_sizes(self, expr: Expr) -> str:
+        """Return an expression of sizes as code that reads them from a dict ``s``."""
+        names = {node.name for node in walk(expr) if isinstance(node, Size)}
+        text = self.exact.integer(_with_sizes(expr, {name: f's["{name}"]' for name in names}))
+        return text
+
+    def shape(self, extents: Iterable[Expr]) -> str:
+        parts = [self.in_sizes(e) for e in extents]
+        return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+
+    def solve(self, s: Any) -> tuple[str, str, int, str, str]:
+        return s.size, s.name, s.axis, self.in_sizes(s.coefficient), self.in_sizes(s.offset)
+
+    def check(self, c: Any) -> tuple[str, str, str, str, str, str]:
+        nonempty = " and ".join(f"{self.in_sizes(a)} <= {self.in_sizes(b)}" for a, b in c.nonempty) or "True"
+        return (c.reading, *map(self.in_sizes, (c.least, c.greatest, c.lower, c.upper)), nonempty)
+
+    def data_names(self) -> list[str]:
+        """Return the arrays that are passed to the compiled functions one by one."""
+        return [g.name for g in self.program.given if g.role != "parameter"]
+
+    def gradient_buffers(self) -> list[str]:
+        """Return the buffers of the gradients, in the order of the flat gradient."""
+        routine = self.program.gradient
+        assert routine is not None
+        return [name for name in routine.outputs if name != self.program.objective_buffer]
+
+    # ---- functions ----------------------------------------------------------------------------------------------
+
+    def kernel(self, kernel: Kernel) -> dict[str, Any]:
+        lines: list[str] = []
+        body = list(kernel.body)
+        comments = []
+        while body and isinstance(body[0], Comment):
+            comments.append(body.pop(0).text)  # type: ignore[union-attr]
+        self.print(tuple(body), lines, 1)
+        return {
+            "name": kernel.name,
+            "arguments": ", ".join((*kernel.arrays, *kernel.integers)),
+            "comments": [line for text in comments for line in _broken(text)],
+            "body": lines,
+        }
+
+    def routine(self, routine: Routine) -> dict[str, Any]:
+        lines: list[str] = []
+        self.print(routine.body, lines, 1)
+        by_name = {b.name: b for b in routine.buffers}
+        groups: list[tuple[str, list[tuple[str, str, str]]]] = []
+
+        def group(array: str, members: Iterable[tuple[str, tuple[Expr, ...]]]) -> None:
+            views = [(n if n in by_name else "", self.tuple(e), self.room(e)) for n, e in members]
+            if any(name for name, _, _ in views):
+                groups.append((array, views))
+
+        given = [g for g in self.program.given if g.role == "parameter"]
+        group("parameters", ((g.name, g.extents or (ONE,)) for g in given))
+        group("hyperparameters", ((name, (ONE,)) for name, _ in self.program.hyperparameters))
+        if routine.name == "gradient":
+            group("gradients", ((name, by_name[name].extents) for name in self.gradient_buffers()))
+        work = [b for b in routine.buffers if b.storage == "work"]
+        group("work", ((b.name, b.extents) for b in work))
+        return {
+            "name": routine.name,
+            "views": groups,
+            "body": lines,
+            "result": f"{self.program.objective_buffer}[0]",
+            "work": [(b.name, self.in_sizes(_count(b))) for b in work],
+        }
+
+    def tuple(self, extents: Iterable[Expr]) -> str:
+        parts = [self.exact.integer(e) for e in extents]
+        return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+
+    def room(self, extents: Iterable[Expr]) -> str:
+        return "*".join(self.exact.integer(e, 3) for e in extents)
+
+    def update(self) -> dict[str, Any] | None:
+        update = self.program.update
+        if update is None:
+            return None
+        phases = []
+        real = "f32" if self.dtype == "float32" else ""
+        scalars: dict[str, None] = {}
+        for phase in update.phases:
+            constants = [f"{a.target.name} = {real}({self.exact.value(a.value)})" if real else
+                         f"{a.target.name} = {self.exact.value(a.value)}" for a in phase.scalars]
+            body: list[str] = []
+            self.print(phase.body, body, 2)
+            phases.append({"norms": phase.norms, "constants": constants, "body": body})
+            scalars.update(dict.fromkeys(a.target.name for a in phase.scalars))
+        read = {node.name for phase in update.phases for s in statements(phase.body) if isinstance(s, Assign)
+                for node in walk(s.value) if hasattr(node, "name")}
+        return {
+            "name": update.name,
+            "hyperparameters": [name for name, _ in update.hyperparameters],
+            "state": [name for name, _ in update.state],
+            "phases": phases,
+            "cast": [name for name, _ in update.hyperparameters if name in read] if real else [],
+        }
+
+    # ---- statements ---------------------------------------------------------------------------------------------
+
+    def print(self, body: tuple[Statement, ...], lines: list[str], depth: int) -> None:
+        """Append the lines of `body`."""
+        pad = INDENT * depth
+        code = self.code
+        if not body:
+            lines.append(f"{pad}pass")
+        for statement in body:
+            match statement:
+                case Comment(text=text):
+                    lines += [f"{pad}# {line}" for line in _broken(text, WIDEST - len(pad))]
+                case Assign(target=target, value=value):
+                    lines.append(f"{pad}{code.element(target)} = {code.value(value)}")
+                case Accumulate(target=target, value=value, operator=operator):
+                    lines.append(f"{pad}{self.accumulated(code.element(target), value, operator)}")
+                case Loop(index=index, start=start, stop=stop, body=inner, descending=descending):
+                    first, last = code.integer(start), code.integer(stop)
+                    limits = last if first == "0" else f"{first}, {last}"
+                    if descending:
+                        limits = f"{code.integer(normal(stop - ONE))}, {code.integer(normal(start - ONE))}, -1"
+                    lines.append(f"{pad}for {index.name} in range({limits}):")
+                    self.print(inner, lines, depth + 1)
+                case If(condition=condition, then=then, otherwise=otherwise):
+                    if then:
+                        lines.append(f"{pad}if {code.condition(condition)}:")
+                        self.print(then, lines, depth + 1)
+                        if otherwise:
+                            lines.append(f"{pad}else:")
+                            self.print(otherwise, lines, depth + 1)
+                    elif otherwise:
+                        lines.append(f"{pad}if not ({code.condition(condition)}):")
+                        self.print(otherwise, lines, depth + 1)
+                case Invoke(function=function, arrays=arrays, integers=integers):
+                    arguments = (*arrays, *map(code.integer, integers))
+                    lines.append(f"{pad}{function}({', '.join(arguments)})")
+                case Product():
+                    lines += [f"{pad}{line}" for line in self.product(statement)]
+
+    def accumulated(self, target: str, value: Expr, operator: str) -> str:
+        if operator == "add":
+            self.code.used.add("plus")
+            return f"{target} = plus({target}, {self.code.value(value)})"
+        if operator == "mul":
+            return f"{target} *= {self.code.value(value)}"
+        helper = self.code.helper({"max": "greater", "min": "smaller"}[operator], target, self.code.value(value))
+        return f"{target} = {helper}"
+
+    def product(self, p: Product) -> list[str]:
+        code = self.code
+        alpha, beta = code.value(p.alpha), code.value(p.beta)
+        return [
+            "product(",
+            f"{INDENT}{code.integer(p.rows)}, {code.integer(p.columns)}, {code.integer(p.inner)}, {alpha},",
+            f"{INDENT}{self.matrix(p.left)}, {self.matrix(p.right)}, {beta},",
+            f"{INDENT}{self.matrix(p.out)},",
+            ")",
+        ]
+
+    def matrix(self, m: Matrix) -> str:
+        code = self.code
+        offset = code.integer(m.offset)
+        return f"pointer({m.array}, {offset}), {code.integer(m.row_stride)}, {code.integer(m.column_stride)}"
+
+
+def _with_sizes(expr: Expr, names: Mapping[str, str]) -> Expr:
+    from symprop.algebra.expressions import substitute
+
+    return substitute(expr, {Size(name): Size(text) for name, text in names.items()})
+
+
+def _count(buffer: Buffer) -> Expr:
+    from symprop.algebra.expressions import mul
+
+    return normal(mul(*buffer.extents))
+
+
+def _broken(text: str, width: int = WIDEST) -> list[str]:
+    """Return a comment in lines of at most `width` characters, broken at blanks."""
+    from textwrap import wrap
+
+    return wrap(text, width, subsequent_indent="    ", break_long_words=False) or [""]
+
+
+
+
+def _set(names: Iterable[str]) -> str:
+    return f"{{{', '.join(repr(name) for name in names)}}}" if names else "set()"
