@@ -33,6 +33,7 @@ from symprop.declaration.network import Equation, Fact, Function, Network, Objec
 from symprop.declaration.quantity import Axis, Domain, Quantity
 from symprop.declaration.resolve import (
     BODY_FIRST,
+    MOST_INDICES,
     OPERATORS,
     REDUCTIONS,
     SOFTMAXES,
@@ -46,7 +47,7 @@ from symprop.declaration.syntax import Syntax, read
 from symprop.errors import DeclarationError, IndexNotationError, NotationError, SympropError, nearest
 
 # Component equations of one quantity; beyond, an index says the same in one line.
-MOST_COMPONENTS = 400
+MOST_COMPONENTS = 200
 # Names for axes that only constants read.
 _AXIS_NAMES = "ijklmnpqrstuvw"
 
@@ -733,6 +734,10 @@ class _Reader:
                 self.axes[name] = self.declared_axes(statement, target)
 
     def declared_axes(self, statement: Statement, target: Syntax) -> tuple[Axis, ...]:
+        if len(target.parts) > MOST_INDICES:
+            raise self.error(
+                IndexNotationError, f"a quantity has at most {MOST_INDICES} indices", self.at(statement, target)
+            )
         taken: set[Index] = set()
         axes: list[Axis] = []
         for part in target.parts:
@@ -767,8 +772,6 @@ class _Reader:
     # Equations and facts.
 
     def read_equations(self) -> None:
-        for statement in self.of_kind("equation"):
-            self.equations.append(self.read_equation(statement))
         for name, statements in self.defined.items():
             if len(statements) > MOST_COMPONENTS:
                 raise self.error(
@@ -777,6 +780,8 @@ class _Reader:
                     self.at(statements[-1], statements[-1].syntax.parts[0]),
                     "Write one with an index.",
                 )
+        for statement in self.of_kind("equation"):
+            self.equations.append(self.read_equation(statement))
 
     def read_equation(self, statement: Statement) -> _Defined:
         left, right = statement.syntax.parts
@@ -797,6 +802,10 @@ class _Reader:
         name = left.value
         known = self.scope.quantities[name]
         parts = left.parts if left.kind == "access" else []
+        if len(parts) > MOST_INDICES:
+            raise self.error(
+                IndexNotationError, f"a quantity has at most {MOST_INDICES} indices", self.at(statement, left)
+            )
         if known.rank != len(parts):
             raise self.error(
                 IndexNotationError,

@@ -22,6 +22,12 @@ def reach(index: Expr, bounds: Iterable[Bound], domains: Mapping[str, Domain]) -
     if isinstance(index, Number):
         return index, index
     bounds = tuple(bounds)
+    if isinstance(index, Index):
+        own = next((bound for bound in reversed(bounds) if bound.index is index), None)
+        if own is None:
+            return None
+        if not free_indices(own.lower) and not free_indices(own.upper):
+            return own.lower, own.upper
     mapping: dict[Expr, Expr] = {}
     extra: list[Bound] = []
     for node in walk(index):
@@ -94,18 +100,19 @@ def do_meet(left: Sequence[Interval | None], right: Sequence[Interval | None]) -
 def gap(intervals: Sequence[Interval], wanted: Interval) -> Expr | None:
     """Return a value inside `wanted` that is proved to lie in none of the intervals along one axis, or None."""
     low = wanted[0]
-    rest = list(intervals)
-    while rest:
-        reached = [interval for interval in rest if not is_below(low, interval[0])]
-        if not reached:
-            # Every interval that is left begins beyond `low`, which is therefore missing.
-            return low if is_at_most(low, wanted[1]) else None
-        for interval in reached:
-            rest.remove(interval)
-            after = normal(interval[1] + ONE)
-            if not is_at_most(after, low):
-                low = after
-    return low if is_at_most(low, wanted[1]) else None
+    # In ascending order one pass is enough; limits in sizes, which have no order, may take more.
+    ordered = sorted(intervals, key=lambda pair: pair[0].value if isinstance(pair[0], Number) else Fraction(0))
+    moved = True
+    while moved:
+        moved = False
+        for lower, upper in ordered:
+            after = Number(upper.value + 1) if isinstance(upper, Number) else normal(upper + ONE)
+            if not is_below(low, lower) and not is_at_most(after, low):
+                low, moved = after, True
+        if all(isinstance(lower, Number) and isinstance(upper, Number) for lower, upper in ordered):
+            break
+    proved = all(is_below(low, lower) or is_below(upper, low) for lower, upper in ordered)
+    return low if proved and is_at_most(low, wanted[1]) else None
 
 
 @dataclass(frozen=True)

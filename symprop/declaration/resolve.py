@@ -74,10 +74,11 @@ REFUSED = {
 }
 
 HALF = number("1/2")
+MOST_INDICES = 32  # as many axes as an array of numpy 1 can have
 
 # Expressions grow where a softmax, a loss or a derivative repeats its argument; numbers where they are folded.
 LARGEST_EXPANSION = 20_000  # nodes
-LARGEST_DIFFERENTIATED = 500  # nodes
+LARGEST_DIFFERENTIATED = 200  # nodes
 LONGEST_FOLDED = 16_384  # bits
 
 
@@ -446,6 +447,8 @@ class Resolver:
             raise self._not_an_index(name, syntax)
         if self.place == "subscript" and name not in scope.integers:
             raise self._not_an_index(name, syntax)
+        if len(syntax.parts) > MOST_INDICES:
+            raise self.error(IndexNotationError, f"a quantity has at most {MOST_INDICES} indices", self.at_name(syntax))
         self.accesses.append(syntax)
         indices = tuple(self.subscript(part) for part in syntax.parts)
         self.accesses.pop()
@@ -740,6 +743,8 @@ class Resolver:
     ) -> tuple[Bound, ...]:
         """Bind the indices of a reduction, in order, in the current `binding`."""
         bounds: list[Bound] = []
+        if len(found) > MOST_INDICES:
+            raise self.error(IndexNotationError, f"at most {MOST_INDICES} indices are reduced at once", found[-1][3])
         for name, lower, upper, part in found:
             if not name:
                 raise self.error(NotationError, "this is no index", part, "Write Sum(e, (i, 0, n)).")

@@ -11,8 +11,8 @@ from symprop.declaration.names import is_bidi, is_forbidden, plain
 from symprop.errors import NotationError, SympropError
 
 # Limits that no text of a person meets; they keep hostile ones from costing time.
-LONGEST_TEXT = 150_000  # characters
-MOST_STATEMENTS = 10_000
+LONGEST_TEXT = 100_000  # characters
+MOST_STATEMENTS = 5_000
 DEEPEST_NESTING = 100  # brackets in brackets, and operations in operations
 
 _STRUCTURE = re.compile(r"#[^\n]*|[\n;()\[\]{}]")

@@ -455,7 +455,7 @@ def _refuse_later(source: Source, span: Span, text: str) -> None:
 def _diagnosis(source: Source, span: Span, text: str, error: Any, start: str) -> NotationError:
     place = min(error.pos_in_stream if isinstance(error.pos_in_stream, int) else len(text), len(text))
     token = getattr(error, "token", None)
-    expected = set(getattr(error, "accepts", None) or getattr(error, "expected", None) or error.allowed or ())
+    expected: set[str] = set(error.interactive_parser.accepts())
     if token is not None and token.type == "$END":
         place = len(text)
     length = len(token) if token is not None and token.type != "$END" else 1
@@ -487,6 +487,8 @@ def _diagnosis(source: Source, span: Span, text: str, error: Any, start: str) ->
             return result("a statement needs '='", "Write an equation, y = ..., or begin with a word such as input.")
         return result(f"the {start} ends too early", _expectation(expected))
     found = source.text[spot.start : spot.end]
+    if not found.isprintable():
+        found = f"U+{ord(found[0]):04X}"
     if found == "=":
         return result("there is one '=' in an equation", "Write == to compare, and each equation by itself.")
     if operand_before and (found[0].isalnum() or found[0] in "_(["):

@@ -575,4 +575,4 @@ def cheapest(expr: Expr, context: Context) -> Expr:
     rearranged = [other for form in forms for _, other in _sympy_forms("", form, nearby)]
     best = min(forms, key=cost)
     # A rearrangement tears products apart that a reader knows, (1 - h**2)*x: it must be clearly shorter.
-    return min((other for other in rearranged if cost(other) < 0.95 * cost(best)), key=cost, default=best)
+    return min((other for other in rearranged if cost(other) < 0.93 * cost(best)), key=cost, default=best)

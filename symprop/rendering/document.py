@@ -278,7 +278,8 @@ def _forward(equation: Equation, derivation: Derivation) -> Formula:
 
 def _differs(bound: Bound, derivation: Derivation) -> bool:
     """Whether a range is not the one that the index has everywhere."""
-    declared = derivation.network.indices.get(bound.index) or derivation.network.indices.get(Index(stem_of(bound.index)))
+    indices = derivation.network.indices
+    declared = indices.get(bound.index) or indices.get(Index(stem_of(bound.index)))
     return declared is None or bound.lower != declared.lower or bound.upper != declared.upper
 
 
@@ -307,7 +308,7 @@ def _partial(term: Term, adjoint: Adjoint, derivation: Derivation) -> Formula:
     named = _named(term.partial, term, term.bounds, derivation)
     forms = _different((plain, named))
     if not any(isinstance(node, Call) and (node.orders or as_softmax(node)) for node in walk(plain)):
-        forms = (named,) if cost(named) < cost(plain) else (plain,)  # no name is explained by showing both
+        forms = (named,) if cost(named) < cost(plain) - 1 else (plain,)  # no name is explained by showing both
     condition = None if term.guard is TRUE else term.guard
     readings = sum(other.equation.target == term.equation.target for other in adjoint.terms)
     if readings > 1:

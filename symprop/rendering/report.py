@@ -81,7 +81,8 @@ def to_html(derivation: Derivation, notation: str = "index", detail: str = "step
     """
     content = _document(derivation, notation, detail)
     page = HtmlPage(content, Names.of(derivation.network))
-    return _render("html/derivation.html.jinja", title=plain(content.title), document=content, page=page, fragment=fragment)
+    title = plain(content.title)
+    return _render("html/derivation.html.jinja", title=title, document=content, page=page, fragment=fragment)
 
 
 def latex_of(expr: Expr, names: Names | None = None) -> str:

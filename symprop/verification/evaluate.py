@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from math import prod
 from typing import Any, NoReturn
 
@@ -610,24 +611,20 @@ class Evaluator:
 
     def _form(self, name: str, count: int, orders: tuple[int, ...]) -> tuple[tuple[Access, ...], Expr]:
         """Return the definition of a function, or of a derivative of it, in placeholders for its arguments."""
+        if name not in self.network.functions:
+            return _catalogue_form(name, count, orders)
         key = (name, count, orders)
         known = self._forms.get(key)
         if known is None:
-            symbols = tuple(scalar(f"#{n}") for n in range(count))
-            atom = Call(name, symbols, orders)
-            row = FUNCTIONS.get(name)
-            if orders:
-                form = derivative(atom, self.network.functions, stable=True)
-            elif row is not None and row.stable is not None and name not in self.network.functions:
-                form = row.at(row.stable, symbols)
-            else:
-                form = expand(atom, self.network.functions)
+            atom = Call(name, _placeholders(count), orders)
+            functions = self.network.functions
+            form = derivative(atom, functions, stable=True) if orders else expand(atom, functions)
             if form is atom:
                 raise MissingRuleError(
                     f"the function '{name}' has no body, so it has no value",
                     hint=f"Give it one: function {name}(u) = ...",
                 )
-            known = self._forms[key] = symbols, form
+            known = self._forms[key] = _placeholders(count), form
         return known
 
     def _reduction(self, expr: Reduction, frame: _Frame) -> Inner:
@@ -855,6 +852,23 @@ class Evaluator:
         if best is None:
             raise _of_nothing(expr)
         return self._slope(expr.body, _Frame(owner, inner.arguments, inner.slopes, inner.seed, inner.cut))
+
+
+def _placeholders(count: int) -> tuple[Access, ...]:
+    return tuple(scalar(f"#{n}") for n in range(count))
+
+
+@lru_cache(maxsize=1024)
+def _catalogue_form(name: str, count: int, orders: tuple[int, ...]) -> tuple[tuple[Access, ...], Expr]:
+    symbols = _placeholders(count)
+    row = FUNCTIONS.get(name)
+    if row is None:
+        raise MissingRuleError(f"unknown function '{name}'")
+    if orders:
+        return symbols, derivative(Call(name, symbols, orders), stable=True)
+    form = row.stable or row.definition
+    assert form is not None  # primitives are computed elsewhere
+    return symbols, row.at(form, symbols)
 
 
 _VALUE: dict[type[Expr], Callable[[Evaluator, Any, _Frame], Inner]] = {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from symprop.algebra.expressions import Derivative, Expr
 from symprop.rendering.document import Document, Formula, Sentence
-from symprop.rendering.printers.layout import (
+from symprop.rendering.printers.boxes import (
     Accent,
     Big,
     Box,
@@ -16,19 +17,18 @@ from symprop.rendering.printers.layout import (
     Fence,
     Fraction,
     Mark,
-    Names,
     Product,
     Root,
     Row,
     Scripts,
-    Typesetter,
     edge,
     height,
-    relation,
+    width,
 )
+from symprop.rendering.printers.layout import Names, Typesetter, relation
 
 _BRACKETS = {"()": "()", "[]": "[]", "||": "||", "floor": "⌊⌋", "ceil": "⌈⌉"}
-_ACCENTS = {"bar": "‾", "hat": "^", "tilde": "~", "dot": "˙", "vec": "→"}
+_ACCENTS = {"bar": "¯", "hat": "^", "tilde": "~", "dot": "˙", "vec": "→"}
 _TIMES = "<mo>&#x2062;</mo>"  # an invisible multiplication sign
 _APPLY = "<mo>&#x2061;</mo>"  # an invisible function application
 
@@ -95,7 +95,9 @@ def _scripts(box: Scripts) -> str:
 
 
 def _accent(box: Accent) -> str:
-    return f'<mover accent="true">{mathml(box.base)}<mo>{_ACCENTS[box.kind]}</mo></mover>'
+    # As an accent the bar would touch its letter in some browsers.
+    kind = ' accent="true"' if box.kind != "bar" else ""
+    return f'<mover{kind}>{mathml(box.base)}<mo stretchy="true">{_ACCENTS[box.kind]}</mo></mover>'
 
 
 def _fraction(box: Fraction) -> str:
@@ -129,8 +131,8 @@ def _cases(box: Cases) -> str:
     rows = ""
     for value, condition in box.rows:
         when = "<mtext>otherwise</mtext>" if condition is None else f"<mtext>if&nbsp;</mtext>{mathml(condition)}"
-        rows += f"<mtr><mtd>{mathml(value)}</mtd><mtd>{when}</mtd></mtr>"
-    table = f'<mtable columnalign="left">{rows}</mtable>'
+        rows += f'<mtr><mtd class="case">{mathml(value)}</mtd><mtd class="case">{when}</mtd></mtr>'
+    table = f'<mtable>{rows}</mtable>'
     return f'<mrow><mo fence="true" form="prefix">{{</mo>{table}</mrow>'
 
 
@@ -146,6 +148,25 @@ _WRITERS: dict[type[Box], Callable[..., str]] = {
     Big: _big,
     Cases: _cases,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Bracket(Box):
+    """One bracket of a pair between which lines are broken, with the height of what stands in it."""
+
+    mark: str
+    size: int
+
+
+def _bracket(box: _Bracket) -> str:
+    size = f' minsize="{1 + 0.7 * box.size}em"' if box.size else ""
+    return f'<mo fence="true" stretchy="true" symmetric="true" lspace="0" rspace="0"{size}>{box.mark}</mo>'
+
+
+_WRITERS[_Bracket] = _bracket
+
+# A formula wider than this many em may be divided inside brackets and between factors as well.
+_LONG = 24.0
 
 
 class HtmlPage:
@@ -199,7 +220,7 @@ class HtmlPage:
 
     def box(self, expr: Expr) -> str:
         """Return an expression."""
-        return divided(self.typesetter.box(expr), None)
+        return divided(self.typesetter.box(expr))
 
     def _in_text(self, part: Expr | Formula) -> str:
         if isinstance(part, Derivative):
@@ -218,16 +239,42 @@ def element(box: Box, display: bool = True) -> str:
     return f"<math{style}>{mathml(box)}</math>"
 
 
-def divided(box: Box, sign: Mark | None) -> str:
+def divided(box: Box, sign: Mark | None = None) -> str:
     """Return a box, after a sign, as several ``<math>`` elements between which a browser may break the line."""
-    return "<wbr>".join(element(Row(tuple(parts))) for parts in _divided(box, sign))
+    pieces = list(_pieces(box, width(box) > _LONG))
+    if sign is not None:
+        pieces[0] = [sign, *pieces[0]]
+    return "<wbr>".join(element(Row(tuple(parts))) for parts in pieces)
 
 
-def _divided(box: Box, sign: Mark | None) -> Iterator[list[Box]]:
-    parts: list[Box] = [sign] if sign else []
-    for part in box.parts if isinstance(box, Row) else (box,):
-        if isinstance(part, Mark) and part.kind == "binary" and parts:
-            yield parts
-            parts = []
-        parts.append(part)
-    yield parts
+def _pieces(box: Box, deep: bool) -> Iterator[list[Box]]:
+    """Yield the parts of a box between which a line may be broken: before binary operators, and if `deep` also inside
+    brackets and between factors."""
+    match box:
+        case Row(parts=parts):
+            piece: list[Box] = []
+            for part in parts:
+                if isinstance(part, Mark) and part.kind == "binary" and piece:
+                    yield piece
+                    piece = []
+                first, *others = _pieces(part, deep) if deep else [[part]]
+                piece.extend(first)
+                for other in others:
+                    yield piece
+                    piece = other
+            yield piece
+        case Product(factors=factors) if deep:
+            for factor in factors:
+                yield from _pieces(factor, deep)
+        case Fence(kind=kind, body=body) if deep and width(box) > _LONG / 2:
+            left, right = (_Bracket(mark, height(body)) for mark in _BRACKETS[kind])
+            pieces = list(_pieces(body, deep))
+            pieces[0].insert(0, left)
+            pieces[-1].append(right)
+            yield from pieces
+        case Scripts(base=Fence() as base, below=below, above=above) if deep and width(box) > _LONG / 2:
+            *before, last = _pieces(base, deep)
+            yield from before
+            yield [*last[:-1], Scripts(last[-1], below, above)]
+        case _:
+            yield [box]

@@ -10,7 +10,7 @@ from typing import Any
 
 from symprop.algebra.expressions import Derivative, Expr
 from symprop.rendering.document import Document, Formula, Line, Sentence, Simplification
-from symprop.rendering.printers.layout import (
+from symprop.rendering.printers.boxes import (
     Accent,
     Big,
     Box,
@@ -18,20 +18,17 @@ from symprop.rendering.printers.layout import (
     Fence,
     Fraction,
     Mark,
-    Names,
     Paragraph,
     Product,
     Root,
     Row,
     Scripts,
-    Typesetter,
     edge,
     height,
     narrowed,
-    relation,
     width,
-    words,
 )
+from symprop.rendering.printers.layout import Names, Typesetter, relation, words
 from symprop.rendering.printers.text import plain
 
 _SIZES = (("", ""), (r"\bigl", r"\bigr"), (r"\biggl", r"\biggr"), (r"\Biggl", r"\Biggr"))
@@ -224,7 +221,8 @@ class LatexPage:
         room = whole - _GAP - remark
         rows = [f"{latex(left)} &= {self._reaching(self.box(simplification.first), room, whole)}"]
         for rule, form in simplification.steps:
-            rows.append(f"&= {self._cell(self.box(form), room)} && {remarked(self.sentence(rule), plain(rule), remark)}")
+            right = remarked(self.sentence(rule), plain(rule), remark)
+            rows.append(f"&= {self._cell(self.box(form), room)} && {right}")
         return aligned(rows)
 
     def backward(self) -> str:
@@ -423,11 +421,12 @@ def aligned_under(groups: Iterable[tuple[str, list[str]]]) -> str:
 
 
 def _stacked(rows: Sequence[str]) -> str:
-    r"""Return rows of an alignment; no page ends before a row that only goes on with ``= form``."""
+    r"""Return rows of an alignment; no page ends before a short row that only goes on with ``= form``."""
     text = ""
     for row in rows:
         if text:
-            text += " \\\\*\n" if row.lstrip("& ").startswith("=") else " \\\\\n"
+            goes_on = row.lstrip("& ").startswith("=") and r"\parbox" not in row
+            text += " \\\\*\n" if goes_on else " \\\\\n"
         text += f"  {row}"
     return text
 

@@ -1,7 +1,7 @@
-"""Expressions as boxes: what stands above, below and beside what, before any language of pages is chosen.
+"""Expressions as boxes: how an expression looks on paper, decided once for every language of pages.
 
-`Typesetter` decides once how an expression looks on paper (fractions, brackets, Greek letters, decorated names, limits
-of sums); `latex` and `html` only spell the boxes.  `width` and `widest_piece` estimate what the boxes need on a line.
+`Typesetter` chooses fractions, brackets, Greek letters, decorated names and limits of sums; `latex` and `html` only spell
+its boxes.
 """
 
 from __future__ import annotations
@@ -48,272 +48,29 @@ from symprop.algebra.writer import (
     split_fraction,
 )
 from symprop.declaration.network import Network
+from symprop.rendering.printers.boxes import (
+    Accent,
+    Big,
+    Box,
+    Cases,
+    Fence,
+    Fraction,
+    Mark,
+    Product,
+    Root,
+    Row,
+    Scripts,
+    digits,
+    height,
+    width,
+)
 
-# ------------------------------------------------------------------------------------------------------------- boxes
-
-
-class Box:
-    """Something with a place on the page."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Mark(Box):
-    """A letter, number, operator or word that is not taken apart, in LaTeX and in Unicode.
-
-    `kind` is one of ``letter upright number binary relation sign function punctuation words``.
-    """
-
-    latex: str
-    unicode: str
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row(Box):
-    """Boxes side by side."""
-
-    parts: tuple[Box, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Product(Box):
-    """Factors side by side."""
-
-    factors: tuple[Box, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Scripts(Box):
-    """A base with something below right, above right, or both."""
-
-    base: Box
-    below: Box | None = None
-    above: Box | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Accent(Box):
-    """A base with ``bar``, ``hat``, ``tilde``, ``dot`` or ``vec`` over it."""
-
-    kind: str
-    base: Box
-
-
-@dataclass(frozen=True, slots=True)
-class Fraction(Box):
-    """Numerator over denominator."""
-
-    numerator: Box
-    denominator: Box
-
-
-@dataclass(frozen=True, slots=True)
-class Root(Box):
-    """A root; without `degree` a square root."""
-
-    body: Box
-    degree: Box | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fence(Box):
-    """A body in brackets; `kind` is one of ``() [] || floor ceil``."""
-
-    kind: str
-    body: Box
-
-
-@dataclass(frozen=True, slots=True)
-class Big(Box):
-    """A large operator with limits: a sum from below to above, or ``max`` with its range below."""
-
-    operator: Mark
-    below: Box
-    above: Box | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Paragraph(Box):
-    """A body that may take several lines, `room` em wide."""
-
-    body: Box
-    room: float
-
-
-@dataclass(frozen=True, slots=True)
-class Cases(Box):
-    """Values with their conditions; the last condition may be missing (otherwise)."""
-
-    rows: tuple[tuple[Box, Box | None], ...]
-
-
-# Widths in em of a 10 pt Computer Modern, as the printed estimate needs them: letters by count, operators with
-# the space around them.
-_LETTER, _DIGIT, _BINARY, _RELATION, _SCRIPT = 0.56, 0.5, 1.25, 1.35, 0.72
-
-# No paragraph inside a formula is narrower, in em.
-_NARROWEST = 8.0
-
-
-def width(box: Box) -> float:
-    """Return about how wide a box is on the page, in em; rather too much than too little."""
-    match box:
-        case Mark(unicode=text, kind=kind):
-            if kind == "binary":
-                return _BINARY
-            if kind == "relation":
-                return _RELATION
-            if kind == "function":
-                return _DIGIT * len(text) + 0.17
-            return (_DIGIT if kind == "number" else _LETTER) * max(len(text), 1)
-        case Row(parts=parts):
-            return sum(map(width, parts))
-        case Product(factors=factors):
-            return sum(map(width, factors)) + 0.1 * (len(factors) - 1)
-        case Scripts(base=base, below=below, above=above):
-            return width(base) + _SCRIPT * max((width(part) for part in (below, above) if part), default=0) + 0.05
-        case Accent(base=base):
-            return width(base)
-        case Fraction(numerator=numerator, denominator=denominator):
-            return max(width(numerator), width(denominator)) + 0.25
-        case Root(body=body):
-            return width(body) + 0.9
-        case Fence(body=body):
-            return width(body) + 0.8 + 0.12 * height(body)
-        case Big(operator=operator, below=below, above=above):
-            limits = _SCRIPT * max(width(part) for part in (below, above) if part)
-            return max(1.5 if operator.kind == "sign" else width(operator), limits) + 0.2
-        case Paragraph(room=room):
-            return room
-        case Cases(rows=rows):
-            values = max(width(value) for value, _ in rows)
-            conditions = max(width(condition) + 1.2 if condition else 4.5 for _, condition in rows)
-            return values + conditions + 2
-    raise AssertionError(box)
-
-
-def height(box: Box, display: bool = True) -> int:
-    """Return how tall a box is: 0 one line, 1 somewhat more, 2 a fraction or a sum, 3 and more fractions in it."""
-    match box:
-        case Row(parts=parts) | Product(factors=parts):
-            return max((height(part, display) for part in parts), default=0)
-        case Scripts(base=base, above=above):
-            return max(height(base, display), 1 if above and height(above, False) else 0)
-        case Accent(base=base):
-            return height(base, display)
-        case Fraction(numerator=numerator, denominator=denominator):
-            inner = max(height(numerator, False), height(denominator, False))
-            return (2 if display else 1) + (inner > 0)
-        case Root(body=body) | Fence(body=body):
-            return height(body, display)
-        case Big(operator=operator):
-            return (2 if display else 1) if operator.kind == "sign" else 0
-        case Cases(rows=rows):
-            return 3 if len(rows) > 1 else 2
-        case Paragraph():
-            return 3
-    return 0
-
-
-def widest_piece(box: Box) -> float:
-    """Return the width in em of the widest part that no line break can divide.
-
-    Lines break at binary operators and relations, also inside brackets, and between the factors of a product;
-    nothing breaks inside fractions, scripts, roots and cases.
-    """
-    return max(_pieces(box), default=0.0)
-
-
-def _pieces(box: Box) -> list[float]:
-    match box:
-        case Row(parts=parts):
-            pieces = [0.0]
-            for part in parts:
-                own = _pieces(part)
-                pieces[-1] += own[0]
-                pieces.extend(own[1:])
-                if isinstance(part, Mark) and part.kind in ("binary", "relation"):
-                    pieces.append(0.0)
-            return pieces
-        case Product(factors=factors):
-            pieces = []
-            for factor in factors:
-                pieces.extend(_pieces(factor))
-            return pieces
-        case Fence(body=body):
-            pieces = _pieces(body)
-            pieces[0] += 0.5
-            pieces[-1] += 0.5
-            return pieces
-        case Scripts(base=Fence() as base):
-            pieces = _pieces(base)
-            pieces[-1] += width(box) - width(base)
-            return pieces
-    return [width(box)]
-
-
-def edge(box: Box, place: int) -> Mark | None:
-    """Return the mark at the left (0) or right (-1) edge of a box, if what stands there has letters on the line."""
-    match box:
-        case Mark():
-            return box
-        case Row(parts=parts) | Product(factors=parts):
-            return edge(parts[place], place)
-        case Scripts(base=base) if place == 0 or box.below is None and box.above is None:
-            return edge(base, place)
-        case Accent(base=base):
-            return edge(base, place)
-    return None
-
-
-def narrowed(box: Box, room: float) -> Box:
-    """Return a box with everything that no line break can divide and that is wider than `room` written otherwise:
-    a fraction as a quotient with a stroke, a root as a power, the cases of a definition in several lines."""
-    match box:
-        case Row(parts=parts):
-            return Row(tuple(narrowed(part, room) for part in parts))
-        case Product(factors=factors):
-            return Product(tuple(narrowed(factor, room) for factor in factors))
-        case Fence(kind=kind, body=body):
-            return Fence(kind, narrowed(body, room))
-        case Scripts(base=Fence() as base, below=below, above=above):
-            return Scripts(narrowed(base, room), below, above)
-        case Fraction(numerator=numerator, denominator=denominator) if width(box) > room:
-            upper, lower = narrowed(numerator, room), narrowed(denominator, room)
-            stroke = Mark("/", "/", "binary")
-            return Row((_bracketed(upper, Product), stroke, _bracketed(lower)))
-        case Root(body=body, degree=degree) if width(box) > room:
-            exponent = Row((_digits("1"), Mark("/", "/", "punctuation"), degree or _digits("2")))
-            return Scripts(Fence("()", narrowed(body, room)), None, exponent)
-        case Cases(rows=rows) if width(box) > room:
-            conditions = max(width(condition) + 1.2 if condition else 4.5 for _, condition in rows)
-            own = max(room - conditions - 2, _NARROWEST)
-            return Cases(
-                tuple(
-                    (Paragraph(narrowed(value, own), own) if width(value) > own else value, condition)
-                    for value, condition in rows
-                )
-            )
-    return box
-
-
-def _bracketed(box: Box, *bare: type[Box]) -> Box:
-    return box if isinstance(box, (Mark, Scripts, Accent, Fence, *bare)) else Fence("()", box)
-
-
-# ------------------------------------------------------------------------------------------------------------- names
-
-GREEK: dict[str, str] = {
-    name: letter
-    for name, letter in zip(
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
-        "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split(),
-        "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ",
-        strict=True,
-    )
-}
+_GREEK_NAMES = (
+    *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi"),
+    *("pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega"),
+    *("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"),
+)
+GREEK: dict[str, str] = dict(zip(_GREEK_NAMES, "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", strict=True))
 ACCENTS = ("bar", "hat", "tilde", "dot", "vec")
 _SUPERSCRIPTS = {"star": Mark("*", "∗", "letter"), "prime": Mark(r"\prime", "′", "letter")}
 _COMMA = Mark(",", ",", "punctuation")
@@ -370,11 +127,15 @@ def words(text: str) -> Mark:
     return Mark(f"\\text{{{text}}}", text, "words")
 
 
-# --------------------------------------------------------------------------------------------------------- functions
+_TRIGONOMETRIC = ("sin", "cos", "tan", "sec", "csc", "cot")
+_HYPERBOLIC = ("sinh", "cosh", "tanh", "sech", "csch", "coth")
 
-# Functions that LaTeX has a command for, or that print under another name; every other function prints its own name.
+# Functions whose powers stand on the name.
+_POWERS_ON_THE_NAME = frozenset((*_TRIGONOMETRIC, *_HYPERBOLIC))
+
+# Functions that LaTeX has a command for, and those that print under another name.
 _COMMANDS = {
-    **{name: name for name in "sin cos tan sec csc cot sinh cosh tanh coth log max min".split()},
+    **{name: name for name in (*_TRIGONOMETRIC, "sinh", "cosh", "tanh", "coth", "log", "max", "min")},
     "asin": "arcsin",
     "acos": "arccos",
     "atan": "arctan",
@@ -384,9 +145,8 @@ _RENAMED = {
     "asec": "arcsec",
     "acsc": "arccsc",
     "acot": "arccot",
-    **{f"a{name}": f"ar{name}" for name in "sinh cosh tanh sech csch coth".split()},
+    **{f"a{name}": f"ar{name}" for name in _HYPERBOLIC},
 }
-_POWERS_ON_THE_NAME = frozenset("sin cos tan sec csc cot sinh cosh tanh sech csch coth".split())
 
 _PLUS = Mark("+", "+", "binary")
 _MINUS = Mark("-", "−", "binary")
@@ -769,22 +529,18 @@ def _unsigned(value: Rational) -> tuple[Box, int]:
     """Return a number that is not negative: whole, decimal if it ends soon and tenths divide it, or a fraction."""
     numerator, denominator = value.numerator, value.denominator
     if denominator == 1:
-        return _digits(str(numerator)), ATOM
+        return digits(str(numerator)), ATOM
     places = next((n for n in range(1, 33) if 10**n % denominator == 0), None)
     if places is not None and denominator % 10 == 0:
         scaled = str(numerator * (10**places // denominator))
         if places <= _MOST_PLACES:
             scaled = scaled.rjust(places + 1, "0")
-            return _digits(f"{scaled[:-places]}.{scaled[-places:]}"), ATOM
-        ten = Scripts(_digits("10"), None, Row((_MINUS_SIGN, _digits(str(places)))))
+            return digits(f"{scaled[:-places]}.{scaled[-places:]}"), ATOM
+        ten = Scripts(digits("10"), None, Row((_MINUS_SIGN, digits(str(places)))))
         if scaled == "1":
             return ten, POWER
-        return Row((_digits(scaled), Mark(r"\cdot", "⋅", "binary"), ten)), PRODUCT
-    return Fraction(_digits(str(numerator)), _digits(str(denominator))), POWER
-
-
-def _digits(text: str) -> Mark:
-    return Mark(text, text, "number")
+        return Row((digits(scaled), Mark(r"\cdot", "⋅", "binary"), ten)), PRODUCT
+    return Fraction(digits(str(numerator)), digits(str(denominator))), POWER
 
 
 def _function_mark(name: str, primes: int) -> Mark:

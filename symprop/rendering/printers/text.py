@@ -1,4 +1,5 @@
-"""Expressions and tables as plain text: everything reads back, and nothing is wider than the page if that can be helped."""
+"""Expressions and a document as plain text: every expression reads back, and no line is wider than the page if that
+can be helped."""
 
 from __future__ import annotations
 
@@ -281,10 +282,7 @@ def _in_line(part: Expr | Formula) -> str:
 def _formula(formula: Formula, left: int, indent: int, width: int | None = None) -> list[str]:
     """Return ``left = form = form`` with `left` padded; later forms go on where they fit, or on lines of their own."""
     name = spell(formula.left)
-    if formula.sign == "via":
-        head = f"via {name}: "
-    else:
-        head = f"{name.ljust(left)} {formula.sign} "
+    head = f"via {name}: " if formula.sign == "via" else f"{name.ljust(left)} {formula.sign} "
     start = indent + len(head)
     condition = "" if formula.condition is None else f" if {infix(formula.condition)}"
     forms = [infix(form) for form in formula.forms]
