@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,6 +178,7 @@ def train(
     from symprop.errors import DivergenceError
     from symprop.runtime import fit_table, table
 
+    began = time.perf_counter()
     try:
         result = fit_table.fit_table(
             _network(network),
@@ -197,7 +199,7 @@ def train(
             error.message, hint=f"Try a smaller --learning-rate than {learning_rate:g}. No model was saved."
         ) from None
     saved = str(result.run.save(output)) if output else None
-    click.echo(fit_table.report(result, network, saved))
+    click.echo(fit_table.report(result, network, saved, time.perf_counter() - began))
 
 
 @main.command(short_help="Print the predictions of a trained MODEL, as CSV.")
@@ -214,7 +216,7 @@ def predict(model: str, data: str, output: str | None) -> None:
     new = table.read(data)
     text, complaints = fit_table.predict_table(run, pipeline.parse(run.network), new)
     _write(text, output)
-    for row, complaint in list(complaints.items())[:MOST_COMPLAINTS]:
+    for row, complaint in sorted(complaints.items())[:MOST_COMPLAINTS]:
         click.echo(f"{new.source}, line {new.lines[row]}: {complaint}", err=True)
     if len(complaints) > MOST_COMPLAINTS:
         click.echo(f"... and {len(complaints) - MOST_COMPLAINTS} more", err=True)

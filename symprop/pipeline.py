@@ -445,7 +445,20 @@ def generate(
     dtype: str = "float64",
     **options: Any,
 ) -> str:
-    """Return a stand-alone module: it needs numpy (and numba), not symprop; see `runtime.load.generate`."""
-    from symprop.runtime import load as loading
+    """Return a stand-alone module as text: it needs numpy (and numba), not symprop.
 
-    return loading.generate(net, sizes=dict(sizes or {}), dtype=dtype, target=target, **options)
+    Parameters
+    ----------
+    net, target, dtype
+        As for `compile`.
+    sizes : mapping of str to int, optional
+        Sizes to define once and for all; others follow from the arrays or are given to the module's functions.
+    options
+        Further arguments of `runtime.load.module_text`.
+    """
+    from symprop.runtime.load import module_text
+
+    network = _network(net)
+    if sizes:
+        network = parse("\n".join([network.text, *(f"size {name} = {value}" for name, value in sizes.items())]))
+    return module_text(network, dtype=dtype, target=target, **options)

@@ -165,6 +165,8 @@ class Witness:
 
     def __post_init__(self) -> None:
         self.known: dict[tuple[str, Point], Value] = {}
+        self.inside: dict[str, frozenset[Point]] = {}
+        self.defining: dict[str, dict[Point, tuple[Expr, Indices]]] = {}
         self.equations: dict[str, list[Equation]] = {}
         for equation in self.network.equations:
             self.equations.setdefault(equation.name, []).append(equation)
@@ -210,20 +212,28 @@ class Witness:
         if (name, point) in self.known:
             return self.known[name, point]
         quantity = self.network.quantities.get(name)
-        if quantity is not None and point not in set(self.components(name)):
-            if quantity.zero_outside:
-                return Fraction(0)
-            raise OutsideError(f"{name}{list(point)} is outside its axes")
+        if quantity is not None:
+            if name not in self.inside:
+                self.inside[name] = frozenset(self.components(name))
+            if point not in self.inside[name]:
+                if quantity.zero_outside:
+                    return Fraction(0)
+                raise OutsideError(f"{name}{list(point)} is outside its axes")
         if name in self.values:
             return self.values[name][point]
         if quantity is not None and quantity.value is not None:
             return quantity.value
-        for equation in self.equations.get(name, ()):
-            for indices in self.points(equation.bounds):
-                if tuple(self.of(index, indices) for index in equation.target.indices) == point:
-                    found = self.known[name, point] = self.of(equation.expression, indices)
-                    return found
-        raise OutsideError(f"nothing defines {name}{list(point)}")
+        if name not in self.defining:
+            self.defining[name] = {}
+            for equation in self.equations.get(name, ()):
+                for indices in self.points(equation.bounds):
+                    at = tuple(int(self.of(index, indices)) for index in equation.target.indices)
+                    assert at not in self.defining[name], f"{name}{list(at)} is defined twice"
+                    self.defining[name][at] = equation.expression, indices
+        if point not in self.defining[name]:
+            raise OutsideError(f"nothing defines {name}{list(point)}")
+        found = self.known[name, point] = self.of(*self.defining[name][point])
+        return found
 
     def of(self, expr: Expr, indices: Indices | None = None, names: Mapping[str, Value] | None = None) -> Value:
         """Return the value of an expression for given values of its free indices.

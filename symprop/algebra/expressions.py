@@ -462,14 +462,17 @@ def mul(*factors: Expr) -> Expr:
     if not coefficient:
         return ZERO
     result: list[Expr] = []
+    settled = True
     for base, exponent in collected.values():
         factor = power(base, exponent)
         if isinstance(factor, Number):
             coefficient *= factor.value
-        elif isinstance(factor, Mul):
-            result.extend(factor.factors)
         else:
             result.append(factor)
+            # Roots may add up to a whole power: sqrt(2*x)*sqrt(2*x) is 2*x, whose factors meet the others anew.
+            settled = settled and not isinstance(factor, Mul) and base_and_exponent(factor)[0] is base
+    if not settled:
+        return mul(Number(coefficient), *result)
     if not coefficient:
         return ZERO
     if not result:
@@ -516,7 +519,9 @@ def divide(numerator: Expr, denominator: Expr) -> Expr:
 def reduce(kind: str, bounds: tuple[Bound, ...], body: Expr) -> Expr:
     """Return the reduction of `body`; nested reductions of one kind become one, and no bound means `body`."""
     if isinstance(body, Reduction) and body.kind == kind and not kind.startswith("arg"):
+        # One list of bounds must not make two indices one, nor bind what was free in an outer limit.
         names = {bound.index for bound in bounds}
+        names = names.union(*(free_indices(bound.lower) | free_indices(bound.upper) for bound in bounds))
         if not any(bound.index in names for bound in body.bounds):
             bounds, body = (*bounds, *body.bounds), body.body
     if not bounds:
@@ -681,35 +686,25 @@ class _Substitution:
         return found
 
     def reduction(self, expr: Reduction) -> Expr:
-        names = {bound.index for bound in expr.bounds}
-        mapping = {key: value for key, value in self.mapping.items() if not (free_indices(key) & names)}
-        outer = self if len(mapping) == len(self.mapping) else _Substitution(mapping)
-        clashing = names & outer.incoming if mapping else set()
-        bounds, body = expr.bounds, expr.body
-        if clashing:
-            # Not a key either: it would be replaced in turn.
-            taken = set(outer.incoming) | free_indices(body) | names | outer.keys
-            renamed: dict[Expr, Expr] = {}
-            for index in sorted(clashing, key=lambda index: index.name):
-                fresh = fresh_index(index, taken)
-                taken.add(fresh)
-                renamed[index] = fresh
-            bounds = tuple(
-                Bound(
-                    renamed.get(bound.index, bound.index),  # type: ignore[arg-type]
-                    substitute(bound.lower, renamed),
-                    substitute(bound.upper, renamed),
-                    bound.written,
-                )
-                for bound in bounds
-            )
-            body = substitute(body, renamed)
-        if not mapping:
-            return reduce(expr.kind, bounds, body)
-        bounds = tuple(
-            bound._replace(lower=outer.apply(bound.lower), upper=outer.apply(bound.upper)) for bound in bounds
-        )
-        return reduce(expr.kind, bounds, outer.apply(body))
+        scope = self
+        bounds: list[Bound] = []
+        for bound in expr.bounds:  # its limits are outside its own scope and inside those before it
+            lower, upper = scope.apply(bound.lower), scope.apply(bound.upper)
+            scope, index = scope.under(bound.index, expr)
+            bounds.append(Bound(index, lower, upper, bound.written))
+        return reduce(expr.kind, tuple(bounds), scope.apply(expr.body))
+
+    def under(self, index: Index, binder: Reduction) -> tuple[_Substitution, Index]:
+        """Return the substitution that holds where `binder` binds `index`, and the name that the index takes."""
+        mapping = self.mapping
+        if index in self.keys:
+            mapping = {key: value for key, value in mapping.items() if index not in free_indices(key)}
+        if not mapping or index not in self.incoming:
+            return (self if mapping is self.mapping else _Substitution(mapping)), index
+        # Not a key either: it would be replaced in turn.
+        taken = self.incoming | self.keys | {bound.index for bound in binder.bounds}
+        fresh = fresh_index(index, taken.union(*map(free_indices, binder.children)))
+        return _Substitution({**mapping, index: fresh}), fresh
 
 
 def bound_apart(expr: Expr, taken: frozenset[Index] | set[Index]) -> Expr:
@@ -718,16 +713,16 @@ def bound_apart(expr: Expr, taken: frozenset[Index] | set[Index]) -> Expr:
     def rule(node: Expr) -> Expr:
         if not isinstance(node, Reduction) or not any(bound.index in taken for bound in node.bounds):
             return node
-        names = set(taken) | free_indices(node.body) | {bound.index for bound in node.bounds}
+        names = set(taken).union({bound.index for bound in node.bounds}, *map(free_indices, node.children))
         renamed: dict[Any, Expr] = {}
         bounds = []
         for bound in node.bounds:
+            limits = substitute(bound.lower, renamed), substitute(bound.upper, renamed)
             index = bound.index
             if index in taken:
                 index = fresh_index(index, names)
                 names.add(index)
                 renamed[bound.index] = index
-            limits = substitute(bound.lower, renamed), substitute(bound.upper, renamed)
             bounds.append(Bound(index, *limits, bound.written))
         return reduce(node.kind, tuple(bounds), substitute(node.body, renamed))
 
@@ -771,18 +766,13 @@ def _canonical(expr: Expr) -> Expr:
         case Reduction(kind=kind, bounds=bounds, body=body):
             # Bound indices are named after the height of the binder: context free, and never captured.
             height = 1 + max((_height(child) for child in expr.children), default=0)
-            names: dict[Expr, Expr] = {
-                bound.index: Index(f"#{height}.{n}") for n, bound in enumerate(bounds)
-            }
-            renamed = tuple(
-                Bound(
-                    names[bound.index],  # type: ignore[arg-type]
-                    canonical(_rename(bound.lower, names)),
-                    canonical(_rename(bound.upper, names)),
-                )
-                for bound in bounds
-            )
-            return Reduction(kind, renamed, canonical(_rename(body, names)))
+            names: dict[Expr, Expr] = {}
+            renamed: list[Bound] = []
+            for n, bound in enumerate(bounds):
+                lower, upper = (canonical(substitute(limit, names)) for limit in (bound.lower, bound.upper))
+                index = names[bound.index] = Index(f"#{height}.{n}")
+                renamed.append(Bound(index, lower, upper))
+            return Reduction(kind, tuple(renamed), canonical(substitute(body, names)))
         case Compare(operator=operator, left=left, right=right):
             left, right = canonical(left), canonical(right)
             if operator in (">", ">="):
@@ -804,10 +794,6 @@ def _canonical(expr: Expr) -> Expr:
             return Derivative(kind, canonical(of), canonical(by))
         case _:
             return expr
-
-
-def _rename(expr: Expr, names: dict[Expr, Expr]) -> Expr:
-    return substitute(expr, names)
 
 
 def _height(expr: Expr) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from math import lcm
 
 from symprop.algebra.expressions import (
@@ -45,7 +46,8 @@ Polynomial = dict[Monomial, Fraction]
 LARGEST_POLYNOMIAL = 256  # terms; beyond, an expression is taken as it stands
 
 
-def polynomial(expr: Expr) -> Polynomial:
+@lru_cache(maxsize=8192)
+def polynomial(expr: Expr) -> Mapping[Monomial, Fraction]:
     """Return `expr` expanded; anything but sums, products and small powers is an atom."""
     if isinstance(expr, Number):
         return {(): expr.value} if expr.value else {}
@@ -75,7 +77,7 @@ def polynomial(expr: Expr) -> Polynomial:
     return {((expr, 1),): Fraction(1)}
 
 
-def _product(left: Polynomial, right: Polynomial) -> Polynomial:
+def _product(left: Mapping[Monomial, Fraction], right: Mapping[Monomial, Fraction]) -> Polynomial:
     result: Polynomial = {}
     for one, a in left.items():
         for other, b in right.items():
@@ -87,7 +89,7 @@ def _product(left: Polynomial, right: Polynomial) -> Polynomial:
     return {monomial: coefficient for monomial, coefficient in result.items() if coefficient}
 
 
-def from_polynomial(terms: Polynomial) -> Expr:
+def from_polynomial(terms: Mapping[Monomial, Fraction]) -> Expr:
     """Return the expression of a polynomial: indices first, then sizes, then the number."""
     ordered = sorted(terms.items(), key=lambda item: (_rank(item[0]), item[1] < 0, repr(item[0])))
     return add(
@@ -128,7 +130,7 @@ def affine(expr: Expr) -> tuple[dict[Index, Expr], Expr]:
         elif len(indices) == 1 and indices[0][1] == 1:
             index = indices[0][0]
             rest = tuple(item for item in monomial if item[0] is not index)
-            coefficients.setdefault(index, {})[rest] = coefficient  # type: ignore[arg-type]
+            coefficients.setdefault(index, {})[rest] = coefficient
         else:
             raise ValueError("an index is multiplied by an index")
     return {index: from_polynomial(terms) for index, terms in coefficients.items()}, from_polynomial(offset)

@@ -7,13 +7,12 @@ and order.  Nothing of a text is ever evaluated by Python.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from symprop.algebra.expressions import (
     ONE,
-    ZERO,
     Access,
     Bound,
     Expr,
@@ -23,7 +22,6 @@ from symprop.algebra.expressions import (
     free_indices,
     fresh_index,
     names_of,
-    number,
     stem_of,
     substitute,
 )
@@ -222,6 +220,7 @@ class _Reader:
         self.first_seen: dict[str, int] = {}
         self.equations: list[_Defined] = []
         self.loose: list[Reading] = []  # readings outside equations
+        self.reached: dict[tuple[tuple[Expr, ...], tuple[Bound, ...]], tuple[ranges.Interval | None, ...]] = {}
         self.axes: dict[str, tuple[Axis, ...]] = {}
         self.fixed: set[str] = set()  # inputs with components that the text fixes, in a text without roles
 
@@ -389,14 +388,19 @@ class _Reader:
             )
         if left.kind not in ("name", "access"):
             raise self.error(
-                NotationError, "the left side is no name", place, "An equation defines one quantity: y = ... or a[j] = ..."
+                NotationError,
+                "the left side is no name",
+                place,
+                "An equation defines one quantity: y = ... or a[j] = ...",
             )
         name = left.value
         self.first_seen.setdefault(name, place.start)
         declared = self.declared.get(name)
         other = self.known_line(name)
         if other is not None and declared is None:
-            raise self.error(DeclarationError, f"'{name}' is {other[0]} and cannot be defined", place, f"See line {other[1]}.")
+            raise self.error(
+                DeclarationError, f"'{name}' is {other[0]} and cannot be defined", place, f"See line {other[1]}."
+            )
         self.defined.setdefault(name, []).append(statement)
 
     # Indices and sizes.
@@ -414,10 +418,7 @@ class _Reader:
         known_sizes = {name for name in self.size_statements}
         known_sizes |= {name for name, declared in self.declared.items() if declared.role == "constant"}
         for statement in self.statements:
-            if statement.syntax.kind == "index":
-                for item in statement.syntax.parts:
-                    self.note_limits(statement, item.parts)
-            elif statement.syntax.kind == "size":
+            if statement.syntax.kind == "index" or statement.syntax.kind == "size":
                 for item in statement.syntax.parts:
                     self.note_limits(statement, item.parts)
             elif statement.syntax.kind == "role":
@@ -492,7 +493,10 @@ class _Reader:
             for inner in _names_in_subscript(subscript)
         }
         found, _ = index_parts(
-            call, 2 if loss else 1, lambda index: index in self.bound or index in read_inside, lambda size: size in sizes
+            call,
+            2 if loss else 1,
+            lambda index: index in self.bound or index in read_inside,
+            lambda size: size in sizes,
         )
         for index, lower, upper, part in found:
             if not index:
@@ -565,7 +569,9 @@ class _Reader:
         for name in sorted(found, key=lambda name: found[name].start):
             if name not in scope.indices:
                 scope.indices[name] = self.undeclared(name)
-        scope.indices = {name: scope.indices[name] for name in sorted(scope.indices, key=lambda name: found[name].start)}
+        scope.indices = {
+            name: scope.indices[name] for name in sorted(scope.indices, key=lambda name: found[name].start)
+        }
 
     def place_of_size(self, name: str) -> int:
         places = [self.in_limits[name].start] if name in self.in_limits else []
@@ -588,7 +594,7 @@ class _Reader:
                 return self.scope.indices[own]._replace(index=index)
         size = f"n_{name}"
         other = self.known_line(size)
-        if other is not None and other[0] != "a size" or size in self.defined:
+        if (other is not None and other[0] != "a size") or size in self.defined:
             raise self.error(
                 DeclarationError,
                 f"the size of index '{name}' would be called '{size}', which is taken",
@@ -672,9 +678,7 @@ class _Reader:
         parameters = tuple(str(piece.value) for piece in pieces)
         for place, piece in enumerate(pieces):
             if piece.value in parameters[:place]:
-                raise self.error(
-                    DeclarationError, f"'{piece.value}' is an argument twice", self.at(statement, piece)
-                )
+                raise self.error(DeclarationError, f"'{piece.value}' is an argument twice", self.at(statement, piece))
         if not has_body:
             self.scope.functions[name] = Function(name, parameters, None, statement.line)
             return
@@ -691,9 +695,7 @@ class _Reader:
         expr = resolver.value(body)
         if resolver.free:
             index, where = next(iter(resolver.free.items()))
-            raise self.error(
-                IndexNotationError, f"index '{index}' is free in a function", self.at(statement, where[0])
-            )
+            raise self.error(IndexNotationError, f"index '{index}' is free in a function", self.at(statement, where[0]))
         hidden = tuple(dict.fromkeys(reading.name for reading in resolver.readings))
         for reading in resolver.readings:
             self.first_seen.setdefault(reading.name, reading.span.start)
@@ -914,7 +916,10 @@ class _Reader:
         index, vector = (resolver.value(part) for part in syntax.parts)
         if not isinstance(index, Index) or index not in free_indices(vector) or not isinstance(vector, Access):
             raise self.error(
-                IndexNotationError, "onehot takes an index and a vector", self.at(statement, syntax), "Write onehot(k, t[k])."
+                IndexNotationError,
+                "onehot takes an index and a vector",
+                self.at(statement, syntax),
+                "Write onehot(k, t[k]).",
             )
         return Fact("onehot", vector, index, self.bounds_of(resolver), statement.line)
 
@@ -961,7 +966,12 @@ class _Reader:
         return tuple(axes)
 
     def boxes(self, reading: Reading) -> tuple[ranges.Interval | None, ...]:
-        return tuple(ranges.reach(index, reading.bounds, self.domains) for index in reading.indices)
+        key = (reading.indices, reading.bounds)
+        found = self.reached.get(key)
+        if found is None:
+            found = tuple(ranges.reach(index, reading.bounds, self.domains) for index in reading.indices)
+            self.reached[key] = found
+        return found
 
     def hull_axes(self, name: str, rank: int) -> tuple[Axis, ...]:
         definitions = self.definitions.get(name, [])
@@ -1129,7 +1139,9 @@ class _Reader:
             ranges.Part(
                 defined.equation.name,
                 defined.box,
-                tuple((reading.name, self.boxes(reading)) for reading in defined.readings if reading.name in self.defined),
+                tuple(
+                    (reading.name, self.boxes(reading)) for reading in defined.readings if reading.name in self.defined
+                ),
             )
             for defined in self.equations
         ]

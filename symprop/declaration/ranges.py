@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from heapq import heapify, heappop, heappush
 
-from symprop.algebra.expressions import ONE, Access, Bound, Expr, Index, Number, free_indices, substitute, walk
+from symprop.algebra.expressions import ONE, Access, Bound, Expr, Index, Number, add, free_indices, substitute, walk
 from symprop.algebra.indices import affine, extremes, normal, sign
 from symprop.declaration.quantity import Axis, Domain
 
@@ -38,25 +38,48 @@ def reach(index: Expr, bounds: Iterable[Bound], domains: Mapping[str, Domain]) -
             mapping[node] = Index(str(node))
             extra.append(Bound(Index(str(node)), domain.lower, domain.upper))
     try:
-        low, high = extremes(substitute(index, mapping) if mapping else index, (*bounds, *extra))
+        return _affine_reach(substitute(index, mapping) if mapping else index, (*bounds, *extra))
     except ValueError:
         return None
+
+
+def _affine_reach(index: Expr, bounds: tuple[Bound, ...]) -> Interval | None:
+    coefficients, offset = affine(index)
+    ends: list[list[Expr]] = [[offset], [offset]]
+    for one, stride in coefficients.items():
+        own = next((bound for bound in reversed(bounds) if bound.index is one), None)
+        if own is None:
+            return None
+        if not isinstance(stride, Number) or free_indices(own.lower) or free_indices(own.upper):
+            break  # limits depend on each other, or the sign of a stride on sizes
+        near, far = (own.lower, own.upper) if stride.value > 0 else (own.upper, own.lower)
+        ends[0].append(stride * near)
+        ends[1].append(stride * far)
+    else:
+        return normal(add(*ends[0])), normal(add(*ends[1]))
+    low, high = extremes(index, bounds)
     if free_indices(low) or free_indices(high):
         return None
     return low, high
 
 
+def _ratio(expr: Number) -> int | Fraction:
+    # Comparing integers is ten times faster than comparing fractions, and indices are integers.
+    value = expr.value
+    return value.numerator if value.denominator == 1 else value
+
+
 def is_below(left: Expr, right: Expr) -> bool:
     """Return whether ``left < right`` is proved for all sizes."""
     if isinstance(left, Number) and isinstance(right, Number):
-        return left.value < right.value
+        return _ratio(left) < _ratio(right)
     return sign(right - left - ONE) == "nonnegative"
 
 
 def is_at_most(left: Expr, right: Expr) -> bool:
     """Return whether ``left <= right`` is proved for all sizes."""
     if isinstance(left, Number) and isinstance(right, Number):
-        return left.value <= right.value
+        return _ratio(left) <= _ratio(right)
     return left is right or sign(right - left) == "nonnegative"
 
 
@@ -65,7 +88,9 @@ def hull(intervals: Sequence[Interval]) -> Interval | tuple[Interval, Interval]:
 
     A constant that cannot be compared with a limit in sizes gives way: that it fits is checked when sizes are known.
     """
-    ordered = sorted(dict.fromkeys(intervals), key=lambda pair: isinstance(pair[0], Number) + isinstance(pair[1], Number))
+    ordered = sorted(
+        dict.fromkeys(intervals), key=lambda pair: isinstance(pair[0], Number) + isinstance(pair[1], Number)
+    )
     low, high = ordered[0]
     for interval in ordered[1:]:
         if is_below(interval[0], low):
@@ -129,17 +154,17 @@ def dependencies(parts: Sequence[Part]) -> list[list[int]]:
     definitions: dict[str, list[int]] = {}
     for place, part in enumerate(parts):
         definitions.setdefault(part.name, []).append(place)
+    known: dict[tuple[str, tuple[Interval | None, ...]], list[int]] = {}
     found: list[list[int]] = []
     for part in parts:
         needed: dict[int, None] = {}
-        for name, box in dict.fromkeys(part.reads):
-            places = definitions.get(name, ())
-            if len(places) == 1:
-                needed[places[0]] = None
-                continue
-            for place in places:
-                if not are_disjoint(parts[place].box, box):
-                    needed[place] = None
+        for read in part.reads:
+            if read not in known:
+                name, box = read
+                places = definitions.get(name, [])
+                alone = len(places) == 1
+                known[read] = [place for place in places if alone or not are_disjoint(parts[place].box, box)]
+            needed.update(dict.fromkeys(known[read]))
         found.append(list(needed))
     return found
 

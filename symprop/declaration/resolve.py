@@ -61,6 +61,8 @@ REDUCTIONS = {
     "max": "max",
     "min": "min",
     "logsumexp": "logsumexp",
+    "argmax": "argmax",
+    "argmin": "argmin",
 }
 BODY_FIRST = {"Sum": "sum", "Product": "prod"}
 SOFTMAXES = ("softmax", "log_softmax")
@@ -75,6 +77,8 @@ REFUSED = {
 
 HALF = number("1/2")
 MOST_INDICES = 32  # as many axes as an array of numpy 1 can have
+
+MOST_CONDITIONS = 200
 
 # Expressions grow where a softmax, a loss or a derivative repeats its argument; numbers where they are folded.
 LARGEST_EXPANSION = 20_000  # nodes
@@ -229,8 +233,12 @@ class Resolver:
         if kind == "not":
             return junction("not", self.condition(syntax.parts[0]))
         if kind in ("and", "or"):
+            if len(syntax.parts) > MOST_CONDITIONS:
+                raise self.error(NotationError, f"more than {MOST_CONDITIONS} conditions are joined", syntax.parts[-1])
             return junction(kind, *(self.condition(part) for part in syntax.parts))
         if kind == "comparison":
+            if len(syntax.parts) > MOST_CONDITIONS:
+                raise self.error(NotationError, f"more than {MOST_CONDITIONS} comparisons in a chain", syntax.parts[-1])
             sides = [self.side(part) for part in syntax.parts]
             links = [
                 compare(operator, left, right)

@@ -138,4 +138,3 @@ class Scope:
     def names(self) -> tuple[str, ...]:
         """Return every name that may stand in an expression, for the nearest one."""
         return (*self.quantities, *self.indices, *self.sizes)
-

@@ -73,7 +73,8 @@ class Syntax:
         self.start = start
         self.end = end
         self.name_end = end if name_end is None else name_end
-        self.depth = 1 + max((part.depth for part in parts), default=0)
+        # Brackets leave no trace in the expression; `source` limits their own depth.
+        self.depth = max((part.depth for part in parts), default=0) + (kind != "group")
         if self.depth > DEEPEST_NESTING:
             raise Refused(
                 f"the expression is nested more than {DEEPEST_NESTING} deep",

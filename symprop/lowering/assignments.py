@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import count
 
 from symprop.algebra.expressions import (
@@ -47,13 +48,14 @@ from symprop.algebra.expressions import (
     where,
 )
 from symprop.algebra.functions import FUNCTIONS, derivative
-from symprop.algebra.indices import affine, at_least, conditions_of, decide, extremes, normal, tighten, within
+from symprop.algebra.indices import affine, conditions_of, tighten, within
 from symprop.algebra.primitives import PRIMITIVES
 from symprop.declaration.quantity import Axis
 from symprop.derivation.local_partials import expand_functions
 from symprop.derivation.patterns import match
 from symprop.derivation.steps import Derivation
 from symprop.errors import MissingRuleError
+from symprop.lowering.memo import at_least, extremes, normal
 
 # What generated code has functions for, besides the primitives: forms of one exponential that no formula expresses.
 CODE_FUNCTIONS = frozenset(name for name, row in PRIMITIVES.items() if row.definition is None) | {"sigmoid", "tanh", "softplus", "sigmoid_slope"}
@@ -92,13 +94,14 @@ class Assignment:
     expression: Expr
     comment: str = ""
     line: int = 0
+    origin: int = -1
 
     @property
     def name(self) -> str:
         """Name of what is assigned."""
         return self.target.name
 
-    @property
+    @cached_property
     def reads(self) -> frozenset[str]:
         """Names of the arrays that it reads, also inside indices."""
         return names_of(self.expression) | frozenset().union(*map(names_of, self.target.indices))
@@ -543,7 +546,8 @@ class Sharing:
         found = self.look_up(expr, ranges, TRUE)
         if found is None:
             ranges = self.whole_axes(expr, ranges)
-            found = self.new(expr, ranges, TRUE, _stem(expr))
+            inner = expr.rebuild(tuple(self.inside(argument, ranges, TRUE) for argument in expr.arguments))
+            found = self.new(inner, ranges, TRUE, _stem(expr), pattern=expr)
         return None if found is None else substitute(found, back)  # type: ignore[return-value]
 
     def whole_axes(self, expr: Call, ranges: tuple[Bound, ...]) -> tuple[Bound, ...]:

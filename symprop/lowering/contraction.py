@@ -29,8 +29,9 @@ from symprop.algebra.expressions import (
     substitute,
     where,
 )
-from symprop.algebra.indices import affine, normal
+from symprop.algebra.indices import affine
 from symprop.lowering.assignments import Assignment, Variable
+from symprop.lowering.memo import extent, minus, normal
 from symprop.lowering.program import Loop, Matrix, Product, Statement
 
 
@@ -104,17 +105,22 @@ class _Operand:
 
 def extents(variable: Variable) -> tuple[Expr, ...]:
     """Return the extent of each axis; a scalar is an array of one element."""
-    return tuple(normal(axis.extent) for axis in variable.axes) or (ONE,)
+    return tuple(extent(axis.lower, axis.upper) for axis in variable.axes) or (ONE,)
 
 
 def strides(variable: Variable) -> tuple[Expr, ...]:
     """Return the distance in elements between neighbours along each axis: the last varies fastest."""
     result: list[Expr] = []
-    stride: Expr = ONE
-    for extent in reversed(extents(variable)):
-        result.insert(0, stride)
-        stride = normal(stride * extent)
+    sizes = extents(variable)
+    for number in range(len(sizes)):
+        result.append(_product(sizes[number + 1 :]))
     return tuple(result)
+
+
+def _product(sizes: tuple[Expr, ...]) -> Expr:
+    if len(sizes) < 2:
+        return sizes[0] if sizes else ONE
+    return normal(mul(*sizes))
 
 
 def _operand(access: Expr, loops: Mapping[Index, Bound], variables: Mapping[str, Variable]) -> _Operand | None:
@@ -127,7 +133,7 @@ def _operand(access: Expr, loops: Mapping[Index, Bound], variables: Mapping[str,
     offset: Expr = ZERO
     steps = strides(variable)
     for number, (index, axis) in enumerate(zip(access.indices, variable.axes, strict=True)):
-        position = normal(index - axis.lower)
+        position = minus(index, axis.lower)
         try:
             coefficients, _ = affine(position)
         except ValueError:
@@ -138,7 +144,8 @@ def _operand(access: Expr, loops: Mapping[Index, Bound], variables: Mapping[str,
         start = substitute(position, {loop: loops[loop].lower for loop in mine})
         for loop in mine:
             found[loop] = _Axis(number, normal(start))
-        offset = offset + start * steps[number]
+        if start is not ZERO:
+            offset = offset + start * steps[number]
     return _Operand(variable, found, normal(offset))
 
 
@@ -223,7 +230,7 @@ def _lie_together(run: list[Index], operand: _Operand, loops: Mapping[Index, Bou
 
 
 def _extent(indices: list[Index], loops: Mapping[Index, Bound]) -> Expr:
-    return normal(mul(*(loops[i].upper - loops[i].lower + ONE for i in indices)))
+    return _product(tuple(extent(loops[i].lower, loops[i].upper) for i in indices))
 
 
 def _matrix(operand: _Operand, rows: list[Index], columns: list[Index], outer: list[Index]) -> Matrix:

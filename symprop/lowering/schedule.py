@@ -44,12 +44,13 @@ from symprop.algebra.expressions import (
     walk,
     where,
 )
-from symprop.algebra.indices import at_least, conditions_of, decide, extremes, normal, sign
+from symprop.algebra.indices import conditions_of, decide, sign, tighten
 from symprop.declaration.network import Network
 from symprop.derivation.steps import Derivation
 from symprop.errors import MissingRuleError
 from symprop.lowering.assignments import Assignment, Assignments, Variable, assignments, fresh_name
 from symprop.lowering.contraction import extents, matrix_product, separated, split_reduction
+from symprop.lowering.memo import at_least, extent, extremes, forget, minus, normal
 from symprop.lowering.program import (
     Accumulate,
     Assign,
@@ -102,6 +103,7 @@ def lower(
     MissingRuleError
         If the network cannot be computed: a function without a body, or a circle that no index resolves.
     """
+    forget()
     made = assignments(derivation, reduction)
     return _Lowering(derivation, made, dict(sizes or {}), reduction, update).program()
 
@@ -253,7 +255,9 @@ def _disjoint(written: Assignment, reading: _Reading) -> bool:
             least, greatest = extremes(right, reading.bounds)
         except ValueError:
             continue
-        if at_least(least - ONE, high) or at_least(low - ONE, greatest):
+        if low is least and high is greatest:
+            continue
+        if at_least(minus(least, ONE), high) or at_least(minus(low, ONE), greatest):
             return True
     return False
 
@@ -314,26 +318,30 @@ class _Scheduler:
         variables: dict[str, Variable],
         kernels: _Kernels,
         outputs: frozenset[str],
-        forward: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:
         self.variables = variables
         self.kernels = kernels
         self.outputs = outputs
-        self.all_lines: list[Assignment] = []
-        self.kept: set[str] = set()  # arrays that must exist in memory
+        self.readers: dict[str, list[Assignment]] = {}
 
     def body(self, lines: list[Assignment]) -> tuple[Statement, ...]:
-        self.all_lines = lines
+        # Lines are copied and changed on the way; their origin says which they are.
+        lines = [replace(line, origin=number) for number, line in enumerate(lines)]
+        for line in lines:
+            for name in line.reads:
+                self.readers.setdefault(name, []).append(line)
         return self.block(lines, ())
 
     # A block is what happens for fixed values of the outer loops' indices.
     def block(self, lines: list[Assignment], fixed: tuple[Bound, ...]) -> tuple[Statement, ...]:
-        lines = [replace(line, expression=_decided(line.expression, fixed)) for line in lines]
+        if fixed:
+            lines = [replace(line, expression=_decided(line.expression, fixed)) for line in lines]
         lines = [line for line in lines if line.expression is not SKIP]
         condition = _first_condition(lines, fixed) if fixed else None
         if condition is not None:
-            then = self.block([_assume(line, condition, True) for line in lines], fixed)
-            otherwise = self.block([_assume(line, condition, False) for line in lines], fixed)
+            then = self.block([_assume(line, condition, True) for line in lines], _narrowed(fixed, condition))
+            no = junction("not", condition)
+            otherwise = self.block([_assume(line, condition, False) for line in lines], _narrowed(fixed, no))
             return (If(condition, then, otherwise),)
         ops: list[_Op] = []
         for component in self.order(lines, fixed):
@@ -341,7 +349,13 @@ class _Scheduler:
             if len(members) == 1 and not self.depends_on_itself(members[0], fixed):
                 self.place(ops, self.op(members[0], fixed), fixed)
             else:
-                ready = self.recurrence(members, fixed)
+                try:
+                    ready = self.recurrence(members, fixed)
+                except MissingRuleError:
+                    components = _by_component(members, {bound.index for bound in fixed})
+                    if components is None:
+                        raise
+                    ready = self.block(components, fixed)
                 reads = frozenset().union(*(line.reads for line in members))
                 self.place(ops, _Op("ready", members, ready, reads, frozenset(m.name for m in members)), fixed)
         return self.emitted(ops, fixed)
@@ -372,10 +386,10 @@ class _Scheduler:
             if isinstance(left, Index) and left in names:
                 inner = tuple(b for b in reading.bounds if b.index not in names)
                 try:
-                    low, high = extremes(right - left, inner)
+                    low, high = extremes(minus(right, left), inner)
                 except ValueError:
                     continue
-                if sign(low - ONE) == "nonnegative" or sign(high) == "negative":
+                if sign(minus(low, ONE)) == "nonnegative" or sign(high) == "negative":
                     return False  # another round
         return not _disjoint(written, reading)
 
@@ -422,7 +436,7 @@ class _Scheduler:
         body = self.block(inside, (*fixed, loop))
         shift: dict[Expr, Expr] = {time: time + lower} if lower is not ZERO else {}
         body = _substituted(body, shift)
-        return (Loop(time, ZERO, normal(upper - lower + ONE), body, descending),)
+        return (Loop(time, ZERO, extent(lower, upper), body, descending),)
 
     def direction(self, lines: list[Assignment], name: str, axis: int) -> tuple[dict[str, int], bool] | None:
         """Return the axis of each quantity that runs along the recurrence, and whether it runs backwards."""
@@ -464,7 +478,7 @@ class _Scheduler:
                     continue
                 inner = tuple(b for b in reading.bounds if b.index is not time)
                 try:
-                    low, high = extremes(reading.access.indices[axes[reading.access.name]] - time, inner)
+                    low, high = extremes(minus(reading.access.indices[axes[reading.access.name]], time), inner)
                 except ValueError:
                     return None
                 if low is ZERO and high is ZERO:
@@ -528,35 +542,86 @@ class _Scheduler:
 
     def emitted(self, ops: list[_Op], fixed: tuple[Bound, ...]) -> tuple[Statement, ...]:
         result: list[Statement] = []
-        for number, op in enumerate(ops):
+        for op in ops:
             if op.kind == "ready":
                 result += op.ready
                 continue
-            elsewhere = set(self.outputs)
-            mine = {id(line) for line in op.lines}
             own = {line.name for line in op.lines}
-            for other in self.all_lines:
-                if not any(_is_version(other, line) for line in op.lines):
-                    elsewhere |= other.reads
-            for later in ops:
-                if later is not op:
-                    elsewhere |= later.reads
-            del mine
-            inside = own - elsewhere
-            if fixed:
-                inside = {n for n in inside if not self.read_across_rounds(n)}
+            inside = {name for name in own - self.outputs if self.only_read_by(name, op.lines, fixed)}
             result += Nest(op.lines, fixed, self.variables, frozenset(inside), self.kernels).statements()
         return tuple(result)
 
-    def read_across_rounds(self, name: str) -> bool:
-        return sum(name in line.reads for line in self.all_lines if line.name != name) > 0 or any(
-            name in line.reads for line in self.all_lines if line.name == name
-        )
+    def only_read_by(self, name: str, lines: list[Assignment], fixed: tuple[Bound, ...]) -> bool:
+        """Return whether only the lines of one nest read `name`, each at the element that was just computed."""
+        origins = {line.origin for line in lines}
+        if any(reader.origin not in origins for reader in self.readers.get(name, ())):
+            return False
+        names = {bound.index for bound in fixed}
+        targets: set[Expr] = set()
+        accesses: set[Expr] = set()
+        for line in lines:
+            renaming = _same_loops(lines[0], line, names)
+            assert renaming is not None
+            if line.name == name:
+                targets.add(substitute(line.target, renaming))
+            else:
+                accesses |= {substitute(r.access, renaming) for r in _readings(line) if r.access.name == name}
+        own = {r.access for line in lines if line.name == name for r in _readings(line) if r.access.name == name}
+        return accesses <= targets and own <= {line.target for line in lines if line.name == name}
 
 
-def _is_version(line: Assignment, other: Assignment) -> bool:
-    """Return whether `other` is `line`, perhaps with conditions decided and indices renamed."""
-    return line.comment == other.comment and line.name == other.name
+def _narrowed(fixed: tuple[Bound, ...], condition: Expr) -> tuple[Bound, ...]:
+    """Return the ranges of outer loops where a condition holds, as far as limits can say it."""
+    result: list[Bound] = []
+    for bound in fixed:
+        part = condition
+        if isinstance(part, Compare) and part.operator in ("==", "!=") and bound.index in free_indices(part):
+            other = part.right if part.left is bound.index else part.left
+            if part.operator == "==":
+                part = junction("and", compare("<=", other, bound.index), compare("<=", bound.index, other))
+            elif other is bound.upper:
+                part = compare("<=", bound.index, minus(other, ONE))
+            elif other is bound.lower:
+                part = compare("<=", minus(other, MINUS_ONE), bound.index)
+        result.append(tighten(bound, part, tuple(result))[0])
+    return tuple(result)
+
+
+# A quantity is taken apart into components only if it has at most this many.
+MOST_COMPONENTS = 64
+
+
+def _by_component(lines: list[Assignment], fixed: set[Index]) -> list[Assignment] | None:
+    """Return lines with one for each value of an index whose range is known in numbers, or None if there is none."""
+    result: list[Assignment] = []
+    found = False
+    for line in lines:
+        places = [
+            bound
+            for bound in line.bounds
+            if bound.index not in fixed
+            and isinstance(bound.lower, Number)
+            and isinstance(bound.upper, Number)
+            and bound.upper.value - bound.lower.value < MOST_COMPONENTS
+        ]
+        if not places:
+            result.append(line)
+            continue
+        found = True
+        bound = places[0]
+        assert isinstance(bound.lower, Number) and isinstance(bound.upper, Number)
+        for value in range(int(bound.lower.value), int(bound.upper.value) + 1):
+            put: dict[Expr, Expr] = {bound.index: Number(Fraction(value))}
+            target = substitute(line.target, put)
+            assert isinstance(target, Access)
+            rest = tuple(
+                Bound(b.index, substitute(b.lower, put), substitute(b.upper, put), b.written)
+                for b in line.bounds
+                if b is not bound
+            )
+            expression = _decided(substitute(line.expression, put), rest)
+            result.append(replace(line, target=target, bounds=rest, expression=expression))
+    return result if found else None
 
 
 def _reaches(index: Expr, time: Index, bounds: tuple[Bound, ...]) -> bool:
@@ -587,7 +652,7 @@ SKIP = Index("(skip)")  # stands for "leave the element as it is"
 
 
 def _decided(expr: Expr, fixed: tuple[Bound, ...]) -> Expr:
-    if not fixed or not any(isinstance(node, Where) for node in walk(expr)):
+    if not any(isinstance(node, Where) for node in walk(expr)):
         return expr
 
     def rule(node: Expr) -> Expr:
@@ -829,7 +894,7 @@ class Nest:
         """Put loops over `bounds` around a body that uses their indices; variables count from 0."""
         for bound in reversed(bounds):
             lower = self.placed(bound.lower)
-            stop = normal(bound.upper - bound.lower + ONE)
+            stop = extent(bound.lower, bound.upper)
             if lower is not ZERO:
                 shift: dict[Expr, Expr] = {bound.index: bound.index + bound.lower}
                 body = _mapped_values(body, shift)
@@ -844,7 +909,7 @@ class Nest:
         return Access(
             access.name,
             tuple(
-                normal(self.placed(index) - axis.lower)
+                minus(self.placed(index), axis.lower)
                 for index, axis in zip(access.indices, variable.axes, strict=True)
             ),
         )
@@ -1067,7 +1132,12 @@ class _Lowering:
 
     def new_name(self, value: Expr, scope: tuple[Bound, ...]) -> Assignment | None:
         needed = free_indices(value)
-        bounds = tuple(bound for bound in scope if bound.index in needed)
+        # In the order in which the widest factor has them: it is then read and written row by row.
+        widest = max((node for node in walk(value) if isinstance(node, Access)), key=lambda a: len(a.indices))
+        places = {index: n for n, index in enumerate(widest.indices)}
+        bounds = tuple(
+            sorted((b for b in scope if b.index in needed), key=lambda b: places.get(b.index, len(places)))
+        )
         names = {bound.index for bound in bounds}
         if any((free_indices(b.lower) | free_indices(b.upper)) - set() for b in bounds) or names != set(needed):
             return None
@@ -1122,8 +1192,8 @@ class _Lowering:
         bound = self.made.examples
         if bound is None and self.network.batch is not None:
             bound = self.network.indices[self.network.batch]
-        extent = normal(bound.upper - bound.lower + ONE) if bound is not None else ZERO
-        return extent.name if isinstance(extent, Size) else ""
+        length = extent(bound.lower, bound.upper) if bound is not None else ZERO
+        return length.name if isinstance(length, Size) else ""
 
     def depends(self) -> Iterable[tuple[str, tuple[str, ...]]]:
         """Yield, for each quantity that the forward pass defines, the data that it needs."""
@@ -1143,8 +1213,8 @@ class _Lowering:
     def size_names(self) -> tuple[str, ...]:
         names: dict[str, None] = dict.fromkeys(self.network.sizes)
         for variable in self.made.variables.values():
-            for extent in extents(variable):
-                names.update(dict.fromkeys(node.name for node in walk(extent) if isinstance(node, Size)))
+            for length in extents(variable):
+                names.update(dict.fromkeys(node.name for node in walk(length) if isinstance(node, Size)))
         for line in self.lines:
             for node in walk(line.expression):
                 if isinstance(node, Size):
@@ -1197,7 +1267,7 @@ class _Lowering:
             name,
             role,
             tuple(axis.index.name for axis in variable.axes),
-            tuple(normal(axis.extent) for axis in variable.axes),
+            tuple(extent(axis.lower, axis.upper) for axis in variable.axes),
             examples,
             quantity.integer,
             limits,
@@ -1213,7 +1283,7 @@ class _Lowering:
         at most one axis that only ever stands as a factor of elementwise products whose result has that axis.
         """
         variable = self.made.variables[name]
-        sizes = [normal(axis.extent) for axis in variable.axes]
+        sizes = [extent(axis.lower, axis.upper) for axis in variable.axes]
         uses = [
             (equation, part)
             for equation in self.network.equations
@@ -1250,12 +1320,12 @@ class _Lowering:
         for name, variable in self.made.variables.items():
             if variable.role not in GIVEN:
                 continue
-            for axis, extent in enumerate(extents(variable) if variable.axes else ()):
-                sizes = {node.name for node in walk(extent) if isinstance(node, Size)}
+            for axis, length in enumerate(extents(variable) if variable.axes else ()):
+                sizes = {node.name for node in walk(length) if isinstance(node, Size)}
                 for size in sorted(sizes):
-                    offset = normal(substitute(extent, {Size(size): ZERO}))
-                    coefficient = normal(substitute(extent, {Size(size): ONE}) - offset)
-                    if normal(coefficient * Size(size) + offset) == extent and not (
+                    offset = normal(substitute(length, {Size(size): ZERO}))
+                    coefficient = normal(substitute(length, {Size(size): ONE}) - offset)
+                    if normal(coefficient * Size(size) + offset) == length and not (
                         {n.name for n in walk(coefficient) if isinstance(n, Size)} & {size}
                     ):
                         yield Solve(size, name, axis, coefficient, offset)

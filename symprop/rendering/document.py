@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from symprop.algebra.expressions import (
     MINUS_ONE,
     TRUE,
+    ZERO,
     Access,
     Add,
     Bound,
@@ -36,8 +37,9 @@ from symprop.algebra.functions import FUNCTIONS
 from symprop.algebra.primitives import HALF
 from symprop.algebra.writer import as_softmax
 from symprop.declaration.network import Equation
+from symprop.derivation.parts import parts
 from symprop.derivation.simplify import Context, apply_rules, cost
-from symprop.derivation.steps import Adjoint, Derivation, Term, adjoint_name
+from symprop.derivation.steps import Adjoint, Derivation, Term, adjoint_name, tangent_name
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,10 @@ class Simplification:
 
 @dataclass(frozen=True)
 class Document:
-    """A derivation as it is laid out on a page; see the module."""
+    """A derivation as it is laid out on a page; see the module. In forward mode its lines are those of the tangents."""
 
     title: Sentence
+    heading: str
     introduction: tuple[Sentence, ...]
     ranges: tuple[Bound, ...]
     forward: tuple[Formula, ...]
@@ -119,6 +122,7 @@ def document(derivation: Derivation, detail: str) -> Document:
     results = _results(derivation)
     return Document(
         title=_title(derivation),
+        heading="Tangents" if derivation.mode == "forward" else "Backward",
         introduction=tuple(_introduction(derivation, shown)),
         ranges=_ranges(derivation, shown),
         forward=tuple(_forward(equation, derivation) for equation in derivation.network.equations) if shown else (),
@@ -135,8 +139,15 @@ def backwards(derivation: Derivation) -> Iterator[tuple[Adjoint, Term | None]]:
 
     An equation adds a term to the adjoint of everything that it reads. A total, which is yielded with None, follows
     the last term. Where equations depend on each other in a recurrence, the adjoint of what an equation defines is
-    completed before that equation.
+    completed before that equation. Forward mode goes through the equations from the first to the last, and each has the
+    terms of its own tangent.
     """
+    if derivation.mode == "forward":
+        for adjoint in derivation.adjoints.values():
+            yield from ((adjoint, term) for term in adjoint.terms)
+            if len(adjoint.terms) != 1:
+                yield adjoint, None
+        return
     waiting = {name: list(adjoint.terms) for name, adjoint in derivation.adjoints.items()}
 
     def add(name: str, terms: list[Term]) -> Iterator[tuple[Adjoint, Term | None]]:
@@ -187,7 +198,9 @@ def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
         reach = (" over ", *_listed(over, " and ")) if over else ()
         default = "" if objective.stated else " (no objective is named, so the last scalar is it)"
         yield (of, f" is {sense}", *reach, f"{default}.")
-    if adjoints or _definitions(derivation):
+    if derivation.mode == "forward":
+        yield from _meaning_of_tangents(derivation)
+    elif adjoints or _definitions(derivation):
         v = Access(_spare_name(derivation), ())
         bar = Access(adjoint_name(v.name), _seeds(derivation))
         change = ("the change of ", of, " with ", v, " when all that is computed from ", v, " follows")
@@ -201,6 +214,15 @@ def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
             yield ("It is assumed that ", fact.left, " is one-hot.")
         else:
             yield ("It is assumed that ", Formula(fact.left, "=", (fact.right,), fact.bounds), ".")
+
+
+def _meaning_of_tangents(derivation: Derivation) -> Iterator[Sentence]:
+    v = Access(_spare_name(derivation), ())
+    alone = len(derivation.wrt) == 1
+    for name in derivation.wrt:
+        by = derivation.network.quantities[name].access
+        tangent = Access(tangent_name(v.name, None if alone else name), by.indices)
+        yield (tangent, " stands for ", Derivative("D", v, by), ", the tangent of ", v, ": its change with ", by, ".")
 
 
 def _spare_name(derivation: Derivation) -> str:
@@ -285,16 +307,40 @@ def _differs(bound: Bound, derivation: Derivation) -> bool:
 
 def _lines(derivation: Derivation) -> Iterator[Line]:
     for adjoint, term in backwards(derivation):
-        if term is None:
-            reason = "total" if adjoint.terms else "seed" if adjoint.of == derivation.of.name else "not read"
-            yield Line(None, Formula(adjoint.access, "=", (adjoint.textbook,)), None, reason)
-            continue
         several = len(adjoint.terms) > 1
-        forms: tuple[Expr, ...] = (_named(term.gathered, term, adjoint.bounds, derivation),)
-        if not several:
-            forms = _different((*forms, adjoint.textbook))
-        backward = Formula(adjoint.access, "+=" if several else "=", forms)
-        yield Line(_forward(term.equation, derivation), backward, _partial(term, adjoint, derivation), rule(term))
+        if term is None:
+            forward, partial = None, None
+            seeds = derivation.wrt if derivation.mode == "forward" else (derivation.of.name,)
+            reason = "total" if several else "seed" if adjoint.of in seeds else "not read"
+            forms: tuple[Expr, ...] = (adjoint.textbook,)
+        else:
+            forward, partial = _forward(term.equation, derivation), _partial(term, adjoint, derivation)
+            reason = rule(term)
+            forms = (_named(term.gathered, term, adjoint.bounds, derivation),)
+            if not several:
+                forms = _different((*forms, adjoint.textbook))
+        sign = "+=" if term is not None and several else "="
+        for case in by_cases(adjoint.access, forms, adjoint.bounds, derivation, sign):
+            yield Line(forward, case, partial, reason)
+            partial, reason = None, ""
+
+
+def by_cases(
+    left: Expr, forms: tuple[Expr, ...], bounds: tuple[Bound, ...], derivation: Derivation, sign: str = "="
+) -> tuple[Formula, ...]:
+    """Return ``left = form = form`` as one formula, or by cases of an index where the last form has conditions on it:
+    ``h_bar[T,j] = ...``, ``h_bar[t,j] = ... for t = 1..T-1``. Adding nothing is not written."""
+    cases = parts(forms[-1], bounds)
+    if len(cases) == 1:
+        return (Formula(left, sign, forms, tuple(bound for bound in bounds if _differs(bound, derivation))),)
+    found = []
+    for case in cases:
+        if case.expression is ZERO and sign == "+=":
+            continue
+        access = substitute(left, dict(case.fixed))
+        ranges = tuple(bound for bound in case.bounds if _differs(bound, derivation))
+        found.append(Formula(access, sign, (case.expression,), ranges))
+    return tuple(found)
 
 
 def _named(expr: Expr, term: Term, bounds: tuple[Bound, ...], derivation: Derivation) -> Expr:
@@ -310,7 +356,8 @@ def _partial(term: Term, adjoint: Adjoint, derivation: Derivation) -> Formula:
     if not any(isinstance(node, Call) and (node.orders or as_softmax(node)) for node in walk(plain)):
         forms = (named,) if cost(named) < cost(plain) - 1 else (plain,)  # no name is explained by showing both
     condition = None if term.guard is TRUE else term.guard
-    readings = sum(other.equation.target == term.equation.target for other in adjoint.terms)
+    here = (term.equation.target, term.operand.name)
+    readings = sum((other.equation.target, other.operand.name) == here for other in adjoint.terms)
     if readings > 1:
         return Formula(term.operand, "via", forms, (), condition)
     return Formula(Derivative("P", term.equation.target, term.operand), "=", forms, (), condition)
@@ -401,6 +448,8 @@ def _rules(expr: Expr, operand: Access, exact: bool) -> Iterator[tuple[str, str]
         case Access():
             return
     for child in expr.children:
+        if isinstance(expr, Mul) and isinstance(child, Power) and child.exponent is MINUS_ONE:
+            child = child.base  # the quotient rule has dealt with it
         if reads(child):
             yield from _rules(child, operand, exact)
 
@@ -411,8 +460,7 @@ def _is_negative(expr: Expr) -> bool:
 
 def _simplifications(derivation: Derivation) -> Iterator[Simplification]:
     names = {adjoint.access.name: Access(adjoint.access.name, ()) for adjoint in derivation.adjoints.values()}
-    for name in dict.fromkeys(adjoint.of for adjoint, _ in backwards(derivation)):
-        adjoint = derivation.adjoints[name]
+    for adjoint in {id(adjoint): adjoint for adjoint, _ in backwards(derivation)}.values():
         steps: list[tuple[Sentence, Expr]] = []
         before: Expr | None = None
         for step in adjoint.steps:
@@ -441,12 +489,16 @@ def _seeds(derivation: Derivation) -> tuple[Index, ...]:
 
 def _results(derivation: Derivation) -> tuple[Formula, ...]:
     count = len(_seeds(derivation))
-    results = []
-    for name, gradient in derivation.gradients.items():
-        own = Access(name, gradient.indices[count:])
-        ranges = tuple(bound for bound in gradient.bounds[count:] if _differs(bound, derivation))
-        results.append(Formula(Derivative("D", derivation.of, own), "=", (gradient.expression,), ranges))
-    return tuple(results)
+    return tuple(
+        formula
+        for name, gradient in derivation.gradients.items()
+        for formula in by_cases(
+            Derivative("D", derivation.of, Access(name, gradient.indices[count:])),
+            (gradient.expression,),
+            gradient.bounds,
+            derivation,
+        )
+    )
 
 
 def _definitions(derivation: Derivation) -> tuple[Formula, ...]:
@@ -458,9 +510,9 @@ def _definitions(derivation: Derivation) -> tuple[Formula, ...]:
         for name in names_of(waiting.pop()) & by_name.keys() - found:
             found.add(name)
             waiting.append(by_name[name].textbook)
+    named = [adjoint for adjoint in derivation.adjoints.values() if adjoint.access.name in found]
     return tuple(
-        Formula(adjoint.access, "=", (adjoint.textbook,))
-        for adjoint in derivation.adjoints.values()
-        if adjoint.access.name in found
+        formula
+        for adjoint in named
+        for formula in by_cases(adjoint.access, (adjoint.textbook,), adjoint.bounds, derivation)
     )
-

@@ -270,7 +270,7 @@ def fit(
     run = Run(
         network if isinstance(network, str) else network.text,
         start,
-        sizes=dict(functions.sizes_of(start, training_data)),
+        sizes=_sizes(functions, start, training_data),
         options=options,
         _functions=functions,
     )
@@ -304,6 +304,12 @@ def _compile(network: Network | str, sizes: Mapping[str, int], options: Mapping[
         reduction=options["reduction"],
         optimizer=options["optimizer"],
     )
+
+
+def _sizes(functions: Functions, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, int]:
+    """Return the sizes that belong to the network; how many examples there are does not."""
+    found = functions.sizes_of(parameters, data)
+    return {name: value for name, value in found.items() if name != functions.module.EXAMPLES}
 
 
 def _finite(data: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -358,6 +364,10 @@ def _train(
     run.history["objective"] = []
     if held_out is not None:
         run.history["validation"] = []
+    # The first call compiles; that is not training time.
+    functions.run(training.copy(), 0, learning_rate=options["learning_rate"], **options["hyperparameters"])
+    if held_out is not None:
+        functions.objective(training.parameters, held_out)
     best, best_score = None, math.inf
     done = 0
     began = time.perf_counter()

@@ -299,7 +299,7 @@ def predictions(run: Run, name: str, arrays: Mapping[str, np.ndarray], example_a
     return np.moveaxis(np.asarray(run.forward(arrays)[name]), example_axis, 0)
 
 
-def report(result: TableRun, network: str, saved: str | None) -> str:
+def report(result: TableRun, network: str, saved: str | None, seconds: float) -> str:
     """Return what happened, at most 80 columns wide.
 
     Parameters
@@ -309,6 +309,8 @@ def report(result: TableRun, network: str, saved: str | None) -> str:
         Name of the network, for the first line.
     saved : str or None
         Where the model was saved.
+    seconds : float
+        How long everything took.
     """
     run, preparation = result.run, result.preparation
     lines = [f"{network} on {result.table.source}"]
@@ -344,7 +346,7 @@ def report(result: TableRun, network: str, saved: str | None) -> str:
     if result.prediction is None:
         say("predict", "nothing is scored: add a line such as 'predict y' to the network")
     say("model", f"saved to {saved}" if saved else "not saved; -o model.npz keeps it")
-    say("time", f"{run.seconds:.1f} s of training")
+    say("time", f"{seconds:.1f} s, {run.seconds:.2f} s of it training")
     return "\n".join(lines)
 
 

@@ -32,3 +32,602 @@ Training works on flat arrays, inside one compiled function::
 Calls of `run` continue where the last one stopped, so a run of many epochs may be cut into slices anywhere without
 changing its numbers.
 """
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from symprop.errors import DeclarationError, OptionError, ShapeError, SympropError, nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from symprop.algebra.optimizers import Optimizer
+    from symprop.declaration.network import Network
+
+# Folders whose files decide what a generated module looks like.
+MAKERS = ("algebra", "declaration", "derivation", "lowering", "rendering", "templates")
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What is known of a compiled network without reading its text.
+
+    Attributes
+    ----------
+    network : str
+        Its text.
+    dtype : str
+        ``float64`` or ``float32``.
+    roles : mapping of str to str
+        ``input``, ``target`` or ``parameter`` of every given array.
+    axes : mapping of str to list of str
+        Index names of the axes of each, the examples' included.
+    examples : mapping of str to int or None
+        Which axis of each counts the examples.
+    sizes : list of str
+        Size names.
+    hyperparameters : mapping of str to float or None
+        The network's own, with defaults; dimensionless.
+    objective, sense, reduction : str
+        Name of the objective, ``minimize`` or ``maximize``, and ``mean``, ``sum`` or "" (the network says it itself).
+    predictions, defined, wrt : list of str
+        What it predicts, what it defines, what it is differentiated by.
+    optimizer : str or None
+        The optimiser that was compiled in.
+    optimizer_hyperparameters, state : mapping of str to float
+        Its hyperparameters with defaults, and its state with first values; dimensionless.
+    """
+
+    network: str
+    dtype: str
+    roles: Mapping[str, str]
+    axes: Mapping[str, list[str]]
+    examples: Mapping[str, int | None]
+    sizes: list[str]
+    fixed: Mapping[str, int]
+    hyperparameters: Mapping[str, float | None]
+    objective: str
+    sense: str
+    reduction: str
+    predictions: list[str]
+    defined: list[str]
+    wrt: list[str]
+    optimizer: str | None
+    optimizer_hyperparameters: Mapping[str, float]
+    state: Mapping[str, float]
+
+    def example_axis(self, name: str) -> int | None:
+        """Return which axis of a given array counts the examples, or None."""
+        return self.examples.get(name)
+
+
+@dataclass
+class Training:
+    """A training run between two slices: the flat arrays that the compiled function changes.
+
+    Attributes
+    ----------
+    flat : array, shape (n_parameters,)
+        All parameters.
+    states : array, shape (n_states, n_parameters)
+        The optimiser's state.
+    order : array of int, shape (n_examples,)
+        The order of the examples in the current epoch.
+    random : array of uint64, shape (1,)
+        State of the generator that shuffles.
+    step : int
+        Steps done so far.
+    batches : int
+        Steps of an epoch.
+    """
+
+    flat: np.ndarray
+    states: np.ndarray
+    order: np.ndarray
+    random: np.ndarray
+    step: int
+    batches: int
+    _fixed: dict[str, Any] = field(repr=False, default_factory=dict)
+    _before: tuple[Any, ...] | None = field(repr=False, default=None)
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The parameters by name: views of `flat`."""
+        views: dict[str, np.ndarray] = self._fixed["unflatten"](self.flat, self._fixed["sizes"])
+        return views
+
+    def copy(self) -> Training:
+        """Return an independent copy; data are shared, they never change."""
+        numbers = (self.flat.copy(), self.states.copy(), self.order.copy(), self.random.copy())
+        return Training(*numbers, self.step, self.batches, self._fixed, self._before)
+
+    def restore(self, other: Training) -> None:
+        """Take over the numbers of a copy."""
+        self._put((other.flat, other.states, other.order, other.random, other.step))
+        self._before = other._before
+
+    def _snapshot(self) -> tuple[Any, ...]:
+        return self.flat.copy(), self.states.copy(), self.order.copy(), self.random.copy(), self.step
+
+    def _put(self, numbers: tuple[Any, ...]) -> None:
+        for own, other in zip((self.flat, self.states, self.order, self.random), numbers[:4], strict=True):
+            own[...] = other
+        self.step = numbers[4]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a slice of a training run came to.
+
+    Attributes
+    ----------
+    losses : array, shape (steps done,)
+        The objective of each minibatch, before its update.
+    diverged : int or None
+        The step, counted from 0, whose objective was not finite.
+    """
+
+    losses: np.ndarray
+    diverged: int | None
+
+
+class Functions:
+    """The compiled functions of one network; see the top of `runtime.load`."""
+
+    def __init__(self, module: ModuleType, sizes: Mapping[str, int], path: Path | None = None) -> None:
+        self.module: Any = module
+        self.metadata = Metadata(**module.METADATA)
+        self.path = path
+        self._given = {str(name): int(value) for name, value in sizes.items()}
+        for name in self._given:
+            if name not in self.metadata.sizes:
+                guess = nearest(name, self.metadata.sizes)
+                known = ", ".join(self.metadata.sizes) or "none"
+                hint = f"Did you mean '{guess}'?" if guess else f"Its sizes are {known}."
+                raise DeclarationError(f"the network has no size '{name}'", hint=hint)
+
+    def sizes_of(self, parameters: Mapping[str, Any] | None, data: Mapping[str, Any] | None = None) -> dict[str, int]:
+        """Return the value of every size, from the arrays and from the sizes that were given to `compile`.
+
+        Raises
+        ------
+        ShapeError
+            If shapes contradict each other, or a size does not follow.
+        """
+        found = self._call(self.module.sizes_of, parameters, data)
+        return {name: found[name] for name in self.metadata.sizes if name in found}
+
+    def initialize(self, seed: int = 0, data: Mapping[str, Any] | None = None) -> dict[str, np.ndarray]:
+        """Return random parameters to start from; the same `seed` gives the same.
+
+        Weights are uniform in ``+-sqrt(6/(fan_in + fan_out))``, where fan-in is what one output sums over (Glorot and
+        Bengio 2010).  A parameter of at most one axis that is only ever added, a bias, starts at 0.
+        """
+        known = {name: value for name, value in (data or {}).items() if name in self.metadata.roles}
+        try:
+            result: dict[str, np.ndarray] = self.module.initialize(seed, self._given, known)
+        except ValueError as error:
+            raise self._explained(error, {}, known) from None
+        return result
+
+    def forward(self, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Return every defined quantity by name, the examples as first axis.
+
+        What cannot be computed because its data are missing (a loss without targets) is left out.
+        """
+        result: dict[str, np.ndarray] = self._call(self.module.forward, parameters, data)
+        return result
+
+    def objective(self, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> float:
+        """Return the objective over the examples in `data`, as it is written."""
+        return float(self._call(self.module.objective, parameters, data))
+
+    def gradient(
+        self, parameters: Mapping[str, Any], data: Mapping[str, Any]
+    ) -> tuple[float, dict[str, np.ndarray]]:
+        """Return the objective and its derivatives, as written (also under ``maximize``)."""
+        if not self.metadata.wrt:
+            raise OptionError("nothing was named to differentiate by, and the network has no parameters")
+        result: tuple[float, dict[str, np.ndarray]] = self._call(self.module.gradient, parameters, data)
+        return result
+
+    # ---- training -----------------------------------------------------------------------------------------------
+
+    def start(
+        self,
+        parameters: Mapping[str, Any],
+        data: Mapping[str, Any],
+        batch_size: int | None = None,
+        seed: int = 0,
+        shuffle: bool = True,
+    ) -> Training:
+        """Return a training run at its beginning.
+
+        Parameters
+        ----------
+        parameters : mapping of str to array
+            Where to start; copied.
+        data : mapping of str to array
+            Inputs and targets.
+        batch_size : int, optional
+            Examples for each step; None takes all.
+        seed : int
+            Of the order of the examples.
+        shuffle : bool
+            Whether each epoch has a new order.
+        """
+        import numpy as np
+
+        meta, module = self.metadata, self.module
+        if meta.optimizer is None:
+            raise OptionError("the functions were compiled without an optimizer", hint="compile(..., optimizer='adam')")
+        if list(meta.wrt) != [name for name, role in meta.roles.items() if role == "parameter"]:
+            raise OptionError("training needs the gradient by all parameters, and wrt names others")
+        sizes = self._complete(parameters, data)
+        axes = {name: axis for name, axis in meta.examples.items() if axis is not None}
+        name = next(iter(axes), None)
+        counted = module.EXAMPLES
+        if name is not None and not counted:
+            if batch_size is not None and batch_size < np.shape(data[name])[axes[name]]:
+                raise OptionError("the examples' axis has no size of its own, so it cannot be cut into minibatches")
+            name = None
+        count = int(np.shape(data[name])[axes[name]]) if name is not None else 1
+        size = count if batch_size is None else min(int(batch_size), count)
+        if size < 1:
+            raise OptionError(f"batch_size is {batch_size}; it must be an integer of at least 1")
+        of_batch = dict(sizes)
+        if counted:
+            of_batch[counted] = size
+        try:
+            arrays = module.data_arrays(data, sizes)
+            flat = module.flatten(parameters)
+            hyperparameters = module.hyperparameters(data)
+        except ValueError as error:
+            raise self._explained(error, parameters, data) from None
+        shuffled = shuffle and size < count
+        room = module.work_size(module.WORK_GRADIENT, of_batch) + module.batch_room(of_batch)
+        first = np.array(list(meta.state.values()), flat.dtype).reshape(-1, 1)
+        fixed = {
+            "unflatten": module.unflatten,
+            "sizes": sizes,
+            "size_array": module.size_array(sizes),
+            "arrays": arrays,
+            "hyperparameters": hyperparameters,
+            "gradient": np.empty_like(flat),
+            "work": np.empty(room, flat.dtype),
+            "shuffled": shuffled,
+            "batch_size": size,
+        }
+        return Training(
+            flat,
+            np.repeat(first, flat.size, axis=1) if len(first) else np.empty((1, 0), flat.dtype),
+            np.arange(count),
+            np.array([seed], np.uint64),
+            0,
+            max(1, -(-count // size)),
+            fixed,
+        )
+
+    def run(
+        self, training: Training, steps: int, learning_rate: float | None = None, **hyperparameters: float
+    ) -> Outcome:
+        """Do `steps` steps of the optimiser, inside one compiled function.
+
+        A step whose objective is not finite ends the slice; the parameters are then the last whose objective was.
+
+        Raises
+        ------
+        OptionError
+            If the optimiser has no such hyperparameter.
+        """
+        import numpy as np
+
+        values = dict(self.metadata.optimizer_hyperparameters)
+        wanted = dict(hyperparameters) if learning_rate is None else {"lr": learning_rate, **hyperparameters}
+        for name, value in wanted.items():
+            if name not in values:
+                raise OptionError(
+                    f"the optimizer {self.metadata.optimizer} has no hyperparameter '{name}'",
+                    hint=f"It has {', '.join(values)}.",
+                )
+            values[name] = float(value)
+        rates = np.array(list(values.values()) or [0.0])
+        before = training._snapshot()
+        losses = np.empty(steps)
+        failed = self._steps(training, steps, rates, losses)
+        if failed < 0:
+            training._before = (before, steps, rates)
+            return Outcome(losses, None)
+        done = failed - before[4]
+        # The parameters before the last update had a finite objective: go back and stop one update earlier.
+        if done > 0:
+            training._put(before)
+            self._steps(training, done - 1, rates, np.empty(done))
+        elif training._before is not None:
+            earlier, count, old_rates = training._before
+            training._put(earlier)
+            self._steps(training, count - 1, old_rates, np.empty(count))
+        else:
+            training._put(before)
+        training.step = failed
+        return Outcome(losses[:done], failed)
+
+    def _steps(self, training: Training, steps: int, rates: np.ndarray, losses: np.ndarray) -> int:
+        f = training._fixed
+        first = training.step
+        failed = self.module.training_run(
+            f["size_array"],
+            training.flat,
+            *f["arrays"],
+            f["hyperparameters"],
+            f["gradient"],
+            f["work"],
+            training.states,
+            rates,
+            training.order,
+            training.random,
+            f["shuffled"],
+            f["batch_size"],
+            first,
+            first + steps,
+            losses,
+        )
+        training.step = first + steps if failed < 0 else int(failed)
+        return int(failed)
+
+    # ---- calling and explaining -----------------------------------------------------------------------------------
+
+    def _call(self, function: Any, parameters: Mapping[str, Any] | None, data: Mapping[str, Any] | None) -> Any:
+        known = {**(parameters or {}), **(data or {})}
+        roles = self.metadata.roles
+        for name in known:
+            if name not in roles and name not in self.metadata.hyperparameters:
+                guess = nearest(name, roles)
+                hint = f"Did you mean '{guess}'?" if guess else f"It has {', '.join(roles)}."
+                raise DeclarationError(f"the network has no array '{name}'", hint=hint)
+        # Who gives a parameter with the data, or an input with the parameters, is understood.
+        own = {name: value for name, value in known.items() if roles.get(name) == "parameter"}
+        rest = {name: value for name, value in known.items() if roles.get(name) != "parameter"}
+        try:
+            return function(own, rest, self._given)
+        except ValueError as error:
+            raise self._explained(error, own, rest) from None
+
+    def _complete(self, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, int]:
+        found = self._call(self.module.all_sizes, parameters, data)
+        return {name: int(found[name]) for name in self.metadata.sizes}
+
+    def _explained(
+        self, error: ValueError, parameters: Mapping[str, Any], data: Mapping[str, Any]
+    ) -> SympropError:
+        """Return the error that says which sizes contradict each other, and why."""
+        import numpy as np
+
+        try:
+            from symprop.declaration.parser import parse
+            from symprop.declaration.sizes import solve_sizes
+
+            network = parse(self.metadata.network)
+            shapes = {}
+            for name, value in {**parameters, **data}.items():
+                if name in network.quantities and name in self.metadata.roles:
+                    shape = list(np.shape(value))
+                    axis = self.metadata.example_axis(name)
+                    if axis is not None and network.batch is None and len(shape) > axis:
+                        del shape[axis]
+                    shapes[name] = tuple(shape)
+            mine = {name: value for name, value in self._given.items() if name in network.sizes}
+            solve_sizes(network, shapes, mine)
+        except SympropError as better:
+            if isinstance(better, ShapeError):
+                return better
+        except ImportError:
+            pass
+        message = str(error)
+        return ShapeError(message[0].lower() + message[1:] if message[:1].isupper() and message[1:2] == " " else message)
+
+
+def compile(
+    network: Network | str,
+    sizes: Mapping[str, int] | None = None,
+    dtype: str = "float64",
+    target: str = "numba",
+    reduction: str = "mean",
+    optimizer: str | Optimizer | None = None,
+    wrt: Iterable[str] | None = None,
+    of: str | None = None,
+) -> Functions:
+    """Return the compiled functions of a network, mostly from the cache.
+
+    The module is written once for each text and set of options; it serves all sizes.  With a module in the cache,
+    neither parsing nor derivation happens.
+
+    Parameters
+    ----------
+    network : Network or str
+        The network, or its text.
+    sizes : mapping of str to int, optional
+        Sizes that arrays do not tell, dimensionless.
+    dtype : str
+        ``float64`` or ``float32``.
+    target : str
+        ``numba``, or ``numpy`` for plain Python.
+    reduction : str
+        ``mean`` or ``sum`` over the examples, if the network has no batch index.
+    optimizer : str or Optimizer, optional
+        What `Functions.run` trains with.
+    wrt : iterable of str, optional
+        By what `Functions.gradient` differentiates; None means every parameter.
+    of : str, optional
+        The scalar to differentiate; None means the objective.
+
+    Raises
+    ------
+    OptionError
+        If an option has no such value.
+    MissingRuleError
+        If the network cannot be computed or differentiated.
+    """
+    text = network if isinstance(network, str) else network.text
+    names = None if wrt is None else tuple(wrt)
+    _check_options(dtype, target, reduction)
+    key = _key(network, dtype, target, reduction, optimizer, names, of)
+    name = f"symprop_generated_{key}"
+    module = sys.modules.get(name)
+    path = cache_folder() / f"{name}.py"
+    if module is None:
+        if not path.is_file():
+            _write(path, module_text(network, dtype, target, reduction, optimizer, names, of))
+        module = load(path)
+    assert text is not None
+    return Functions(module, sizes or {}, path)
+
+
+def module_text(
+    network: Network | str,
+    dtype: str = "float64",
+    target: str = "numba",
+    reduction: str = "mean",
+    optimizer: str | Optimizer | None = None,
+    wrt: Iterable[str] | None = None,
+    of: str | None = None,
+) -> str:
+    """Return the stand-alone module of a network as text; options as for `compile`."""
+    from symprop.algebra.optimizers import optimizer as named
+    from symprop.derivation.reverse_sweep import backpropagate
+    from symprop.lowering.schedule import lower
+    from symprop.lowering.stable import stabilize
+    from symprop.lowering.updates import lower_update
+    from symprop.rendering.source import source
+
+    _check_options(dtype, target, reduction)
+    if isinstance(network, str):
+        from symprop.declaration.parser import parse
+
+        network = parse(network)
+    names = tuple(wrt) if wrt is not None else None
+    row = named(optimizer) if isinstance(optimizer, str) else optimizer
+    stable, _ = stabilize(network, names or ())
+    derivation = backpropagate(stable, of, names, simplify=False)
+    update = lower_update(row) if row is not None else None
+    return source(lower(derivation, reduction=reduction, update=update), target, dtype)
+
+
+def _check_options(dtype: str, target: str, reduction: str) -> None:
+    for name, value, known in (
+        ("dtype", dtype, ("float64", "float32")),
+        ("target", target, ("numba", "numpy")),
+        ("reduction", reduction, ("mean", "sum")),
+    ):
+        if value not in known:
+            raise OptionError(f"{name} is '{value}'; it must be one of {', '.join(known)}")
+
+
+def load(path: str | Path) -> ModuleType:
+    """Return the generated module at `path`, executed under its own name.
+
+    It is registered before it is executed: numba's cache looks functions up by their module, also in later processes.
+    """
+    path = Path(path)
+    name = path.stem
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file as a whole or not at all: other processes may read it at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".py")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def cache_folder() -> Path:
+    """Return where generated modules are kept: ``SYMPROP_CACHE``, else the user's cache folder, else a temporary one."""
+    chosen = os.environ.get("SYMPROP_CACHE")
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = base / "symprop"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    user = getattr(os, "getuid", lambda: "user")()
+    return Path(tempfile.gettempdir()) / f"symprop-{user}"
+
+
+def _key(
+    network: Network | str,
+    dtype: str,
+    target: str,
+    reduction: str,
+    optimizer: str | Optimizer | None,
+    wrt: tuple[str, ...] | None,
+    of: str | None,
+) -> str:
+    """Return the name of what these options make: a hash of everything that it depends on."""
+    text = network if isinstance(network, str) else network.text
+    if not text:  # made in Python
+        text = repr((network.quantities, network.equations, network.objectives, network.functions))  # type: ignore[union-attr]
+    parts = [text, dtype, target, reduction, repr(optimizer), repr(wrt), repr(of), *_versions(target), _makers()]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+
+
+def _versions(target: str) -> tuple[str, ...]:
+    import numpy
+
+    versions = (sys.version, numpy.__version__)
+    if target == "numba":
+        import numba
+
+        versions += (numba.__version__,)
+    return versions
+
+
+@lru_cache(maxsize=1)
+def _makers() -> str:
+    """Return a hash of the state of symprop itself: a changed template or rule must not find old modules."""
+    package = Path(__file__).resolve().parent.parent
+    states = []
+    for name in MAKERS:
+        for folder in (package / name, package.parent / name):
+            if folder.is_dir():
+                for file in sorted(folder.rglob("*")):
+                    if file.suffix in (".py", ".jinja", ".lark"):
+                        status = file.stat()
+                        states.append((file.name, status.st_size, status.st_mtime_ns))
+                break
+    return hashlib.sha256(repr(states).encode()).hexdigest()

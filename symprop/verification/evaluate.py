@@ -638,7 +638,11 @@ class Evaluator:
                 known = self._recall(key)
                 if known is not None:
                     return known
-        value = self._reduced(expr, [value for _, value in self._terms(expr, frame)])
+        if expr.kind in ("argmax", "argmin"):
+            inner = _Frame(dict(frame.indices), frame.arguments, frame.slopes, frame.seed, frame.cut)
+            value: Inner = fmpq(self._owner(expr, inner)[expr.bounds[0].index])
+        else:
+            value = self._reduced(expr, [value for _, value in self._terms(expr, frame)])
         return value if key is None else self._remember(key, value)
 
     def _terms(self, expr: Reduction, frame: _Frame) -> Iterator[tuple[_Frame, Inner]]:
@@ -827,6 +831,8 @@ class Evaluator:
 
     def _slope_reduction(self, expr: Reduction, frame: _Frame) -> Inner:
         inner = _Frame(dict(frame.indices), frame.arguments, frame.slopes, frame.seed, frame.cut)
+        if expr.kind in ("argmax", "argmin"):
+            return ZERO  # piecewise constant
         if expr.kind in ("max", "min"):
             return self._slope_extremum(expr, inner)
         slopes = [self._slope(expr.body, inner) for _ in self._loop(expr.bounds, inner)]
@@ -842,7 +848,12 @@ class Evaluator:
         return self.arithmetic.add([self.arithmetic.multiply(pair) for pair in zip(weights, slopes, strict=True)])
 
     def _slope_extremum(self, expr: Reduction, inner: _Frame) -> Inner:
-        wanted = 1 if expr.kind == "max" else -1
+        owner = self._owner(expr, inner)
+        return self._slope(expr.body, _Frame(owner, inner.arguments, inner.slopes, inner.seed, inner.cut))
+
+    def _owner(self, expr: Reduction, inner: _Frame) -> dict[Index, int]:
+        """Return the indices of the first value that attains an extremum."""
+        wanted = 1 if expr.kind in ("max", "argmax") else -1
         best: Inner | None = None
         owner: dict[Index, int] = {}
         for _ in self._loop(expr.bounds, inner):
@@ -851,7 +862,7 @@ class Evaluator:
                 best, owner = value, dict(inner.indices)
         if best is None:
             raise _of_nothing(expr)
-        return self._slope(expr.body, _Frame(owner, inner.arguments, inner.slopes, inner.seed, inner.cut))
+        return owner
 
 
 def _placeholders(count: int) -> tuple[Access, ...]:

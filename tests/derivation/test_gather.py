@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import pytest
 from hypothesis import given, settings
@@ -50,6 +51,7 @@ class Case:
     guard: Expr
     axes: tuple[Bound, ...]
 
+    @cached_property
     def gathered(self) -> Expr:
         return gather(
             self.operand, self.value, self.loops, self.guard, tuple(axis.index for axis in self.axes), self.axes
@@ -58,7 +60,7 @@ class Case:
     def __str__(self) -> str:
         loops = ", ".join(f"{b.index} = {b.lower}..{b.upper}" for b in self.loops)
         axes = ", ".join(f"{b.index} = {b.lower}..{b.upper}" for b in self.axes)
-        return f"for {loops} if {self.guard}: {self.operand} += {self.value}; components {axes}\n -> {self.gathered()}"
+        return f"for {loops} if {self.guard}: {self.operand} += {self.value}; components {axes}\n -> {self.gathered}"
 
 
 def value_at(point: tuple[int, ...]) -> Fraction:
@@ -67,25 +69,25 @@ def value_at(point: tuple[int, ...]) -> Fraction:
 
 
 def disagreements(case: Case, sizes: dict[str, int]) -> Iterator[str]:
-    """Yield every component at which gather and scatter differ. Nothing outside the loops may be read."""
+    """Yield every component at which gather and scatter differ. Nothing that the loops do not reach may be read."""
     witness = Witness(no_network(), sizes, {})
-    read = {node.name: node for node in (*walk(case.value), *walk(case.guard)) if isinstance(node, Access)}
-    values: dict[str, dict[tuple[int, ...], Fraction]] = {name: {} for name in read}
-    iterations = list(witness.points(case.loops))
-    for indices in iterations:
-        for access in read.values():
+    read = {node for node in (*walk(case.value), *walk(case.guard)) if isinstance(node, Access)}
+    values: dict[str, dict[tuple[int, ...], Fraction]] = {access.name: {} for access in read}
+    for access in read:
+        last = max(n for n, loop in enumerate(case.loops) if loop.index in free_indices(access))
+        for indices in witness.points(case.loops[: last + 1]):
             point = tuple(int(witness.of(index, indices)) for index in access.indices)
             values[access.name][point] = value_at(point) * (-1) ** (sum(point) % 2)
+    iterations = list(witness.points(case.loops))
     witness = Witness(no_network(), sizes, values)
     scattered: dict[tuple[int, ...], Fraction] = {}
     for indices in iterations:
         if witness.holds(case.guard, indices):
             point = tuple(int(witness.of(index, indices)) for index in case.operand.indices)
             scattered[point] = scattered.get(point, Fraction(0)) + witness.of(case.value, indices)
-    formula = case.gathered()
     for indices in witness.points(case.axes):
         point = tuple(int(indices[axis.index]) for axis in case.axes)
-        found = witness.of(formula, indices)
+        found = witness.of(case.gathered, indices)
         if found != scattered.get(point, Fraction(0)):
             yield f"{list(point)}: {found} instead of {scattered.get(point, 0)}"
 

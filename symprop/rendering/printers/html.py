@@ -27,7 +27,7 @@ from symprop.rendering.printers.boxes import (
 )
 from symprop.rendering.printers.layout import Names, Typesetter, relation
 
-_BRACKETS = {"()": "()", "[]": "[]", "||": "||", "floor": "⌊⌋", "ceil": "⌈⌉"}
+_BRACKETS = {"()": ("(", ")"), "[]": ("[", "]"), "||": ("|", "|"), "floor": ("⌊", "⌋"), "ceil": ("⌈", "⌉")}
 _ACCENTS = {"bar": "¯", "hat": "^", "tilde": "~", "dot": "˙", "vec": "→"}
 _TIMES = "<mo>&#x2062;</mo>"  # an invisible multiplication sign
 _APPLY = "<mo>&#x2061;</mo>"  # an invisible function application
@@ -51,7 +51,7 @@ def _mark(box: Mark) -> str:
         case "punctuation":
             return f'<mo separator="true">{text}</mo>'
         case "words":
-            return f"<mtext>{text.replace(' ', '&nbsp;')}</mtext>"
+            return f"<mtext>{text.replace(' ', '&#160;')}</mtext>"
     name = text.rstrip("′")
     # One upright letter must be told so; several are upright by themselves.
     variant = ' mathvariant="normal"' if len(name) == 1 and box.kind == "upright" else ""
@@ -130,7 +130,7 @@ def _big(box: Big) -> str:
 def _cases(box: Cases) -> str:
     rows = ""
     for value, condition in box.rows:
-        when = "<mtext>otherwise</mtext>" if condition is None else f"<mtext>if&nbsp;</mtext>{mathml(condition)}"
+        when = "<mtext>otherwise</mtext>" if condition is None else f"<mtext>if&#160;</mtext>{mathml(condition)}"
         rows += f'<mtr><mtd class="case">{mathml(value)}</mtd><mtd class="case">{when}</mtd></mtr>'
     table = f'<mtable>{rows}</mtable>'
     return f'<mrow><mo fence="true" form="prefix">{{</mo>{table}</mrow>'
@@ -201,8 +201,9 @@ class HtmlPage:
             return f"via {element(box)}:"
         return element(Row((box, relation(formula.sign))))
 
-    def forms(self, formula: Formula) -> list[str]:
-        """Return the right sides of a formula, every one but the first with an equal sign; then the condition."""
+    def forms(self, formula: Formula, ranges: bool = False) -> list[str]:
+        """Return the right sides of a formula, every one but the first with an equal sign; then the condition, and the
+        ranges if they are asked for."""
         forms = []
         for place, form in enumerate(formula.forms):
             box = self.typesetter.box(form)
@@ -210,6 +211,8 @@ class HtmlPage:
             tail = ""
             if last and formula.condition is not None:
                 tail = f" if {element(self.typesetter.box(formula.condition))}"
+            if last and ranges and formula.ranges:
+                tail += f"&ensp;for {self.ranges(formula)}"
             forms.append(divided(box, relation("=") if place else None) + tail)
         return forms
 

@@ -5,6 +5,7 @@ Brackets have fixed sizes (``\bigl(``) instead of ``\left(``, so that TeX may br
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -30,6 +31,9 @@ from symprop.rendering.printers.boxes import (
 )
 from symprop.rendering.printers.layout import Names, Typesetter, relation, words
 from symprop.rendering.printers.text import plain
+
+# A blank that does not end the name of a command before a letter.
+_BLANK = re.compile(r"(?<![A-Za-z\\]) +| +(?![A-Za-z ])|(?<=[^A-Za-z\\][A-Za-z]) +|(?<=^[A-Za-z]) +")
 
 _SIZES = (("", ""), (r"\bigl", r"\bigr"), (r"\biggl", r"\biggr"), (r"\Biggl", r"\Biggr"))
 _BRACKETS = {
@@ -94,10 +98,15 @@ class _Latex:
         if isinstance(box.base, (Scripts, Accent)) and isinstance(box.base, Scripts):
             text = f"{{{text}}}"
         if box.below is not None:
-            text += f"_{{{self.write(box.below, False)}}}"
+            text += f"_{{{self._small(box.below)}}}"
         if box.above is not None:
-            text += f"^{{{self.write(box.above, False)}}}"
+            text += f"^{{{self._small(box.above)}}}"
         return text
+
+    def _small(self, box: Box) -> str:
+        """Return a box as a subscript, superscript or limit, without the blanks that TeX does not need."""
+        text = self.write(box, False)
+        return text if r"\text" in text else _BLANK.sub("", text)
 
     def _write_Accent(self, box: Accent, display: bool) -> str:
         wide = isinstance(box.base, Mark) and len(box.base.unicode) > 1
@@ -119,8 +128,8 @@ class _Latex:
         return f"{big_left}{left}{space}{body}{space}{big_right}{right}"
 
     def _write_Big(self, box: Big, display: bool) -> str:
-        above = f"^{{{self.write(box.above, False)}}}" if box.above is not None else ""
-        return f"{box.operator.latex}_{{{self.write(box.below, False)}}}{above}"
+        above = f"^{{{self._small(box.above)}}}" if box.above is not None else ""
+        return f"{box.operator.latex}_{{{self._small(box.below)}}}{above}"
 
     def _write_Paragraph(self, box: Paragraph, display: bool) -> str:
         body = _Latex(True).write(box.body, True)
@@ -348,7 +357,14 @@ class LatexPage:
         return r"\colon" if formula.sign == "via" else relation(formula.sign).latex
 
     def _forms(self, formula: Formula) -> list[Box]:
-        """Return the right sides, the condition with the last."""
+        """Return the right sides, the condition and the ranges with the last."""
+        forms = self._bare_forms(formula)
+        ranges = self._ranges(formula)
+        if ranges is not None:
+            forms[-1] = Row((forms[-1], Mark(r"\quad", " ", "words"), ranges))
+        return forms
+
+    def _bare_forms(self, formula: Formula) -> list[Box]:
         forms = [self.box(form) for form in formula.forms]
         if formula.condition is not None:
             forms[-1] = Row((forms[-1], words(" if "), self.box(formula.condition)))
@@ -356,7 +372,7 @@ class LatexPage:
 
     def _right(self, formula: Formula) -> Box:
         """Return the right sides on one line, with equal signs between them."""
-        return separated(self._forms(formula), relation("="))
+        return separated(self._bare_forms(formula), relation("="))
 
     def _whole(self, part: Expr | Formula) -> Box:
         """Return a formula on one line."""
@@ -395,6 +411,8 @@ class LatexPage:
 
 def remarked(text: str, shown: str, room: float) -> str:
     """Return small running text for a column; wrapped if it is wider than its room."""
+    if not text:
+        return ""
     if text_width(shown) <= room:
         return f"\\text{{\\small {text}}}"
     return f"\\parbox[t]{{{room:.1f}em}}{{\\raggedright\\small {text}}}"

@@ -1,7 +1,7 @@
 """Expressions as boxes: how an expression looks on paper, decided once for every language of pages.
 
-`Typesetter` chooses fractions, brackets, Greek letters, decorated names and limits of sums; `latex` and `html` only spell
-its boxes.
+`Typesetter` chooses fractions, brackets, Greek letters, decorated names and limits of sums; `latex` and `html` only
+spell its boxes.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ from symprop.rendering.printers.boxes import (
 )
 
 _GREEK_NAMES = (
-    *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi"),
-    *("pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega"),
+    *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu"),
+    *("xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega"),
     *("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"),
 )
 GREEK: dict[str, str] = dict(zip(_GREEK_NAMES, "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", strict=True))
@@ -230,7 +230,10 @@ class Typesetter:
         return Mark(base.latex + "'" * count, base.unicode + "′" * count, base.kind), ATOM
 
     def _set_Size(self, expr: Size) -> tuple[Box, int]:
-        return self.name(expr.name, ()), ATOM
+        name = self.name(expr.name, ())
+        if not expr.arguments:
+            return name, ATOM
+        return Row((name, Fence("()", self._arguments(expr.arguments)))), ATOM
 
     def _set_Access(self, expr: Access) -> tuple[Box, int]:
         box = self.name(expr.name, expr.indices)
@@ -242,14 +245,9 @@ class Typesetter:
         stem, *tails = name.split("_")
         if not stem or not all(tails) or (name == "pi" and not indices):
             return self._with_subscript(upright(name), [], indices, None)
-        accents: list[str] = []
-        above: Box | None = None
-        while tails and (tails[-1] in ACCENTS or (tails[-1] in _SUPERSCRIPTS and above is None)):
-            tail = tails.pop()
-            if tail in ACCENTS:
-                accents.insert(0, tail)
-            else:
-                above = _SUPERSCRIPTS[tail]
+        accents = [tail for tail in tails if tail in ACCENTS]
+        above = next((_SUPERSCRIPTS[tail] for tail in tails if tail in _SUPERSCRIPTS), None)
+        tails = [tail for tail in tails if tail not in ACCENTS and tail not in _SUPERSCRIPTS]
         bare = "_".join([stem, *tails])
         letters_only = stem.rstrip("0123456789")
         digits = stem[len(letters_only) :]
@@ -291,7 +289,13 @@ class Typesetter:
     def _set_Mul(self, expr: Mul | Power) -> tuple[Box, int]:
         sign, parts = split_fraction(expr)
         boxes: list[Box] = []
+        first = expr.factors[0] if isinstance(expr, Mul) else expr
         position = 0
+        if isinstance(first, Number) and first.value.denominator % 10 == 0 and sum(below for _, below in parts) == 1:
+            # A decimal stays one: 0.1 x, not x over 10.
+            decimal, strength = _unsigned(abs(first.value))
+            boxes.append(decimal if strength >= POWER else Fence("()", decimal))
+            parts = [(factor, False) for factor in expr.children if factor is not first]
         while position < len(parts):
             above, position = _run(parts, position, False)
             below, position = _run(parts, position, True)
@@ -419,8 +423,7 @@ class Typesetter:
         return Scripts(_unsigned(Rational(10))[0], None, self._exponent(u)), POWER
 
     def _call_log1p(self, u: Expr) -> tuple[Box, int]:
-        sum_of_both = Row(tuple(_flat((_unsigned(Rational(1))[0], _PLUS, self.inside(u, PRODUCT)))))
-        return Row((_function_mark("log", 0), Fence("()", sum_of_both))), POWER
+        return Row((_function_mark("log", 0), Fence("()", self.box(ONE + u)))), POWER
 
     def _call_log2(self, u: Expr) -> tuple[Box, int]:
         return self._logarithm(2, u)

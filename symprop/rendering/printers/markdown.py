@@ -58,7 +58,7 @@ class MarkdownPage:
             before = line.forward or before
             partial = "" if line.partial is None else self.math(line.partial)
             rows.append((shown, self.math(line.backward), partial, marked_down(line.rule)))
-        return self.table(("Forward", "Backward", "Local partial", "Rule"), rows)
+        return self.table(("Forward", self.document.heading, "Local partial", "Rule"), rows)
 
     def simplifications(self) -> str:
         """Return every simplification as a row: the expression and the rule that made it."""

@@ -10,8 +10,9 @@ from symprop.algebra.expressions import Bound, Derivative, Expr
 from symprop.algebra.writer import infix
 from symprop.rendering.document import Document, Formula, Line, Sentence, Simplification
 
-# What a break costs: how deep in brackets it is, what it divides, and how much of the line it leaves empty.
-_DEPTH, _EMPTY = 15.0, 20.0
+# What a break costs: how deep in brackets it is, what it divides, how much of the line it leaves empty, and if hardly
+# anything stands on it.
+_DEPTH, _EMPTY, _STUB = 15.0, 20.0, 10.0
 _OPERATORS = ((" + ", 0.0), (" - ", 0.0), (" or ", 0.0), (" and ", 1.0), (", ", 4.0), ("*", 10.0), ("/", 11.0))
 
 # A continuation stands under the bracket it is in, unless that is beyond this part of the line.
@@ -82,6 +83,7 @@ def _best_break(text: str, room: int, depth: int) -> int | None:
             if over and best is not None:
                 break
             cost = _DEPTH * depth + kind + _EMPTY * abs(room - end) / max(room, 1)
+            cost += _STUB if end < 0.15 * room else 0
             if cost < least:
                 best, least = end, cost
             if over:
@@ -159,15 +161,7 @@ class TextPage:
         return "\n".join(lines)
 
     def _equation(self, formula: Formula, left: int, indent: int, width: int) -> list[str]:
-        ranges = ", ".join(_range(bound) for bound in formula.ranges)
-        lines = _formula(formula, left, indent, width)
-        if ranges:
-            ranges = f"for {ranges}"
-            if len(lines[-1]) + 3 + len(ranges) <= width:
-                lines[-1] += f"   {ranges}"
-            else:
-                lines.append(" " * (indent + 4) + ranges)
-        return lines
+        return _with_ranges(_formula(formula, left, indent, width), formula, indent, width)
 
     def backward(self) -> str:
         """Return the backward lines: a table if each fits on one line, else blocks headed by the forward equations."""
@@ -180,7 +174,7 @@ class TextPage:
         lines = self.document.lines
         left = max(len(spell(line.backward.left)) for line in lines)
         plus = any(line.backward.sign == "+=" for line in lines)
-        rows = [["Forward", "Backward", "Local partial", "Rule"]]
+        rows = [["Forward", self.document.heading, "Local partial", "Rule"]]
         before = None
         for line in lines:
             forward = "" if line.forward is None or line.forward == before else " ".join(_formula(line.forward, 0, 0))
@@ -215,7 +209,7 @@ class TextPage:
             plus = line.backward.sign == "+=" or line.backward.left is summed
             result.extend(self._beside(line, plus, middle) or self._below(line, plus))
             summed = line.backward.left
-        return result
+        return result if result[0] else result[1:]
 
     def _beside(self, line: Line, plus: bool, middle: int) -> list[str] | None:
         """Return a backward line with its partial beside it, or None if a formula had to be divided for that."""
@@ -226,20 +220,20 @@ class TextPage:
         right = [] if line.partial is None else _formula(line.partial, 0, 0, room)
         if line.partial is not None and (len(right) > len(line.partial.forms) or max(map(len, right)) > room):
             return None
-        remark = f"({line.rule})"
+        remark = f"({line.rule})" if line.rule else ""
         if right and len(right[-1]) + 2 + len(remark) <= room:
-            right[-1] += f"  {remark}"
+            right[-1] = f"{right[-1]}  {remark}".rstrip()
         else:
             right.extend(textwrap.wrap(remark, room))
         return _side_by_side(backward, right, middle)
 
     def _below(self, line: Line, plus: bool) -> list[str]:
         """Return a backward line with its partial and the rules below it."""
-        remark = f"({line.rule})"
+        remark = f"({line.rule})" if line.rule else ""
         backward = _backward(line.backward, len(spell(line.backward.left)), plus, 2, self.width)
         below = [] if line.partial is None else _formula(line.partial, 0, 6, self.width)
         if below and len(below[-1]) + 2 + len(remark) <= self.width:
-            below[-1] += f"  {remark}"
+            below[-1] = f"{below[-1]}  {remark}".rstrip()
         else:
             below.extend(textwrap.wrap(remark, self.width - 6, initial_indent=" " * 6, subsequent_indent=" " * 6))
         return [*backward, *below]
@@ -307,7 +301,17 @@ def _backward(formula: Formula, left: int, plus: bool, indent: int, width: int |
         opening = head if place == 0 else " " * (len(head) - 2) + "= "
         text = [infix(form)] if width is None else wrapped(infix(form), width, len(head))
         lines.extend([opening + text[0], *text[1:]])
-    return lines
+    return _with_ranges(lines, formula, indent, width)
+
+
+def _with_ranges(lines: list[str], formula: Formula, indent: int, width: int | None) -> list[str]:
+    """Return lines with the ranges of a formula after the last, or on a line of their own."""
+    if not formula.ranges:
+        return lines
+    ranges = f"for {', '.join(_range(bound) for bound in formula.ranges)}"
+    if width is None or len(lines[-1]) + 3 + len(ranges) <= width:
+        return [*lines[:-1], f"{lines[-1]}   {ranges}"]
+    return [*lines, " " * (indent + 4) + ranges]
 
 
 def _common_width(names: Sequence[str]) -> int:
