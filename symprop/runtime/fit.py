@@ -22,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,6 +170,8 @@ def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarra
 
     if not 0 <= fraction < 1:
         raise OptionError(f"validation is {fraction:g}; it is the part of the examples to hold out, from 0 to below 1")
+    if count == 0:
+        raise ShapeError("there are no examples")
     held_out = round(count * fraction)
     if held_out >= count:
         raise OptionError(f"holding out {fraction:g} of {count} examples leaves none to train with")
@@ -240,7 +243,7 @@ def fit(
     DivergenceError
         If the objective is no longer finite; its ``run`` holds the last parameters with a finite objective.
     """
-    _check(epochs, batch_size, learning_rate, early_stopping, seed)
+    _check(epochs, batch_size, learning_rate, validation, early_stopping, seed)
     options: dict[str, Any] = {
         "optimizer": optimizer,
         "learning_rate": learning_rate,
@@ -279,7 +282,12 @@ def fit(
 
 
 def _check(
-    epochs: int, batch_size: int | None, learning_rate: float, early_stopping: int | None, seed: int
+    epochs: int,
+    batch_size: int | None,
+    learning_rate: float,
+    validation: object,
+    early_stopping: int | None,
+    seed: int,
 ) -> None:
     for name, value, least in (
         ("epochs", epochs, 1),
@@ -287,10 +295,17 @@ def _check(
         ("early_stopping", early_stopping, 0),
         ("seed", seed, 0),
     ):
-        if value is not None and (isinstance(value, bool) or int(value) != value or value < least):
-            raise OptionError(f"{name} is {value}; it must be an integer of at least {least}")
-    if not (math.isfinite(learning_rate) and learning_rate > 0):
-        raise OptionError(f"learning_rate is {learning_rate}; it must be a positive number")
+        if value is not None and not (is_number(value) and value == int(value) and value >= least):
+            raise OptionError(f"{name} is {value!r}; it must be an integer of at least {least}")
+    if not (is_number(learning_rate) and learning_rate > 0):
+        raise OptionError(f"learning_rate is {learning_rate!r}; it must be a positive number")
+    if not (isinstance(validation, Mapping) or is_number(validation)):
+        raise OptionError(f"validation is {validation!r}; it must be a number, or held-out arrays by name")
+
+
+def is_number(value: object) -> bool:
+    """Return whether `value` is a finite real number (of Python or numpy)."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _compile(network: Network | str, sizes: Mapping[str, int], options: Mapping[str, Any]) -> Functions:
@@ -331,6 +346,12 @@ def _hold_out(
     functions: Functions, data: Mapping[str, np.ndarray], fraction: float, seed: int
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray] | None]:
     axes = {name: functions.metadata.example_axis(name) for name in data}
+    for name, axis in axes.items():
+        if axis is not None and data[name].ndim <= axis:
+            raise ShapeError(
+                f"{name} has shape {data[name].shape}, without an axis for the examples",
+                hint="Inputs and targets have the examples as first axis.",
+            )
     counts = {name: data[name].shape[axis] for name, axis in axes.items() if axis is not None}
     if not counts:
         return dict(data), None

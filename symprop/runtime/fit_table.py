@@ -7,6 +7,7 @@ import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from symprop.algebra.expressions import ONE, Access, Add, Call, Expr, Number, Power, Size, number, walk
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 WIDTH = 80
+
+# More columns of plain numbers in a row than this are not all listed in the report.
+LONGEST_RUN = 12
 
 # Activations whose values are probabilities.
 PROBABILITIES = frozenset({"sigmoid", "hard_sigmoid"})
@@ -375,8 +379,19 @@ def _columns(slot: Slot, columns: Sequence[Column]) -> str:
     width = sum(column.width for column in columns)
     plural = "" if width == 1 else "s"
     fixed = f", and {len(slot.fixed)} that the network fixes" if slot.fixed else ""
-    described = ", ".join(map(_column, columns))
+    described = ", ".join(_described(columns))
     return f"{width} component{plural} from {len(columns)} columns{fixed}: {described}"
+
+
+def _described(columns: Sequence[Column]) -> list[str]:
+    """Return what to say of each column; of a long run of plain numbers, the first and the last."""
+    words: list[str] = []
+    for numbers, run in groupby(columns, lambda column: not column.levels):
+        texts = [_column(column) for column in run]
+        if numbers and len(texts) > LONGEST_RUN:
+            texts = [texts[0], f"... {len(texts) - 2} more ...", texts[-1]]
+        words += texts
+    return words
 
 
 def _column(column: Column) -> str:

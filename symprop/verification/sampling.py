@@ -75,7 +75,7 @@ class Sampler:
     # Sizes
 
     def sizes(self, spread: int) -> Mapping[str, int | tuple[int, ...]]:
-        names = [name for name, definition in size_names(self.network).items() if definition is None]
+        names = [name for name in size_names(self.network) if self.network.sizes.get(name) is None]
         for attempt in range(ATTEMPTS):
             drawn = self.draw_sizes(names, spread + attempt // 8)
             try:

@@ -175,6 +175,9 @@ def test_a_run_predicts_without_targets_and_survives_its_file(tmp_path: Path) ->
         ({"batch_size": 2.5}, OptionError, "batch_size is 2.5"),
         ({"learning_rate": -1.0}, OptionError, "learning_rate"),
         ({"learning_rate": float("nan")}, OptionError, "learning_rate"),
+        ({"learning_rate": "fast"}, OptionError, "learning_rate is 'fast'"),
+        ({"validation": "half"}, OptionError, "validation is 'half'"),
+        ({"optimizer": "momentum", "hyperparameters": {"bta": 0.5}}, OptionError, "no hyperparameter 'bta'"),
         ({"validation": 1.0}, OptionError, "validation is 1"),
         ({"validation": 0.999}, OptionError, "leaves none to train"),
         ({"optimizer": "adma"}, OptionError, "adam"),
@@ -192,6 +195,12 @@ def test_arrays_that_cannot_be_used_are_refused() -> None:
     data = line_data()
     with pytest.raises(ShapeError, match="different numbers of examples: x 40, t 39"):
         symprop.fit(LINE, {**data, "t": data["t"][1:]})
+    with pytest.raises(ShapeError, match="there are no examples"):
+        symprop.fit(LINE, {name: array[:0] for name, array in data.items()})
+    with pytest.raises(ShapeError, match="without an axis for the examples"):
+        symprop.fit(LINE, {"x": 1.0, "t": 2.0})
+    with pytest.raises(ShapeError, match="lack 't'"):
+        symprop.fit(LINE, {"x": data["x"]})
     with pytest.raises(ValueOutsideDomainError, match=r"x has the value nan at position \(3,\)"):
         symprop.fit(LINE, {**data, "x": np.where(np.arange(40) == 3, np.nan, data["x"])})
     with pytest.raises(ValueOutsideDomainError, match="real numbers"):
