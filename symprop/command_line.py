@@ -244,13 +244,18 @@ def _parts(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def _sizes(settings: Sequence[str]) -> dict[str, int]:
-    sizes = {}
+def _sizes(settings: Sequence[str]) -> dict[str, Any]:
+    sizes: dict[str, Any] = {}
     for setting in (part for text in settings for part in _parts(text)):
-        name, _, value = setting.partition("=")
-        if not (value.strip().isdecimal() and int(value) >= 1):
-            raise OptionError(f"--size {setting} cannot be read", hint="Write it as --size H=16.")
-        sizes[name.strip()] = int(value)
+        name, _, value = (part.strip() for part in setting.partition("="))
+        listed = value.startswith("[") and value.endswith("]")
+        numbers = [part.strip() for part in value.strip("[]").split(",")]
+        if not all(number.isdecimal() and int(number) >= 1 for number in numbers) or (len(numbers) > 1 and not listed):
+            raise OptionError(
+                f"--size {setting} cannot be read",
+                hint="Write it as --size H=16, or n=[13,16,1] for one that differs from layer to layer.",
+            )
+        sizes[name] = [int(number) for number in numbers] if listed else int(numbers[0])
     return sizes
 
 

@@ -23,6 +23,7 @@ from symprop.errors import NotationError, OptionError
 if TYPE_CHECKING:
     from symprop.algebra.expressions import Expr, Index
     from symprop.declaration.network import Network
+    from symprop.declaration.sizes import SizeValue
     from symprop.derivation import steps
     from symprop.runtime.load import Functions
     from symprop.verification import evaluate as reference
@@ -378,7 +379,7 @@ def evaluate(
     net: Network | str,
     values: Mapping[str, Any],
     show: Sequence[str] = (),
-    sizes: Mapping[str, int] | None = None,
+    sizes: Mapping[str, SizeValue] | None = None,
 ) -> Evaluation:
     """Return every quantity and adjoint at a point, in exact or certified arithmetic.
 
@@ -414,7 +415,7 @@ def evaluate(
 
 def compile(
     net: Network | str,
-    sizes: Mapping[str, int] | None = None,
+    sizes: Mapping[str, Any] | None = None,
     dtype: str = "float64",
     target: str = "numba",
     **options: Any,
@@ -441,7 +442,7 @@ def compile(
 def generate(
     net: Network | str,
     target: str = "numba",
-    sizes: Mapping[str, int] | None = None,
+    sizes: Mapping[str, Any] | None = None,
     dtype: str = "float64",
     **options: Any,
 ) -> str:

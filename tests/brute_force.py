@@ -1,7 +1,7 @@
 """A slow and obvious evaluator of expressions and networks, and central differences: the witness of the other tests.
 
 Written from the description of the language alone.  Rational arithmetic stays exact (`Fraction`); what leaves the
-rationals is computed with 60 digits.  Every read is checked against the declared axes, so a formula that is right only
+rationals is computed with 100 digits.  Every read is checked against the declared axes, so a formula that is right only
 because nobody looked outside an array is wrong here.
 """
 
@@ -35,11 +35,11 @@ from symprop.algebra.expressions import (
 from symprop.declaration.network import Equation, Network
 
 mp = mpmath.MPContext()
-mp.dps = 60
+mp.dps = 100
 
-# A central difference of a smooth function errs by h**2 times its third derivative, and by 10**-60/h for rounding.
-STEP = Fraction(1, 10**20)
-# 1e-40 from either source, times condition numbers that the small networks of the tests do not exceed.
+# A central difference of a smooth function errs by h**2 times its third derivative, and by 10**-100/h times its value
+# for rounding: 1e-60 and 1e-70 times what powers of powers make of values of about 1.
+STEP = Fraction(1, 10**30)
 TOLERANCE = mp.mpf(10) ** -30
 
 Value = Any  # Fraction or mpf
@@ -56,7 +56,7 @@ class UndefinedError(ArithmeticError):
 
 
 def real(value: Value) -> Any:
-    """Return a number with 60 digits."""
+    """Return a number with 100 digits."""
     if isinstance(value, Fraction):
         return mp.mpf(value.numerator) / value.denominator
     return mp.mpf(value)
@@ -270,7 +270,7 @@ class Witness:
             case Call(function=function, arguments=arguments, orders=orders):
                 return self.call(function, [value(argument) for argument in arguments], orders)
             case Reduction(kind=kind, bounds=bounds, body=body):
-                bodies = [self.of(body, inner, names) for inner in self.points(bounds, indices)]
+                bodies = _alike([self.of(body, inner, names) for inner in self.points(bounds, indices)])
                 if kind.startswith("arg"):
                     extremum = max(bodies) if kind == "argmax" else min(bodies)
                     (bound,) = bounds
@@ -312,7 +312,7 @@ class Witness:
             function = FUNCTIONS[name]
         if not any(orders):
             if name in ("max", "min", "stop", "identity") or own is not None:
-                return function(*arguments)
+                return function(*_alike(arguments)) if own is None else function(*arguments)
             return _in_domain(function(*map(real, arguments)))
         return derivative(function, arguments, orders)
 
@@ -336,10 +336,13 @@ def _in_domain(value: Any) -> Any:
     return value
 
 
+def _alike(numbers: list[Value]) -> list[Value]:
+    """Return numbers that can be computed with: all exact, or all with 100 digits."""
+    return numbers if all(isinstance(number, Fraction) for number in numbers) else list(map(real, numbers))
+
+
 def _fold(operation: Callable[[Value, Value], Value], values: Iterable[Value]) -> Value:
-    numbers = list(values)
-    if not all(isinstance(number, Fraction) for number in numbers):
-        numbers = list(map(real, numbers))
+    numbers = _alike(list(values))
     result = numbers[0]
     for number in numbers[1:]:
         result = operation(result, number)
@@ -368,15 +371,22 @@ def _reduce(kind: str, bodies: list[Value]) -> Value:
 
 def central_difference(witness: Witness, of: tuple[str, Point], by: tuple[str, Point]) -> Any:
     """Return d of / d by when `by` is cut loose from its own equation and all that follows is computed anew."""
+    return (moved(witness, of, by, STEP) - moved(witness, of, by, -STEP)) / (2 * real(STEP))
+
+
+def has_kink(witness: Witness, of: tuple[str, Point], by: tuple[str, Point]) -> bool:
+    """Return whether the differences to the left and to the right do not agree."""
+    here = moved(witness, of, by, Fraction(0))
+    right, left = moved(witness, of, by, STEP) - here, here - moved(witness, of, by, -STEP)
+    # Of a smooth function they differ by h times the second derivative.
+    return bool(abs(right - left) > real(STEP) * 10**-20 * max(1, abs(right / real(STEP))))
+
+
+def moved(witness: Witness, of: tuple[str, Point], by: tuple[str, Point], step: Fraction) -> Any:
+    """Return the value of one component after another has been moved by `step`."""
     here = witness.read(*by)
-
-    def at(step: Fraction) -> Any:
-        moved = here + step if isinstance(here, Fraction) else here + real(step)
-        return real(
-            Witness(witness.network, witness.sizes, witness.values, (), {**witness.cut, by: moved}).read(*of)
-        )
-
-    return (at(STEP) - at(-STEP)) / (2 * real(STEP))
+    there = here + step if isinstance(here, Fraction) else here + real(step)
+    return real(Witness(witness.network, witness.sizes, witness.values, (), {**witness.cut, by: there}).read(*of))
 
 
 def close(left: Value, right: Value) -> bool:

@@ -7,37 +7,27 @@ and order.  Nothing of a text is ever evaluated by Python.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from symprop.algebra.expressions import (
-    ONE,
     Access,
     Bound,
     Expr,
     Index,
     Number,
-    Size,
     free_indices,
     fresh_index,
     names_of,
     stem_of,
-    substitute,
 )
-from symprop.algebra.losses import LOSSES
 from symprop.declaration import ranges
+from symprop.declaration.declarations import Declarations, Declared
 from symprop.declaration.network import Equation, Fact, Function, Network, Objective
 from symprop.declaration.quantity import Axis, Domain, Quantity
 from symprop.declaration.resolve import (
-    BODY_FIRST,
     MOST_INDICES,
-    OPERATORS,
-    REDUCTIONS,
-    SOFTMAXES,
-    SPECIAL,
     Resolver,
-    index_parts,
 )
 from symprop.declaration.scope import Known, Reading, Scope, Statement
 from symprop.declaration.source import Source, Span
@@ -177,20 +167,6 @@ def _integer(resolver: Resolver, syntax: Syntax) -> int:
 
 
 @dataclass
-class _Declared:
-    """A quantity with a role, as declared."""
-
-    name: str
-    role: str
-    integer: bool
-    statement: Statement
-    target: Syntax
-    value: Syntax | None
-    domain: Syntax | None
-    line: int
-
-
-@dataclass
 class _Defined:
     """An equation that is read, before its order is known."""
 
@@ -202,22 +178,12 @@ class _Defined:
     reads: list[str] = field(default_factory=list)
 
 
-class _Reader:
+class _Reader(Declarations):
     """Reads the statements of one network."""
 
     def __init__(self, source: Source, statements: list[Statement]) -> None:
-        self.source = source
-        self.statements = statements
-        self.scope = Scope(source)
-        self.declared: dict[str, _Declared] = {}
-        self.defined: dict[str, list[Statement]] = {}
-        self.index_statements: dict[str, tuple[Statement, Syntax, Syntax | None]] = {}
-        self.size_statements: dict[str, tuple[Statement, Syntax]] = {}
-        self.function_statements: dict[str, Statement] = {}
-        self.zero_outside: dict[str, tuple[Statement, Syntax]] = {}
+        super().__init__(source, statements)
         self.domains: dict[str, Domain] = {}
-        self.values: dict[str, Fraction] = {}
-        self.first_seen: dict[str, int] = {}
         self.equations: list[_Defined] = []
         self.loose: list[Reading] = []  # readings outside equations
         self.reached: dict[tuple[tuple[Expr, ...], tuple[Bound, ...]], tuple[ranges.Interval | None, ...]] = {}
@@ -251,392 +217,6 @@ class _Reader:
             declares_roles=bool(self.declared),
             text=self.source.text,
         )
-
-    # Errors.
-
-    def at(self, statement: Statement, syntax: Syntax) -> Span:
-        return Span(statement.span.start + syntax.start, statement.span.start + syntax.end)
-
-    def error(self, kind: type[SympropError], message: str, place: Span, hint: str | None = None) -> SympropError:
-        return self.source.error(kind, message, place, hint)
-
-    def written(self, place: Span) -> str:
-        return " ".join(self.source.text[place.start : place.end].split())
-
-    # Sorting.
-
-    def of_kind(self, kind: str) -> Iterable[Statement]:
-        return (statement for statement in self.statements if statement.syntax.kind == kind)
-
-    def sort(self) -> None:
-        """Find what each statement declares or defines, and what is declared twice."""
-        for statement in self.statements:
-            syntax = statement.syntax
-            match syntax.kind:
-                case "index":
-                    self.sort_indices(statement)
-                case "size":
-                    for item in syntax.parts:
-                        self.declare_once(item.value, statement, item)
-                        self.size_statements[item.value] = (statement, item)
-                case "role":
-                    self.sort_role(statement)
-                case "zero":
-                    for target in syntax.parts:
-                        self.zero_outside[target.value] = (statement, target)
-                case "function":
-                    self.sort_function(statement)
-                case "equation":
-                    self.sort_equation(statement)
-        self.scope.undefined_are_inputs = not self.declared
-        for name, (statement, target) in self.zero_outside.items():
-            if name not in self.declared and name not in self.defined and self.declared:
-                known = (*self.declared, *self.defined)
-                near = nearest(name, known)
-                raise self.error(
-                    DeclarationError,
-                    f"unknown name '{name}'",
-                    self.at(statement, target),
-                    f"Did you mean '{near}'?" if near else f"Declare it: input {name}[i].",
-                )
-
-    def declare_once(self, name: str, statement: Statement, syntax: Syntax) -> None:
-        before = self.known_line(name)
-        if before is not None:
-            what, line = before
-            place = Span(statement.span.start + syntax.start, statement.span.start + syntax.name_end)
-            raise self.error(
-                DeclarationError, f"'{name}' is declared twice", place, f"It is {what} on line {line} already."
-            )
-
-    def known_line(self, name: str) -> tuple[str, int] | None:
-        if name in self.index_statements:
-            return "an index", self.index_statements[name][0].line
-        if name in self.size_statements:
-            return "a size", self.size_statements[name][0].line
-        if name in self.declared:
-            role = self.declared[name].role
-            return f"{'an' if role == 'input' else 'a'} {role}", self.declared[name].line
-        if name in self.function_statements:
-            return "a function", self.function_statements[name].line
-        return None
-
-    def sort_indices(self, statement: Statement) -> None:
-        waiting: list[str] = []
-        for item in statement.syntax.parts:
-            self.declare_once(item.value, statement, item)
-            if item.parts:
-                for name in waiting:
-                    self.index_statements[name] = (statement, self.index_statements[name][1], item)
-                waiting = []
-            else:
-                waiting.append(item.value)
-            self.index_statements[item.value] = (statement, item, item if item.parts else None)
-
-    def sort_role(self, statement: Statement) -> None:
-        role, integer = statement.syntax.value
-        for item in statement.syntax.parts:
-            has_value, has_domain = item.value
-            target = item.parts[0]
-            name = target.value
-            self.declare_once(name, statement, target)
-            value = item.parts[1] if has_value else None
-            domain = item.parts[-1] if has_domain else None
-            line = self.source.line_of(self.at(statement, target).start)
-            self.declared[name] = _Declared(name, role, integer, statement, target, value, domain, line)
-            self.first_seen.setdefault(name, self.at(statement, target).start)
-            place = self.at(statement, item)
-            if value is not None and role not in ("constant", "hyperparameter"):
-                raise self.error(
-                    DeclarationError,
-                    f"the {role} '{name}' has no value here",
-                    place,
-                    f"Write constant {name} = ... if it is fixed, or {name} = ... alone to define it.",
-                )
-            if role == "constant" and value is None:
-                raise self.error(
-                    DeclarationError, f"the constant '{name}' needs a value", place, f"Write constant {name} = 1e-5."
-                )
-            if role in ("constant", "hyperparameter") and target.kind == "access":
-                raise self.error(DeclarationError, f"a {role} is a scalar", place)
-            if integer and role != "constant" and domain is None:
-                raise self.error(
-                    DeclarationError, f"the integer '{name}' needs a range", place, f"Write {name} in 0..V-1."
-                )
-
-    def sort_function(self, statement: Statement) -> None:
-        syntax = statement.syntax
-        name = syntax.value[0]
-        self.declare_once(name, statement, syntax)
-        if name in REDUCTIONS or name in BODY_FIRST or name in SOFTMAXES or name in SPECIAL or name in OPERATORS:
-            if name not in ("Sigma", "Pi"):
-                raise self.error(
-                    DeclarationError,
-                    f"'{name}' has a meaning of its own in the language",
-                    Span(statement.span.start + syntax.start, statement.span.start + syntax.name_end),
-                    "Choose another name.",
-                )
-        self.function_statements[name] = statement
-
-    def sort_equation(self, statement: Statement) -> None:
-        left = statement.syntax.parts[0]
-        place = self.at(statement, left)
-        if left.kind == "call":
-            name = left.value[0]
-            raise self.error(
-                NotationError, f"'{name}' is called on the left", place, f"Write function {self.written(place)} = ..."
-            )
-        if left.kind not in ("name", "access"):
-            raise self.error(
-                NotationError,
-                "the left side is no name",
-                place,
-                "An equation defines one quantity: y = ... or a[j] = ...",
-            )
-        name = left.value
-        self.first_seen.setdefault(name, place.start)
-        declared = self.declared.get(name)
-        other = self.known_line(name)
-        if other is not None and declared is None:
-            raise self.error(
-                DeclarationError, f"'{name}' is {other[0]} and cannot be defined", place, f"See line {other[1]}."
-            )
-        self.defined.setdefault(name, []).append(statement)
-
-    # Indices and sizes.
-
-    def find_indices(self) -> None:
-        """Find every index name, where it is used first, and its range."""
-        self.bound: dict[str, Span] = {}  # bound by a reduction, free on a left side, or naming an axis
-        self.in_subscripts: dict[str, Span] = {}
-        self.in_declarations: set[str] = set()
-        self.in_limits: dict[str, Span] = {}
-        self.reads_plainly: dict[str, list[tuple[str, int]]] = {}
-        self.used: set[str] = set()  # anywhere but in declarations
-        for name, (statement, item, _) in self.index_statements.items():
-            self.bound[name] = self.at(statement, item)
-        known_sizes = {name for name in self.size_statements}
-        known_sizes |= {name for name, declared in self.declared.items() if declared.role == "constant"}
-        for statement in self.statements:
-            if statement.syntax.kind == "index" or statement.syntax.kind == "size":
-                for item in statement.syntax.parts:
-                    self.note_limits(statement, item.parts)
-            elif statement.syntax.kind == "role":
-                for item in statement.syntax.parts:
-                    self.note_target(statement, item.parts[0])
-                    if item.value[1] and item.parts[-1].kind == "range":
-                        self.note_limits(statement, item.parts[-1].parts)
-            elif statement.syntax.kind in ("zero", "predict"):
-                for target in statement.syntax.parts:
-                    self.note_target(statement, target)
-        known_sizes |= {name for name in self.in_limits if name not in self.bound}
-        for statement in self.statements:
-            if statement.syntax.kind == "equation":
-                left, right = statement.syntax.parts
-                self.note_left(statement, left)
-                self.note_uses(statement, right, known_sizes)
-            elif statement.syntax.kind in ("assume", "objective"):
-                for part in statement.syntax.parts:
-                    self.note_uses(statement, part, known_sizes)
-            elif statement.syntax.kind == "function" and statement.syntax.value[1]:
-                self.note_uses(statement, statement.syntax.parts[-1], known_sizes)
-        self.check_clashes()
-        self.read_ranges()
-
-    def note_limits(self, statement: Statement, limits: Iterable[Syntax]) -> None:
-        for limit in limits:
-            for piece in limit.walk():
-                if piece.kind == "name":
-                    self.in_limits.setdefault(piece.value, self.at(statement, piece))
-
-    def note_target(self, statement: Statement, target: Syntax) -> None:
-        if target.kind == "access":
-            for part in target.parts:
-                if part.kind == "name":
-                    self.in_declarations.add(part.value)
-                    self.bound.setdefault(part.value, self.at(statement, part))
-
-    def note_left(self, statement: Statement, left: Syntax) -> None:
-        if left.kind != "access":
-            return
-        for part in left.parts:
-            if part.kind == "name":
-                self.used.add(part.value)
-                self.bound.setdefault(part.value, self.at(statement, part))
-
-    def note_uses(self, statement: Statement, syntax: Syntax, sizes: set[str]) -> None:
-        for piece in syntax.walk():
-            if piece.kind == "access":
-                for axis, part in enumerate(piece.parts):
-                    if part.kind == "name":
-                        self.reads_plainly.setdefault(part.value, []).append((piece.value, axis))
-                    for name in _names_in_subscript(part):
-                        self.in_subscripts.setdefault(name.value, self.at(statement, name))
-                        self.used.add(name.value)
-            elif piece.kind == "call":
-                self.note_call(statement, piece, sizes)
-
-    def note_call(self, statement: Statement, call: Syntax, sizes: set[str]) -> None:
-        name = call.value[0]
-        if name in self.function_statements:
-            return
-        loss = LOSSES.get(name)
-        if name not in REDUCTIONS and name not in BODY_FIRST and name not in SOFTMAXES and name != "onehot":
-            if loss is None or not loss.reduces:
-                return
-        read_inside = {
-            inner.value
-            for part in call.parts
-            for piece in part.walk()
-            if piece.kind == "access"
-            for subscript in piece.parts
-            for inner in _names_in_subscript(subscript)
-        }
-        found, _ = index_parts(
-            call,
-            2 if loss else 1,
-            lambda index: index in self.bound or index in read_inside,
-            lambda size: size in sizes,
-        )
-        for index, lower, upper, part in found:
-            if not index:
-                continue
-            self.used.add(index)
-            if lower is None or upper is None or index in self.bound:
-                self.bound.setdefault(index, self.at(statement, part))
-            else:
-                self.bound[index] = self.at(statement, part)
-            if lower is not None and upper is not None:
-                self.note_limits(statement, (lower, upper))
-
-    def check_clashes(self) -> None:
-        for name, place in self.bound.items():
-            other: tuple[str, Span] | None = None
-            if name in self.declared:
-                declared = self.declared[name]
-                other = (f"{declared.role}", self.at(declared.statement, declared.target))
-            elif name in self.defined:
-                statement = self.defined[name][0]
-                other = ("quantity", self.at(statement, statement.syntax.parts[0]))
-            elif name in self.size_statements:
-                statement, item = self.size_statements[name]
-                other = ("size", self.at(statement, item))
-            if other is not None:
-                what, where = other
-                late, early = (place, where) if place.start > where.start else (where, place)
-                raise self.error(
-                    DeclarationError,
-                    f"'{name}' is both an index and {'an' if what == 'input' else 'a'} {what}",
-                    Span(late.start, late.start + len(name)) if late is where else late,
-                    f"See line {self.source.line_of(early.start)} too; give one of them another name.",
-                )
-
-    def read_ranges(self) -> None:
-        scope = self.scope
-        quantities = {*self.declared, *self.defined}
-        for name in self.in_limits:
-            # A name that is only read in a subscript, and limits something elsewhere, is a size.
-            if name not in self.bound and name not in quantities and name not in self.function_statements:
-                scope.sizes[name] = None
-        for name in self.size_statements:
-            scope.sizes.setdefault(name, None)
-        scope.sizes = dict(sorted(scope.sizes.items(), key=lambda item: self.place_of_size(item[0])))
-        self.read_constants()
-        found = dict(self.bound)
-        for name, place in self.in_subscripts.items():
-            if name not in scope.sizes and name not in quantities:
-                found.setdefault(name, place)
-        for name, (statement, _, limits) in self.index_statements.items():
-            if limits is not None:
-                resolver = Resolver(scope, statement.span)
-                lower, upper = (resolver.limit(part) for part in limits.parts)
-                if resolver.free or free_indices(lower) | free_indices(upper):
-                    raise self.error(
-                        IndexNotationError,
-                        f"the range of '{name}' depends on an index",
-                        self.at(statement, limits),
-                        f"Write such limits where they are used: sum({name} = 1..t, ...).",
-                    )
-                if ranges.is_below(upper, lower):
-                    raise self.error(
-                        IndexNotationError,
-                        f"the range of '{name}' is empty",
-                        self.at(statement, limits),
-                        "The limits are inclusive and start with the smaller.",
-                    )
-                scope.indices[name] = Bound(Index(name), lower, upper)
-                scope.stated.add(name)
-        for name in sorted(found, key=lambda name: found[name].start):
-            if name not in scope.indices:
-                scope.indices[name] = self.undeclared(name)
-        scope.indices = {
-            name: scope.indices[name] for name in sorted(scope.indices, key=lambda name: found[name].start)
-        }
-
-    def place_of_size(self, name: str) -> int:
-        places = [self.in_limits[name].start] if name in self.in_limits else []
-        if name in self.size_statements:
-            statement, item = self.size_statements[name]
-            places.append(self.at(statement, item).start)
-        return min(places)
-
-    def undeclared(self, name: str) -> Bound:
-        """Return the range of an index that no statement declares."""
-        index = Index(name)
-        stem = self.scope.indices.get(stem_of(index))
-        if stem is not None and stem.index is not index:
-            self.scope.stated.add(name)
-            return stem._replace(index=index)
-        for quantity, axis in self.reads_plainly.get(name, ()):
-            own = self.axis_name(quantity, axis)
-            if own is not None and own in self.scope.stated:
-                self.scope.stated.add(name)
-                return self.scope.indices[own]._replace(index=index)
-        size = f"n_{name}"
-        other = self.known_line(size)
-        if (other is not None and other[0] != "a size") or size in self.defined:
-            raise self.error(
-                DeclarationError,
-                f"the size of index '{name}' would be called '{size}', which is taken",
-                self.bound.get(name) or self.in_subscripts[name],
-                f"Declare its range: index {name} = 1..N.",
-            )
-        self.scope.sizes.setdefault(size, None)
-        return Bound(index, ONE, Size(size))
-
-    def axis_name(self, quantity: str, axis: int) -> str | None:
-        targets = [self.declared[quantity].target] if quantity in self.declared else []
-        targets += [statement.syntax.parts[0] for statement in self.defined.get(quantity, ())]
-        for target in targets:
-            if axis < len(target.parts) and target.parts[axis].kind == "name":
-                return str(target.parts[axis].value)
-        return None
-
-    def find_sizes(self) -> None:
-        """Read the sizes that others define."""
-        needed: list[list[int]] = []
-        names = list(self.size_statements)
-        for name in names:
-            statement, item = self.size_statements[name]
-            reads: list[int] = []
-            if item.parts:
-                resolver = Resolver(self.scope, statement.span)
-                expr = resolver.limit(item.parts[0])
-                if resolver.free:
-                    raise self.error(
-                        IndexNotationError, f"the size '{name}' depends on an index", self.at(statement, item)
-                    )
-                self.scope.sizes[name] = expr
-                reads = [place for place, other in enumerate(names) if _mentions(expr, other)]
-            needed.append(reads)
-        _, circle = ranges.order(needed)
-        if circle:
-            statement, item = self.size_statements[names[circle[0]]]
-            raise self.error(
-                DeclarationError,
-                f"sizes define each other in a circle: {' -> '.join(names[place] for place in [*circle, circle[0]])}",
-                self.at(statement, item),
-            )
 
     # Functions and roles.
 
@@ -701,30 +281,6 @@ class _Reader:
             self.first_seen.setdefault(reading.name, reading.span.start)
         self.scope.functions[name] = Function(name, (*parameters, *hidden), expr, statement.line, len(hidden))
 
-    def read_constants(self) -> None:
-        """Read the values of constants and hyperparameters; they may use constants above them."""
-        for name, declared in self.declared.items():
-            if declared.value is None:
-                continue
-            resolver = Resolver(self.scope, declared.statement.span)
-            for constant in self.values:
-                self.scope.quantities.setdefault(constant, Known(0, constant, "declared", 0))
-            expr = resolver.value(declared.value)
-            expr = substitute(expr, {Access(other, ()): Number(value) for other, value in self.values.items()})
-            place = self.at(declared.statement, declared.value)
-            if not isinstance(expr, Number):
-                raise self.error(
-                    DeclarationError,
-                    f"the value of a {declared.role} is a rational number",
-                    place,
-                    f"Define it by an equation instead: {name} = {self.written(place)}.",
-                )
-            if declared.integer and expr.value.denominator != 1:
-                raise self.error(DeclarationError, f"{expr} is not an integer", place)
-            self.values[name] = expr.value
-            if declared.role == "constant":
-                self.scope.constants[name] = expr.value
-
     def read_roles(self) -> None:
         for name, declared in self.declared.items():
             if declared.domain is not None:
@@ -756,7 +312,7 @@ class _Reader:
             axes.append(Axis(index, bound.lower, bound.upper))
         return tuple(axes)
 
-    def domain(self, declared: _Declared) -> Domain:
+    def domain(self, declared: Declared) -> Domain:
         syntax, statement = declared.domain, declared.statement
         assert syntax is not None
         resolver = Resolver(self.scope, statement.span)
@@ -1027,7 +583,8 @@ class _Reader:
                     continue
                 # Constants alone: their hull always exists.
                 low, high = ranges.hull(known)
-                assert not isinstance(low, tuple) and not isinstance(high, tuple)
+                assert not isinstance(low, tuple)
+                assert not isinstance(high, tuple)
                 if ranges.is_below(box[0], low) or ranges.is_below(high, box[1]):
                     return True
         return False
@@ -1280,25 +837,6 @@ class _Reader:
             for axis in axes:
                 found.setdefault(axis.index, Bound(axis.index, axis.lower, axis.upper))
         return found
-
-
-def _names_in_subscript(syntax: Syntax) -> list[Syntax]:
-    """Return the names in a subscript that are not inside an access of its own."""
-    found: list[Syntax] = []
-    stack = [syntax]
-    while stack:
-        piece = stack.pop()
-        if piece.kind == "name":
-            found.append(piece)
-        elif piece.kind != "access":
-            stack.extend(reversed(piece.parts))
-    return found
-
-
-def _mentions(expr: Expr, size: str) -> bool:
-    from symprop.algebra.expressions import walk
-
-    return any(node is Size(size) for node in walk(expr))
 
 
 def _is_infinite(syntax: Syntax) -> bool:

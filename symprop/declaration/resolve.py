@@ -78,7 +78,8 @@ REFUSED = {
 HALF = number("1/2")
 MOST_INDICES = 32  # as many axes as an array of numpy 1 can have
 
-MOST_CONDITIONS = 200
+MOST_CONDITIONS = 200  # joined in one place
+MOST_SHIFTED = 1000  # subscripts that are more than a name or a number
 
 # Expressions grow where a softmax, a loss or a derivative repeats its argument; numbers where they are folded.
 LARGEST_EXPANSION = 20_000  # nodes
@@ -485,6 +486,14 @@ class Resolver:
         return result
 
     def _check_affine(self, expr: Expr, syntax: Syntax) -> None:
+        self.scope.shifted += 1
+        if self.scope.shifted > MOST_SHIFTED:
+            raise self.error(
+                NotationError,
+                f"more than {MOST_SHIFTED} shifted or scaled indices",
+                syntax,
+                "Write repeated equations once, with an index.",
+            )
         try:
             coefficients, _ = affine(flattened(expr))
         except ValueError as error:

@@ -77,6 +77,8 @@ class Scope:
         Values of constants.
     integers : set of str
         Quantities that may stand in an index.
+    shifted : int
+        How many subscripts so far are more than a name or a number.
     undefined_are_inputs : bool
         In a text without roles every undefined name is an input.
     in_claims : bool
@@ -92,6 +94,7 @@ class Scope:
     axes: dict[str, tuple[Axis, ...]] = field(default_factory=dict)
     constants: dict[str, Fraction] = field(default_factory=dict)
     integers: set[str] = field(default_factory=set)
+    shifted: int = 0
     undefined_are_inputs: bool = False
     in_claims: bool = False
 

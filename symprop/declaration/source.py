@@ -92,9 +92,7 @@ class Source:
         NotationError
             If brackets do not match or are nested too deeply, or there are too many statements.
         """
-        count = 0
-        for span in self._pieces():
-            count += 1
+        for count, span in enumerate(self._pieces(), start=1):
             if count > MOST_STATEMENTS:
                 raise self.error(
                     NotationError,
@@ -134,12 +132,11 @@ class Source:
                     if (span := self._stripped(start, place)) is not None:
                         yield span
                     start = match.end()
-            elif mark[0] == "#" and not opened:
+            elif mark[0] == "#" and not opened and separators:
                 # The rest of the line is no part of the statement.
-                if separators:
-                    if (span := self._stripped(start, place)) is not None:
-                        yield span
-                    start = match.end()
+                if (span := self._stripped(start, place)) is not None:
+                    yield span
+                start = match.end()
         if opened:
             raise self._unclosed(opened[-1][1])
         if (span := self._stripped(start, len(text))) is not None:

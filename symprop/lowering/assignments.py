@@ -546,9 +546,29 @@ class Sharing:
         found = self.look_up(expr, ranges, TRUE)
         if found is None:
             ranges = self.whole_axes(expr, ranges)
+            if not self.stays_inside(expr, ranges):
+                return None  # a guard that no range expresses protects it
             inner = expr.rebuild(tuple(self.inside(argument, ranges, TRUE) for argument in expr.arguments))
             found = self.new(inner, ranges, TRUE, _stem(expr), pattern=expr)
         return None if found is None else substitute(found, back)  # type: ignore[return-value]
+
+    def stays_inside(self, expr: Expr, scope: tuple[Bound, ...]) -> bool:
+        """Return whether every reading in `expr` is inside its axes over the whole of `scope`."""
+        if isinstance(expr, Access):
+            for index, axis in zip(expr.indices, self.variables[expr.name].axes, strict=True):
+                if names_of(index):
+                    return False
+                try:
+                    low, high = extremes(index, scope)
+                except ValueError:
+                    return False
+                if not (at_least(low, axis.lower) and at_least(axis.upper, high)):
+                    return False
+                if any(isinstance(node, Power) for node in walk(index)):
+                    return False  # a division, whole only where a guard says so
+        inner = (*scope, *expr.bounds) if isinstance(expr, Reduction) else scope
+        children = (expr.condition,) if isinstance(expr, Where) else expr.children
+        return all(self.stays_inside(child, inner) for child in children)
 
     def whole_axes(self, expr: Call, ranges: tuple[Bound, ...]) -> tuple[Bound, ...]:
         """Return ranges as wide as the axes of what `expr` reads, so that readers elsewhere find the value too."""

@@ -204,7 +204,7 @@ class _Frame:
     def value(self, expr: Expr) -> Any:
         match expr:
             case Number(value=value):
-                return float(value) if abs(value) < 10**308 else math.copysign(math.inf, value.numerator)
+                return float(value) if abs(value) < 10**308 else (math.inf if value > 0 else -math.inf)
             case Constant():
                 return math.pi if expr is PI else math.e
             case Index() | Size():

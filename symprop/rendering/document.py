@@ -56,6 +56,9 @@ class Formula:
     condition: Expr | None = None
 
 
+# A partial is shown in its simplified form alone if that costs less by more than this (see `simplify.cost`).
+CLEARLY_SHORTER = 2.0
+
 # A title with more names than this says only how many there are.
 MOST_IN_TITLE = 8
 
@@ -354,7 +357,8 @@ def _partial(term: Term, adjoint: Adjoint, derivation: Derivation) -> Formula:
     named = _named(term.partial, term, term.bounds, derivation)
     forms = _different((plain, named))
     if not any(isinstance(node, Call) and (node.orders or as_softmax(node)) for node in walk(plain)):
-        forms = (named,) if cost(named) < cost(plain) - 1 else (plain,)  # no name is explained by showing both
+        # No name is explained by showing both.
+        forms = (named,) if cost(named) < cost(plain) - CLEARLY_SHORTER else (plain,)
     condition = None if term.guard is TRUE else term.guard
     here = (term.equation.target, term.operand.name)
     readings = sum((other.equation.target, other.operand.name) == here for other in adjoint.terms)

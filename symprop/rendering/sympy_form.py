@@ -96,9 +96,7 @@ class _Conversion:
             ):
                 return sympy.KroneckerDelta(self.convert(left), self.convert(right))
             case Where(condition=condition, then=then, otherwise=otherwise):
-                return sympy.Piecewise(
-                    (self.convert(then), self.convert(condition)), (self.convert(otherwise), True)
-                )
+                return sympy.Piecewise((self.convert(then), self.convert(condition)), (self.convert(otherwise), True))
             case Compare():
                 return self.compare(expr)
             case Junction(operator=operator, conditions=conditions):
@@ -250,17 +248,17 @@ class _Writer:
         if self.count > MOST_INLININGS:
             raise MissingRuleError("the expression is too large to be written out", hint="Use expand=False.")
         if access.name in self.network.quantities:
-            cases = [(equation.target, equation.bounds, equation.expression) for equation in
-                     self.network.definitions[access.name]]
+            cases = [
+                (equation.target, equation.bounds, equation.expression)
+                for equation in self.network.definitions[access.name]
+            ]
         else:
             adjoint = self.by_name[access.name]
             cases = [(adjoint.access, adjoint.bounds, adjoint.textbook)]
         form: Expr | None = None
         for target, bounds, expression in reversed(cases):
             free = {bound.index for bound in bounds}
-            mapping = {
-                own: index for own, index in zip(target.indices, access.indices, strict=True) if own in free
-            }
+            mapping = {own: index for own, index in zip(target.indices, access.indices, strict=True) if own in free}
             here = substitute(expression, mapping)
             form = here if form is None else self.choose(target, access, free, here, form)
         assert form is not None

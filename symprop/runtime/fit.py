@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from symprop.declaration.network import Network
+    from symprop.declaration.sizes import SizeValue
     from symprop.runtime.load import Functions
 
 # Without held-out examples nothing has to be looked at after each epoch; a bar of this many slices moves smoothly.
@@ -52,7 +53,7 @@ class Run:
     history : dict of str to list of float
         ``objective``: by epoch, the mean over its minibatches, each before its own update (with ``reduction="sum"``
         their sum); ``validation``: by epoch, the objective of the held-out examples after it (absent without them).
-    sizes : dict of str to int
+    sizes : dict of str to int (or a sequence of int)
         Value of each size name.
     options : dict
         How it was trained, as `fit` was called.
@@ -69,7 +70,7 @@ class Run:
     network: str
     parameters: dict[str, Any]
     history: dict[str, list[float]] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, SizeValue] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     kept: int = 0
     steps: int = 0
@@ -182,7 +183,7 @@ def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarra
 def fit(
     network: Network | str,
     data: Mapping[str, Any],
-    sizes: Mapping[str, int] | None = None,
+    sizes: Mapping[str, SizeValue] | None = None,
     optimizer: str = "adam",
     learning_rate: float = 1e-3,
     epochs: int = 100,
@@ -308,7 +309,7 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _compile(network: Network | str, sizes: Mapping[str, int], options: Mapping[str, Any]) -> Functions:
+def _compile(network: Network | str, sizes: Mapping[str, Any], options: Mapping[str, Any]) -> Functions:
     from symprop.runtime.load import compile
 
     return compile(
@@ -321,7 +322,7 @@ def _compile(network: Network | str, sizes: Mapping[str, int], options: Mapping[
     )
 
 
-def _sizes(functions: Functions, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, int]:
+def _sizes(functions: Functions, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, SizeValue]:
     """Return the sizes that belong to the network; how many examples there are does not."""
     found = functions.sizes_of(parameters, data)
     return {name: value for name, value in found.items() if name != functions.module.EXAMPLES}
@@ -361,9 +362,7 @@ def _hold_out(
     chosen, held_out = split(next(iter(counts.values())), fraction, seed)
 
     def part(rows: np.ndarray) -> dict[str, np.ndarray]:
-        return {
-            name: array if (axis := axes[name]) is None else array.take(rows, axis) for name, array in data.items()
-        }
+        return {name: array if (axis := axes[name]) is None else array.take(rows, axis) for name, array in data.items()}
 
     return part(chosen), part(held_out) if len(held_out) else None
 
@@ -428,9 +427,7 @@ def _train(
     run.parameters = _copies(training.parameters if best is None else best.parameters)
 
 
-def _weights(
-    training: Any, batch_size: int | None, data: Mapping[str, np.ndarray], functions: Functions
-) -> np.ndarray:
+def _weights(training: Any, batch_size: int | None, data: Mapping[str, np.ndarray], functions: Functions) -> np.ndarray:
     """Return how the objectives of an epoch's batches add up to the objective of the epoch, shape (batches,)."""
     import numpy as np
 

@@ -6,14 +6,14 @@ import csv
 import io
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from symprop.algebra.expressions import ONE, Access, Add, Call, Expr, Number, Power, Size, number, walk
 from symprop.declaration.network import Network
 from symprop.declaration.quantity import Quantity
-from symprop.declaration.sizes import fold, solve_sizes
+from symprop.declaration.sizes import SizeValue, fold, solve_sizes
 from symprop.errors import DeclarationError, OptionError
 from symprop.runtime import table as tables
 from symprop.runtime.fit import Run, fit, split
@@ -76,7 +76,7 @@ def _is_probability(expr: Expr) -> bool:
             return False
 
 
-def slots_of(network: Network, sizes: Mapping[str, int]) -> list[Slot]:
+def slots_of(network: Network, sizes: Mapping[str, SizeValue]) -> list[Slot]:
     """Return the inputs and targets of `network` as slots for columns; `sizes` are those that are known.
 
     Raises
@@ -86,13 +86,30 @@ def slots_of(network: Network, sizes: Mapping[str, int]) -> list[Slot]:
     """
     if not network.of_role("parameter"):
         raise DeclarationError("the network declares no parameters to train", hint="Add a line such as: parameter w[i]")
-    solved = solve_sizes(network, {}, sizes, complete=False)
-    known: dict[Expr, Expr] = {Size(name): number(value) for name, value in solved.items()}
+    solved = _solved(network, {}, sizes, complete=False)
+    known: dict[Expr, Expr] = {Size(name): number(value) for name, value in solved.items() if isinstance(value, int)}
     probability = predicts_probability(network)
     slots = [_slot(network, quantity, known, probability) for quantity in network.of_role("input", "target")]
     if not slots:
         raise DeclarationError("the network reads no data", hint="Add lines such as: input x[i]; target t")
     return slots
+
+
+def _solved(
+    network: Network,
+    shapes: Mapping[str, tuple[int, ...]],
+    sizes: Mapping[str, SizeValue],
+    complete: bool = True,
+) -> dict[str, SizeValue]:
+    """Return the sizes as `solve_sizes` does; a size that the network defines as a number may be given otherwise.
+
+    ``size H = 8`` is what a network is trained with unless somebody says ``--size H=16``.
+    """
+    definitions = {
+        name: None if name in sizes and isinstance(definition, Number) else definition
+        for name, definition in network.sizes.items()
+    }
+    return solve_sizes(replace(network, sizes=definitions), shapes, sizes, complete=complete)
 
 
 def _integer(expr: Expr, known: Mapping[Expr, Expr]) -> int | None:
@@ -190,7 +207,7 @@ class TableRun:
 def fit_table(
     network: Network,
     table: Table,
-    sizes: Mapping[str, int] | None = None,
+    sizes: Mapping[str, SizeValue] | None = None,
     target: str | None = None,
     columns: Mapping[str, Sequence[str]] | None = None,
     validation: float = 0.2,
@@ -213,8 +230,7 @@ def fit_table(
     TableError, DeclarationError, OptionError, ShapeError, DivergenceError
         As the stages do.
     """
-    sizes = dict(sizes or {})
-    slots = slots_of(network, sizes)
+    slots = slots_of(network, sizes or {})
     assignment, left_out = tables.assign(table, slots, target, columns)
     rows, lacking = table.complete([name for names in assignment.values() for name in names])
     chosen, rest = split(len(rows), validation, seed)
@@ -224,20 +240,18 @@ def fit_table(
     held_out_data, held_out, unread = preparation.encode(table, held_out)
     # Without a batch index the shapes that the network declares are those of one example.
     first = 0 if network.batch is not None else 1
-    sizes = solve_sizes(network, {name: array.shape[first:] for name, array in data.items()}, sizes)
+    shapes = {name: array.shape[first:] for name, array in data.items()}
     run = fit(
         network,
         data,
-        sizes,
+        _solved(network, shapes, sizes or {}),
         validation=held_out_data if held_out else 0.0,
         seed=seed,
         **options,
     )
     run.options["validation"] = validation
     run.preparation = preparation.as_dict()
-    result = TableRun(
-        run, preparation, prediction_of(network), table, training, held_out, lacking, unread
-    )
+    result = TableRun(run, preparation, prediction_of(network), table, training, held_out, lacking, unread)
     parts = {"training": data} | ({"validation": held_out_data} if held_out else {})
     for part, arrays in parts.items():
         result.objectives[part] = run.objective(arrays)
@@ -275,9 +289,7 @@ def _score(result: TableRun, arrays: Mapping[str, np.ndarray], training: Mapping
     if found is None or result.prediction is None:
         return None
     slot, column = found
-    truth, reference = (
-        np.moveaxis(part[slot.name], slot.example_axis, 0) for part in (arrays, training)
-    )
+    truth, reference = (np.moveaxis(part[slot.name], slot.example_axis, 0) for part in (arrays, training))
     predicted = predictions(result.run, result.prediction, arrays, slot.example_axis)
     if predicted.shape != truth.shape:
         return None
@@ -372,9 +384,7 @@ def _columns(slot: Slot, columns: Sequence[Column]) -> str:
             return f"{column.name}, in its own units"
         if column.codes and len(column.codes[0]) > 1:
             return f"{column.name}, one-hot: {', '.join(column.levels)}"
-        codes = ", ".join(
-            f"{level} is {code[0]:g}" for level, code in zip(column.levels, column.codes, strict=True)
-        )
+        codes = ", ".join(f"{level} is {code[0]:g}" for level, code in zip(column.levels, column.codes, strict=True))
         return f"{column.name}: {codes}"
     width = sum(column.width for column in columns)
     plural = "" if width == 1 else "s"

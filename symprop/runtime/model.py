@@ -35,7 +35,7 @@ class Model:
         The text of the network.
     parameters : mapping of str to array or list of arrays
         As the network declares them.
-    sizes : mapping of str to int
+    sizes : mapping of str to int (or list of int)
         Value of each size name.
     options : mapping
         How it was trained.
@@ -47,7 +47,7 @@ class Model:
 
     network: str
     parameters: Mapping[str, Any]
-    sizes: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     history: Mapping[str, Any] = field(default_factory=dict)
     preparation: Mapping[str, Any] | None = None

@@ -6,10 +6,9 @@ swapped indices.  Values are rationals with a small binary denominator, so that 
 
 from __future__ import annotations
 
-import itertools
 import random
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from symprop.algebra.expressions import (
@@ -20,15 +19,35 @@ from symprop.algebra.expressions import (
     Number,
     Reduction,
     Size,
+    add,
+    call,
+    mul,
+    power,
     walk,
 )
 from symprop.algebra.indices import normal
 from symprop.declaration.network import Fact, Network
 from symprop.declaration.quantity import Domain, Quantity
-from symprop.declaration.sizes import fold, size_names, solve_sizes
+from symprop.declaration.sizes import fold, layers_of, size_names, solve_sizes
 from symprop.errors import SympropError
 
 Components = dict[tuple[int, ...], Fraction]
+SizeValue = int | Sequence[int]
+Interval = tuple[Fraction, Fraction]
+Drawing = Callable[[Domain | None, Mapping[Expr, Expr]], Fraction]
+
+# Where values lie, point after point: on both sides of 0, where logarithms and roots are defined, beyond the corners
+# of piecewise functions (hard_sigmoid has them at -3 and 3), and where inverse functions and probabilities are.
+RANGES: tuple[Interval, ...] = (
+    (Fraction(-2), Fraction(2)),
+    (Fraction(0), Fraction(2)),
+    (Fraction(-2), Fraction(2)),
+    (Fraction(-9), Fraction(9)),
+    (Fraction(0), Fraction(1)),
+    (Fraction(-1), Fraction(1)),
+    (Fraction(1), Fraction(5)),
+    (Fraction(-4), Fraction(0)),
+)
 
 # Sizes are drawn from here; beyond, tables of values grow and witnesses cannot be read.
 SMALLEST_SIZE, LARGEST_SIZE = 3, 6
@@ -40,7 +59,7 @@ ATTEMPTS = 60
 class Point:
     """Concrete sizes, and the components of every given quantity."""
 
-    sizes: Mapping[str, int | tuple[int, ...]]
+    sizes: Mapping[str, SizeValue]
     values: Mapping[str, Components]
 
 
@@ -52,65 +71,87 @@ class Sampler:
         self.extra = tuple(extra)  # free real scalars that claims use, such as eta
         self.random = random.Random(seed)
 
-    def points(self, count: int, small_first: bool = False) -> Iterator[Point]:
-        """Yield `count` points; with `small_first` the first ones have the smallest sizes that still differ."""
-        for number in range(count):
-            yield self.point(spread=0 if small_first and number < count // 2 else 2, positive=number % 3 == 2)
+    def draw(self, count: int, spread: int = 2, sizes: Mapping[str, SizeValue] | None = None) -> tuple[Point, ...]:
+        """Return `count` points that share their sizes and differ in the range of their values (see `RANGES`)."""
+        shared = self.sizes(spread) if sizes is None else sizes
+        return tuple(self.point(shared, RANGES[number % len(RANGES)]) for number in range(count))
 
-    def point(self, spread: int = 2, positive: bool = False) -> Point:
-        sizes = self.sizes(spread)
+    def point(self, sizes: Mapping[str, SizeValue], interval: Interval) -> Point:
+        """Return one point: values of quantities without a domain lie in `interval`."""
+        return self.filled(sizes, lambda domain, known: self.value(domain, interval, known))
+
+    def simple_point(self, sizes: Mapping[str, SizeValue], choices: Sequence[Fraction]) -> Point:
+        """Return a point for people: values of quantities without a domain are among `choices`."""
+
+        def value(domain: Domain | None, known: Mapping[Expr, Expr]) -> Fraction:
+            if domain is None:
+                return self.random.choice(choices)
+            inside = [number for number in choices if self.lies_in(number, domain, known)]
+            return self.random.choice(inside) if inside else self.value(domain, RANGES[0], known)
+
+        return self.filled(sizes, value)
+
+    def filled(self, sizes: Mapping[str, SizeValue], value: Drawing) -> Point:
         known: dict[Expr, Expr] = {
-            Size(name): Number(Fraction(value)) for name, value in sizes.items() if isinstance(value, int)
+            Size(name): Number(Fraction(number)) for name, number in sizes.items() if isinstance(number, int)
         }
+        for name, listed in sizes.items():
+            if not isinstance(listed, int):
+                layers = layers_of(self.network, name)
+                first = self.number(layers[0], known) if layers else Fraction(0)
+                for place, number in enumerate(listed):
+                    known[Size(name, (Number(first + place),))] = Number(Fraction(number))
         values: dict[str, Components] = {}
         for quantity in self.network.quantities.values():
-            if quantity.is_given:
-                values[quantity.name] = self.components(quantity, known, positive)
+            if quantity.is_given or quantity.role == "hyperparameter":
+                values[quantity.name] = self.components(quantity, known, value)
         for fact in self.network.facts:
             self.obey(fact, values, known)
         for name in self.extra:
-            values[name] = {(): self.value(None, positive=True)}
+            # Free scalars such as eta are rates: positive, and not 1.
+            values[name] = {(): self.value(None, (Fraction(1, 8), Fraction(2)), known)}
         return Point(sizes, values)
 
     # Sizes
 
-    def sizes(self, spread: int) -> Mapping[str, int | tuple[int, ...]]:
-        names = [name for name in size_names(self.network) if self.network.sizes.get(name) is None]
+    def sizes(self, spread: int) -> Mapping[str, SizeValue]:
+        """Return distinct sizes, from `SMALLEST_SIZE` on; a larger `spread` leaves more of a choice."""
+        names = self.free_sizes()
         for attempt in range(ATTEMPTS):
-            drawn = self.draw_sizes(names, spread + attempt // 8)
-            try:
-                return solve_sizes(self.network, {}, drawn)
-            except SympropError:
-                continue  # a stride that does not fit: draw again
+            pool = list(range(SMALLEST_SIZE, SMALLEST_SIZE + len(names) + spread + attempt // 8))
+            self.random.shuffle(pool)
+            found = self.complete({name: pool.pop() for name in names})
+            if found is not None:
+                return found
         raise SympropError("no sizes were found that fit the ranges", hint="Give sizes that fit each other.")
 
-    def draw_sizes(self, names: list[str], spread: int) -> dict[str, int | tuple[int, ...]]:
-        pool = list(range(SMALLEST_SIZE, SMALLEST_SIZE + len(names) + spread))
-        self.random.shuffle(pool)
-        layered = {
-            node.name for axis in self.limits() for node in walk(axis) if isinstance(node, Size) and node.arguments
-        }
-        drawn: dict[str, int | tuple[int, ...]] = {}
-        for name in names:
-            value = pool.pop()
-            drawn[name] = tuple(2 + (value + n) % 3 for n in range(12)) if name in layered else value
-        return drawn
+    def free_sizes(self) -> list[str]:
+        """The names of the sizes that no other sizes define."""
+        return [name for name in size_names(self.network) if self.network.sizes.get(name) is None]
 
-    def limits(self) -> Iterator[Expr]:
-        for quantity in self.network.quantities.values():
-            for axis in quantity.axes:
-                yield axis.lower
-                yield axis.upper
+    def complete(self, drawn: Mapping[str, int]) -> Mapping[str, SizeValue] | None:
+        """Return all sizes that follow from `drawn`, or None if they do not fit each other."""
+        sizes: dict[str, SizeValue] = dict(drawn)
+        known: dict[Expr, Expr] = {Size(name): Number(Fraction(value)) for name, value in drawn.items()}
+        try:
+            for name, value in drawn.items():
+                layers = layers_of(self.network, name)
+                if layers is not None:  # a size that differs from layer to layer
+                    low, high = (int(self.number(limit, known)) for limit in layers)
+                    sizes[name] = tuple(2 + (value + place) % 3 for place in range(high - low + 1))
+            return solve_sizes(self.network, {}, sizes)
+        except SympropError:
+            return None  # a stride that does not fit
 
     # Values
 
-    def components(self, quantity: Quantity, known: Mapping[Expr, Expr], positive: bool) -> Components:
+    def components(self, quantity: Quantity, known: Mapping[Expr, Expr], value: Drawing) -> Components:
         result: Components = {}
         for indices in self.indices_of(quantity, known):
             if quantity.integer:
                 result[indices] = self.integer(quantity, known)
             else:
-                result[indices] = self.value(quantity.domain, positive, known)
+                result[indices] = value(quantity.domain, known)
         return result
 
     def indices_of(self, quantity: Quantity, known: Mapping[Expr, Expr]) -> Iterator[tuple[int, ...]]:
@@ -131,25 +172,37 @@ class Sampler:
             raise SympropError(f"'{expr}' has no value at this point")
         return value.value
 
-    def value(self, domain: Domain | None, positive: bool, known: Mapping[Expr, Expr] | None = None) -> Fraction:
+    def value(self, domain: Domain | None, interval: Interval, known: Mapping[Expr, Expr]) -> Fraction:
         if domain is not None and domain.members:
-            return self.number(self.random.choice(domain.members), known or {})
-        low = high = None
-        if domain is not None:
-            low = None if domain.lower is None else self.number(domain.lower, known or {})
-            high = None if domain.upper is None else self.number(domain.upper, known or {})
+            return self.number(self.random.choice(domain.members), known)
+        low, high = self.limits_of(domain, known)
         if low is None and high is None:
-            low, high = (Fraction(1, DENOMINATOR), Fraction(2)) if positive else (Fraction(-2), Fraction(2))
+            low, high = interval
         elif low is None:
             assert high is not None
             low = high - 2
         elif high is None:
             high = low + 2
-        assert low is not None and high is not None
         steps = 16 * DENOMINATOR
         numerator = self.random.randint(1, steps - 1)
         # Odd numerators keep clear of the round numbers where kinks and zeros are.
         return low + (high - low) * Fraction(2 * numerator + 1, 2 * steps + 2)
+
+    def limits_of(
+        self, domain: Domain | None, known: Mapping[Expr, Expr]
+    ) -> tuple[Fraction | None, Fraction | None]:
+        if domain is None:
+            return None, None
+        low, high = (None if limit is None else self.number(limit, known) for limit in (domain.lower, domain.upper))
+        return low, high
+
+    def lies_in(self, value: Fraction, domain: Domain, known: Mapping[Expr, Expr]) -> bool:
+        if domain.members:
+            return any(self.number(member, known) == value for member in domain.members)
+        low, high = self.limits_of(domain, known)
+        above = low is None or value > low or (value == low and not domain.lower_open)
+        below = high is None or value < high or (value == high and not domain.upper_open)
+        return above and below
 
     def integer(self, quantity: Quantity, known: Mapping[Expr, Expr]) -> Fraction:
         domain = quantity.domain
@@ -203,6 +256,23 @@ class Sampler:
                 components[other] = components[indices]
 
 
+def with_bodies(network: Network, seed: int = 0) -> Network:
+    """Return `network` with a body for each function that has none: an arbitrary smooth one."""
+    if all(function.body is not None for function in network.functions.values()):
+        return network
+    draw = random.Random(seed)
+    functions = dict(network.functions)
+    for name, function in functions.items():
+        if function.body is None:
+            symbols = [Access(parameter, ()) for parameter in function.parameters]
+            weights = [Number(Fraction(draw.randint(9, 31), 16)) for _ in symbols]
+            inner = add(*(mul(weight, symbol) for weight, symbol in zip(weights, symbols, strict=True)))
+            wave = call("sin", inner + Number(Fraction(draw.randint(1, 15), 16)))
+            body = add(wave, mul(Number(Fraction(draw.randint(3, 9), 8)), power(inner, Number(Fraction(2)))), inner)
+            functions[name] = replace(function, body=body)
+    return replace(network, functions=functions)
+
+
 def free_components(bounds: Iterable[Bound], known: Mapping[Expr, Expr]) -> Iterator[dict[Index, int]]:
     """Yield every value of the indices of `bounds` at concrete sizes; limits may use indices before them."""
     bounds = tuple(bounds)
@@ -221,4 +291,4 @@ def free_components(bounds: Iterable[Bound], known: Mapping[Expr, Expr]) -> Iter
     return extend(0, {})
 
 
-__all__ = ["Components", "Point", "Sampler", "free_components", "itertools"]
+__all__ = ["RANGES", "Components", "Point", "Sampler", "free_components", "with_bodies"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -181,7 +183,7 @@ def test_the_final_form_defines_every_adjoint_that_it_names(derivation: Derivati
 def test_the_rules_of_differentiation_are_named(equation: str, rule: str) -> None:
     network = parse(f"index i = 1..N\ninput x, v[i]\nparameter w\n{equation}")
     lines = document(backpropagate(network), "steps").lines
-    assert [line.rule for line in lines if line.partial is not None][0] == rule
+    assert next(line.rule for line in lines if line.partial is not None) == rule
 
 
 @pytest.mark.parametrize(
@@ -265,6 +267,10 @@ def test_a_page_that_is_too_narrow_is_refused() -> None:
         to_text(DERIVATIONS["shared"], width=20)
 
 
+# How many parts each element of MathML has that has a fixed number.
+PARTS = {"mfrac": 2, "msub": 2, "msup": 2, "msubsup": 3, "munderover": 3, "munder": 2, "mover": 2, "mroot": 2}
+
+
 class _Balance(HTMLParser):
     """Remembers open tags; every tag must be closed in order."""
 
@@ -293,8 +299,7 @@ def test_html_closes_its_tags_and_its_formulas_are_xml(derivation: Derivation, d
     for formula in re.findall(r"<math.*?</math>", page, re.DOTALL):
         root = ElementTree.fromstring(formula)
         for node in root.iter():
-            parts = {"mfrac": 2, "msub": 2, "msup": 2, "msubsup": 3, "munderover": 3, "munder": 2, "mover": 2, "mroot": 2}
-            assert len(node) == parts.get(node.tag, len(node))
+            assert len(node) == PARTS.get(node.tag, len(node))
 
 
 def test_an_html_fragment_is_one_element_without_a_document_around_it() -> None:
@@ -318,8 +323,6 @@ def test_markdown_tables_have_equally_many_cells_in_each_row(derivation: Derivat
 
 
 def test_printing_imports_no_sympy() -> None:
-    import subprocess
-    import sys
-
     code = "import sys, symprop.rendering.report; assert 'sympy' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)

@@ -190,7 +190,7 @@ def test_a_preparation_survives_json(tmp_path: Path) -> None:
 
 def test_compressed_tables_other_delimiters_quotes_and_blank_lines_are_read(tmp_path: Path) -> None:
     path = tmp_path / "data.csv.gz"
-    path.write_bytes(gzip.compress(b"\xef\xbb\xbfa; b\r\n1;\"x;y\"\r\n\r\n 2 ;z\r\n"))
+    path.write_bytes(gzip.compress(b'\xef\xbb\xbfa; b\r\n1;"x;y"\r\n\r\n 2 ;z\r\n'))
     table = tables.read(path)
     assert dict(table.columns) == {"a": ("1", "2"), "b": ("x;y", "z")}
     assert table.lines == (2, 4)

@@ -1,0 +1,504 @@
+"""Every entry of an expression at several points at once, in double precision.
+
+A probe finds where two sides differ and which slips explain a claim; it decides nothing, since rounding is not
+accounted for: whatever it finds is confirmed in certified arithmetic (`evaluate`).
+
+Arrays have the points as last axis; each index that comes into scope gets a new first axis, so that ordinary
+broadcasting lines them up.  Conditions become masks: what no index or point reaches is read nowhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symprop.algebra.expressions import (
+    Access,
+    Add,
+    Bound,
+    Call,
+    Compare,
+    Constant,
+    Expr,
+    Index,
+    Junction,
+    Mul,
+    Number,
+    Power,
+    Reduction,
+    Size,
+    Where,
+    free_indices,
+    names_of,
+)
+from symprop.algebra.functions import FUNCTIONS, derivative, expand
+from symprop.declaration.network import Equation, Network
+from symprop.declaration.order import groups_in_order
+from symprop.declaration.quantity import Axis
+from symprop.errors import IndexNotationError, MissingRuleError, SympropError
+
+Array = Any  # numpy.ndarray; the package is typed without numpy's stubs
+
+LARGEST_TABLE = 2_000_000  # numbers in one array
+
+
+class TooLargeError(SympropError):
+    """An expression has too many entries to be probed."""
+
+
+class Probe:
+    """Values of expressions at points that share their sizes.
+
+    Parameters
+    ----------
+    network : Network
+        Its functions have bodies (see `sampling.with_bodies`).
+    sizes : mapping of str to int or sequence of int
+    points : sequence of mapping of str to mapping of tuple of int to number
+        The given components of each point, by quantity and indices.
+    """
+
+    def __init__(self, network: Network, sizes: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> None:
+        self.network = network
+        self.sizes = sizes
+        self.count = len(points)
+        self.rows: dict[str, list[tuple[Access, tuple[Bound, ...], Expr]]] = {}
+        self.axes: dict[str, tuple[Axis, ...]] = {
+            name: quantity.axes for name, quantity in network.quantities.items()
+        }
+        self.zero_outside = {name for name, quantity in network.quantities.items() if quantity.zero_outside}
+        self.tables: dict[str, tuple[Array, tuple[int, ...]]] = {}  # values, and the least index along each axis
+        self.known: dict[str, Array] = {}  # of recurrent quantities: which components are computed
+        self.recurrent: frozenset[str] | None = None
+        self.layers: dict[str, int] = {}
+        self.memo: dict[Any, tuple[Any, Array]] = {}
+        for equation in network.equations:
+            self.define(equation.target, equation.bounds, equation.expression)
+        for name, quantity in network.quantities.items():
+            if name in points[0]:
+                self.tables[name] = self.given(name, [point[name] for point in points])
+            elif quantity.value is not None:
+                self.tables[name] = np.full((self.count,), float(quantity.value)), ()
+
+    def define(self, target: Access, bounds: Iterable[Bound], expression: Expr, axes: tuple[Axis, ...] = ()) -> None:
+        """Make ``target = expression`` readable; further names come with their `axes`."""
+        self.rows.setdefault(target.name, []).append((target, tuple(bounds), expression))
+        if target.name not in self.axes:
+            self.axes[target.name] = axes
+        self.recurrent = None
+
+    def given(self, name: str, components: Sequence[Mapping[tuple[int, ...], Any]]) -> tuple[Array, tuple[int, ...]]:
+        table, lowest = self.empty(name)
+        for place, point in enumerate(components):
+            for indices, value in point.items():
+                position = tuple(n - low for n, low in zip(indices, lowest, strict=True))
+                table[(*position, place)] = float(value)
+        return table, lowest
+
+    # -- what callers ask for ------------------------------------------------------------------------------------
+
+    def entries(self, expr: Expr, bounds: Sequence[Bound]) -> Array:
+        """Return the values of `expr` for every value of `bounds` (first axis first) at every point (last axis).
+
+        Raises
+        ------
+        IndexNotationError
+            If something is read outside its range.
+        """
+        with np.errstate(all="ignore"):
+            scope = _Scope(self, {}, None)
+            for bound in reversed(bounds):  # the newest index has the first axis
+                scope = scope.with_index(bound)
+            shape = (*scope.shape, self.count)
+            if math.prod(shape) > LARGEST_TABLE:
+                raise TooLargeError("the claim has too many entries")
+            values = np.broadcast_to(scope.value(expr), shape)
+            if scope.mask is not None:
+                values = np.where(np.broadcast_to(scope.mask, shape), values, np.nan)
+            return values
+
+    # -- tables --------------------------------------------------------------------------------------------------
+
+    def empty(self, name: str) -> tuple[Array, tuple[int, ...]]:
+        """A table of NaN over the hull of a quantity's axes."""
+        scope = _Scope(self, {}, None)
+        lows: list[int] = []
+        lengths: list[int] = []
+        for axis in self.axes[name]:
+            low, high = scope.limit(axis.lower), scope.limit(axis.upper)
+            lows.append(int(low.min()))
+            lengths.append(max(int(high.max()) - int(low.min()) + 1, 0))
+            scope = scope.with_index(Bound(axis.index, axis.lower, axis.upper))
+        if math.prod(lengths) * self.count > LARGEST_TABLE:
+            raise TooLargeError(f"'{name}' has too many components")
+        return np.full((*lengths, self.count), np.nan), tuple(lows)
+
+    def table(self, name: str) -> tuple[Array, tuple[int, ...]]:
+        known = self.tables.get(name)
+        if known is not None:
+            return known
+        if name not in self.rows:
+            raise MissingRuleError(f"'{name}' has no value")
+        if name in self.recurrences():
+            self.tables[name] = self.empty(name)
+            table = self.tables[name][0]
+            self.known[name] = np.zeros(table.shape[:-1], dtype=bool)
+            return self.tables[name]
+        table, lowest = self.empty(name)
+        for target, bounds, expression in self.rows[name]:
+            scope = _Scope(self, {}, None)
+            ordered = _outermost_first(bounds)
+            for bound in ordered:
+                scope = scope.with_index(bound)
+            shape = (*scope.shape, self.count)
+            values = np.broadcast_to(scope.value(expression), shape)
+            places = tuple(
+                np.broadcast_to(scope.integer(index) - low, (*scope.shape, 1))
+                for index, low in zip(target.indices, lowest, strict=True)
+            )
+            if scope.mask is None:
+                table[(*places, np.arange(self.count))] = values
+            else:
+                inside = np.broadcast_to(scope.mask, (*scope.shape, 1))[..., 0]
+                chosen = tuple(place[..., 0][inside] for place in places)
+                table[chosen] = values[inside]
+        self.tables[name] = table, lowest
+        return self.tables[name]
+
+    def recurrences(self) -> frozenset[str]:
+        if self.recurrent is None:
+            reads: dict[str, set[str]] = {}
+            for name, rows in self.rows.items():
+                for _, _, expression in rows:
+                    reads.setdefault(name, set()).update(names_of(expression))
+            groups = groups_in_order(reads)
+            self.recurrent = frozenset(
+                name for group in groups for name in group if len(group) > 1 or name in reads.get(name, ())
+            )
+        return self.recurrent
+
+    def component(self, name: str, indices: tuple[int, ...]) -> None:
+        """Compute one component of a recurrent quantity."""
+        table, lowest = self.table(name)
+        place = tuple(n - low for n, low in zip(indices, lowest, strict=True))
+        if self.known[name][place]:
+            return
+        self.known[name][place] = True
+        for target, bounds, expression in self.rows[name]:
+            fixed: dict[Index, int] = {}
+            matches = True
+            for index, wanted in zip(target.indices, indices, strict=True):
+                if isinstance(index, Index):
+                    fixed[index] = wanted
+                elif int(_Scope(self, {}, None).integer(index).flat[0]) != wanted:
+                    matches = False
+            scope = _Scope(self, {index: np.full((1,), value) for index, value in fixed.items()}, None)
+            if not matches or not all(
+                int(scope.limit(b.lower).min()) <= fixed.get(b.index, 0) <= int(scope.limit(b.upper).max())
+                for b in bounds
+                if b.index in fixed
+            ):
+                continue
+            table[place] = np.broadcast_to(scope.value(expression), (self.count,))
+            return
+
+
+def _outermost_first(bounds: tuple[Bound, ...]) -> list[Bound]:
+    """Order bounds so that limits use only indices before them."""
+    names = {bound.index for bound in bounds}
+    done: list[Bound] = []
+    waiting = list(bounds)
+    while waiting:
+        for bound in waiting:
+            used = (free_indices(bound.lower) | free_indices(bound.upper)) & names
+            if used <= {b.index for b in done}:
+                done.append(bound)
+                waiting.remove(bound)
+                break
+        else:
+            return list(bounds)
+    return done
+
+
+class _Scope:
+    """What indices mean: each an array along its own axis; `mask` says where the expression is looked at at all."""
+
+    def __init__(
+        self, probe: Probe, indices: dict[Index, Array], mask: Array | None, shape: tuple[int, ...] = ()
+    ) -> None:
+        self.probe = probe
+        self.indices = indices
+        self.mask = mask
+        self.shape = shape  # lengths of the axes of indices, newest first
+
+    def with_index(self, bound: Bound) -> _Scope:
+        low, high = self.limit(bound.lower), self.limit(bound.upper)
+        first, last = (int(low.min()), int(high.max())) if low.size and high.size else (0, -1)
+        length = max(last - first + 1, 0)
+        if length * math.prod(self.shape) * self.probe.count > LARGEST_TABLE:
+            raise TooLargeError("a sum has too many terms")
+        values = np.arange(first, first + length).reshape((length,) + (1,) * (len(self.shape) + 1))
+        mask = self.mask
+        if low.size > 1 or high.size > 1:
+            inside = (values >= low) & (values <= high)
+            mask = inside if mask is None else mask & inside
+        return _Scope(self.probe, {**self.indices, bound.index: values}, mask, (length, *self.shape))
+
+    def limit(self, expr: Expr) -> Array:
+        return self.integer(expr)
+
+    def integer(self, expr: Expr) -> Array:
+        if isinstance(expr, Index) and expr in self.indices:
+            return self.indices[expr]
+        values = np.asarray(self.value(expr), dtype=float)
+        return np.rint(np.where(np.isfinite(values), values, 0)).astype(int)
+
+    def value(self, expr: Expr) -> Array:
+        key = (id(expr), id(self.mask), tuple((i, id(self.indices[i])) for i in free_indices(expr) if i in self.indices))
+        found = self.probe.memo.get(key)
+        if found is None:
+            # The scope is kept too: identities in the key stay unique as long as what they name lives.
+            found = self.probe.memo[key] = ((expr, self), self.compute(expr))
+        return found[1]
+
+    def compute(self, expr: Expr) -> Array:
+        match expr:
+            case Number(value=value):
+                return np.array([float(value)])
+            case Add(terms=terms):
+                total = self.value(terms[0])
+                for term in terms[1:]:
+                    total = total + self.value(term)
+                return total
+            case Mul(factors=factors):
+                total = self.value(factors[0])
+                for factor in factors[1:]:
+                    total = total * self.value(factor)
+                return total
+            case Power(base=base, exponent=exponent):
+                below = self.value(base)
+                if isinstance(exponent, Number) and exponent.value.denominator == 1 and abs(exponent.value) < 10**6:
+                    return below ** float(exponent.value)
+                return np.power(below, self.value(exponent))
+            case Access():
+                return self.access(expr)
+            case Index():
+                if expr not in self.indices:
+                    raise IndexNotationError(f"the index '{expr.name}' has no value")
+                return self.indices[expr].astype(float)
+            case Size():
+                return self.size(expr)
+            case Constant(name=name):
+                return np.array([math.pi if name == "pi" else math.e])
+            case Call():
+                return self.call(expr)
+            case Reduction():
+                return self.reduction(expr)
+            case Where(condition=condition, then=then, otherwise=otherwise):
+                chosen = self.condition(condition)
+                return np.where(chosen, self.under(chosen).value(then), self.under(~chosen).value(otherwise))
+            case _:
+                raise MissingRuleError(f"'{expr}' is no value")
+
+    def under(self, chosen: Array) -> _Scope:
+        if chosen.all():
+            return self
+        mask = chosen if self.mask is None else self.mask & chosen
+        return _Scope(self.probe, self.indices, mask, self.shape)
+
+    def size(self, expr: Size) -> Array:
+        value = self.probe.sizes[expr.name]
+        if not expr.arguments:
+            return np.array([float(value)])
+        from symprop.declaration.sizes import layers_of
+
+        first = self.probe.layers.get(expr.name)
+        if first is None:
+            layers = layers_of(self.probe.network, expr.name)
+            first = int(layers[0].value) if layers and isinstance(layers[0], Number) else 0
+            self.probe.layers[expr.name] = first
+        place = self.integer(expr.arguments[0]) - first
+        return np.asarray(value, dtype=float)[np.clip(place, 0, len(value) - 1)]
+
+    def access(self, expr: Access) -> Array:
+        probe = self.probe
+        table, lowest = probe.table(expr.name)
+        if not expr.indices:
+            if expr.name in probe.recurrences() and expr.name not in probe.known:
+                return table
+            return table
+        wanted = [self.integer(index) for index in expr.indices]
+        shape = np.broadcast_shapes(*(index.shape for index in wanted))
+        inside: Array = np.ones(shape, dtype=bool)
+        for index, low, length in zip(wanted, lowest, table.shape, strict=False):
+            inside = inside & (index >= low) & (index < low + length)
+        if not inside.all():
+            outside = ~inside if self.mask is None else ~inside & self.mask
+            if expr.name not in probe.zero_outside and outside.any():
+                raise self.outside(expr, wanted, np.broadcast_to(outside, np.broadcast_shapes(outside.shape, shape)))
+        places = [
+            np.clip(index - low, 0, length - 1) for index, low, length in zip(wanted, lowest, table.shape, strict=False)
+        ]
+        if expr.name in probe.known:
+            needed = inside if self.mask is None else inside & self.mask
+            wide = np.broadcast_shapes(needed.shape, shape)
+            where = np.broadcast_to(needed, wide)
+            columns = [np.broadcast_to(index, wide)[where] for index in wanted]
+            for component in sorted(set(zip(*(column.tolist() for column in columns), strict=True))):
+                probe.component(expr.name, component)
+        values = table[(*places, np.arange(probe.count))]
+        if expr.name in probe.zero_outside and not inside.all():
+            values = np.where(inside, values, 0.0)
+        return values
+
+    def outside(self, expr: Access, wanted: list[Array], outside: Array) -> IndexNotationError:
+        place = tuple(int(n) for n in np.argwhere(outside)[0])
+        shown = ",".join(str(int(np.broadcast_to(index, outside.shape)[place])) for index in wanted)
+        ranges = ", ".join(f"{a.index.name} = {a.lower}..{a.upper}" for a in self.probe.axes[expr.name])
+        return IndexNotationError(f"{expr.name}[{shown}] is read, and {expr.name} has only {ranges}")
+
+    def call(self, expr: Call) -> Array:
+        name = expr.function
+        functions = self.probe.network.functions
+        if name == "stop":
+            return np.zeros(1) if any(expr.orders) else self.value(expr.arguments[0])
+        if any(expr.orders):
+            return self.value(derivative(expr, functions, stable=True))
+        primitive = _PRIMITIVES.get(name)
+        if primitive is not None:
+            return primitive(*(self.value(argument) for argument in expr.arguments))
+        row = FUNCTIONS.get(name)
+        if name not in functions and row is not None and row.stable is not None:
+            return self.value(row.at(row.stable, expr.arguments))
+        written = expand(expr, functions)
+        if written is expr:
+            raise MissingRuleError(f"'{name}' has no value: it has no body")
+        return self.value(written)
+
+    def reduction(self, expr: Reduction) -> Array:
+        scope = self
+        for bound in expr.bounds:
+            scope = scope.with_index(bound)
+        body = scope.value(expr.body)
+        depth, count = len(self.shape) + 1, len(expr.bounds)
+        wide = np.broadcast_shapes(body.shape, scope.shape[:count] + (1,) * depth)
+        body = np.broadcast_to(body, wide)
+        if scope.mask is not self.mask:
+            wide = np.broadcast_shapes(wide, scope.mask.shape)
+            body = np.where(scope.mask, body, _NEUTRAL[expr.kind])
+        axes = tuple(range(count))
+        match expr.kind:
+            case "sum":
+                return body.sum(axis=axes)
+            case "prod":
+                return body.prod(axis=axes)
+            case "max":
+                return body.max(axis=axes)
+            case "min":
+                return body.min(axis=axes)
+            case "logsumexp":
+                most = body.max(axis=axes)
+                return most + np.log(np.exp(body - most).sum(axis=axes))
+            case "argmax" | "argmin":
+                best = body.argmax(axis=0) if expr.kind == "argmax" else body.argmin(axis=0)
+                return best + float(scope.indices[expr.bounds[0].index].flat[0])
+        raise MissingRuleError(f"'{expr.kind}' is no reduction")
+
+    def condition(self, expr: Expr) -> Array:
+        if isinstance(expr, Junction):
+            if expr.operator == "not":
+                return ~self.condition(expr.conditions[0])
+            result = np.full((1,), expr.operator == "and")
+            scope = self
+            for part in expr.conditions:
+                held = scope.condition(part)
+                result = result & held if expr.operator == "and" else result | held
+                # Later parts are looked at only where the earlier ones leave the answer open.
+                scope = self.under(result if expr.operator == "and" else ~result)
+            return result
+        assert isinstance(expr, Compare)
+        left, right = self.value(expr.left), self.value(expr.right)
+        match expr.operator:
+            case "==":
+                return np.asarray(left == right)
+            case "!=":
+                return np.asarray(left != right)
+            case "<":
+                return np.asarray(left < right)
+            case "<=":
+                return np.asarray(left <= right)
+            case ">":
+                return np.asarray(left > right)
+            case ">=":
+                return np.asarray(left >= right)
+            case _:
+                return np.asarray((left != 0) & (np.mod(right, np.where(left == 0, 1, left)) == 0))
+
+
+def _each(function: Any) -> Any:
+    """Apply a function of one float to every entry; what is undefined is NaN."""
+
+    def safe(value: float) -> float:
+        try:
+            return float(function(value))
+        except (ValueError, OverflowError):
+            return math.nan
+
+    vectorized = np.vectorize(safe, otypes=[float])
+    return lambda values: vectorized(values) if np.size(values) else np.asarray(values, dtype=float)
+
+
+def _extremum(function: Any) -> Any:
+    def of(*values: Array) -> Array:
+        result = values[0]
+        for value in values[1:]:
+            result = function(result, value)
+        return result
+
+    return of
+
+
+_NEUTRAL = {
+    "sum": 0.0,
+    "prod": 1.0,
+    "max": -math.inf,
+    "min": math.inf,
+    "logsumexp": -math.inf,
+    "argmax": -math.inf,
+    "argmin": math.inf,
+}
+_PRIMITIVES: dict[str, Any] = {
+    "exp": np.exp,
+    "log": np.log,
+    "exp2": np.exp2,
+    "expm1": np.expm1,
+    "log2": np.log2,
+    "log10": np.log10,
+    "log1p": np.log1p,
+    "cbrt": np.cbrt,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "atan2": np.arctan2,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "tanh": np.tanh,
+    "asinh": np.arcsinh,
+    "acosh": np.arccosh,
+    "atanh": np.arctanh,
+    "erf": _each(math.erf),
+    "erfc": _each(math.erfc),
+    "abs": np.abs,
+    "sign": np.sign,
+    "floor": np.floor,
+    "max": _extremum(np.maximum),
+    "min": _extremum(np.minimum),
+}
+
+__all__ = ["Probe", "TooLargeError"]
