@@ -92,7 +92,9 @@ class ValueOutsideDomainError(SympropError):
 
 
 class DivergenceError(SympropError):
-    """Training ended because the objective is no longer finite."""
+    """Training ended because the objective is no longer finite; `run` holds the last good parameters."""
+
+    run: object | None = None
 
 
 class TableError(SympropError):

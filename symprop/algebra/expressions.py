@@ -713,7 +713,9 @@ def bound_apart(expr: Expr, taken: frozenset[Index] | set[Index]) -> Expr:
     def rule(node: Expr) -> Expr:
         if not isinstance(node, Reduction) or not any(bound.index in taken for bound in node.bounds):
             return node
-        names = set(taken).union({bound.index for bound in node.bounds}, *map(free_indices, node.children))
+        # Not a name bound further inside either: making room for it would give that one any free name.
+        names = set(taken).union(*map(free_indices, node.children))
+        names |= {bound.index for inner in walk(node) if isinstance(inner, Reduction) for bound in inner.bounds}
         renamed: dict[Any, Expr] = {}
         bounds = []
         for bound in node.bounds:

@@ -300,9 +300,9 @@ class Declarations:
         if name in self.function_statements:
             return
         loss = LOSSES.get(name)
-        if name not in REDUCTIONS and name not in BODY_FIRST and name not in SOFTMAXES and name != "onehot":
-            if loss is None or not loss.reduces:
-                return
+        takes_indices = name in {*REDUCTIONS, *BODY_FIRST, *SOFTMAXES, "onehot"}
+        if not takes_indices and (loss is None or not loss.reduces):
+            return
         read_inside = {
             inner.value
             for part in call.parts

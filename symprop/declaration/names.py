@@ -6,38 +6,16 @@ becomes longer (``α`` is ``alpha``) happens to each name by itself (`spelled`).
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
-_LOWER = tuple(
-    [
-        "alpha",
-        "beta",
-        "gamma",
-        "delta",
-        "epsilon",
-        "zeta",
-        "eta",
-        "theta",
-        "iota",
-        "kappa",
-        "lambda",
-        "mu",
-        "nu",
-        "xi",
-        "omicron",
-        "pi",
-        "rho",
-        "sigma",
-        "sigma",
-        "tau",
-        "upsilon",
-        "phi",
-        "chi",
-        "psi",
-        "omega",
-    ]
-)
+# In the order of their code points; the second sigma is the final one.
+_ALPHABET = """
+alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma sigma tau upsilon phi
+chi psi omega
+"""
+_LOWER = tuple(re.findall("[a-z]+", _ALPHABET))
 GREEK: dict[str, str] = {
     **{chr(0x3B1 + place): name for place, name in enumerate(_LOWER)},  # 0x3C2 is the final sigma
     **{chr(0x391 + place): name.capitalize() for place, name in enumerate(_LOWER) if place != 17},
@@ -78,7 +56,7 @@ _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u206
 
 
 def is_forbidden(character: str) -> bool:
-    """Return whether a character may stand nowhere in a text, not even in a comment: what is seen must be what is read."""
+    """Return whether a character may stand nowhere, comments included: what is seen must be what is read."""
     if character in "\t\n" or " " <= character < "\x7f":
         return False
     return character in _BIDI or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")

@@ -516,7 +516,7 @@ class _Reader(Declarations):
             intervals = [box for box in boxes if box is not None]
             found = ranges.hull(intervals) if intervals and len(intervals) == len(boxes) else None
             if found is not None and not isinstance(found[0], tuple):
-                axes[place] = ranges.axis_of(axis.index, found)  # type: ignore[arg-type]
+                axes[place] = ranges.axis_of(axis.index, found)
                 self.scope.indices[index] = Bound(Index(index), axes[place].lower, axes[place].upper)
                 self.scope.sizes.pop(f"n_{index}", None)
         return tuple(axes)
@@ -563,7 +563,7 @@ class _Reader(Declarations):
                     place,
                     "Declare the indices with ranges that can be compared: index i, k = 1..N.",
                 )
-            interval: ranges.Interval = found  # type: ignore[assignment]
+            interval: ranges.Interval = found
             index = fresh_index(self.axis_index(name, axis, interval, definitions, readings, taken), taken)
             taken.add(index)
             axes.append(ranges.axis_of(index, interval))

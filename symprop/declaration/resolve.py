@@ -216,7 +216,7 @@ class Resolver:
 
     def value(self, syntax: Syntax) -> Expr:
         """Return the scalar expression that is written."""
-        return getattr(self, f"_{syntax.kind}")(syntax)  # type: ignore[no-any-return]
+        return getattr(self, f"_{syntax.kind}")(syntax)
 
     def limit(self, syntax: Syntax) -> Expr:
         """Return a limit of an index, or the definition of a size: an integer expression in sizes and indices."""
@@ -575,7 +575,7 @@ class Resolver:
             raise self._unknown_function(syntax)
         special = getattr(self, f"_call_{name}", None) if name in SPECIAL else None
         if special is not None:
-            return special(syntax)  # type: ignore[no-any-return]
+            return special(syntax)
         if name in SOFTMAXES:
             return self._softmax(syntax)
         if name in LOSSES:

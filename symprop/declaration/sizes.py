@@ -219,7 +219,8 @@ class _Solver:
 
     def definitions(self) -> Iterable[_Condition]:
         for name, expression in self.network.sizes.items():
-            if expression is not None:
+            # A plain number is a default: `size H = 8` may be given as 16.
+            if expression is not None and not (isinstance(expression, Number) and Size(name) in self.values):
                 yield _Condition(Size(name) - expression, None, name)
 
     def axes(self) -> Iterable[_Condition]:

@@ -63,6 +63,7 @@ class Syntax:
     """
 
     __slots__ = ("depth", "end", "kind", "name_end", "parts", "start", "value")
+    depth: int
 
     def __init__(
         self, kind: str, value: Any, parts: list[Syntax], start: int, end: int, name_end: int | None = None
@@ -153,7 +154,7 @@ class Builder:
         arguments = [item for item in items[1:-1] if isinstance(item, Syntax)]
         return Syntax("call", (_name(token), primes), arguments, _start(token), _end(items[-1]), _end(token))
 
-    def list(self, items: list[Any]) -> Any:
+    def expressions(self, items: list[Any]) -> Any:
         return items
 
     def group(self, items: list[Any]) -> Syntax:
@@ -173,7 +174,7 @@ class Builder:
         token, lower, _, upper = items
         return Syntax("limits", _name(token), [lower, upper], _start(token), upper.end, _end(token))
 
-    def tuple(self, items: list[Any]) -> Syntax:
+    def several(self, items: list[Any]) -> Syntax:
         opening, first, rest, closing = items
         return Syntax("tuple", None, [first, *rest], _start(opening), _end(closing))
 
@@ -508,7 +509,8 @@ def _diagnosis(source: Source, span: Span, text: str, error: Any, start: str) ->
 def _expectation(expected: set[str]) -> str | None:
     if not expected & {"STAR", "COMPARE"}:
         expected = expected - {"PLUS", "MINUS"}  # signs of an expression
-    words = sorted({_WORDS[name] for name in expected if name in _WORDS}, key=lambda word: (word[0] == "'", word))
+    words_of = _WORDS if "NUMBER" in expected else {**_WORDS, "NAME": "a name"}
+    words = sorted({words_of[name] for name in expected if name in words_of}, key=lambda word: (word[0] == "'", word))
     if not words:
         return None
     return f"Expected {' or '.join([', '.join(words[:-1]), words[-1]] if words[:-1] else words)}."

@@ -21,9 +21,12 @@ from symprop.algebra.expressions import (
     Expr,
     Index,
     Mul,
+    Number,
+    Size,
     add,
     compare,
     divide,
+    factors_of,
     free_indices,
     fresh_index,
     junction,
@@ -255,8 +258,12 @@ class _Elimination:
             parts = sorted((*others, *conditions_of(left)), key=reads_a_value)
             condition = decide_together(junction("and", *parts), (*self.outer, *loops))
         names = {bound.index for bound in loops}
-        inner = [part for part in conditions_of(condition) if free_indices(part) & names]
-        around = [part for part in conditions_of(condition) if not (free_indices(part) & names)]
+        inner = [
+            part
+            for part in conditions_of(condition)
+            if free_indices(part) & names or (loops and not may_leave_a_loop(part))
+        ]
+        around = [part for part in conditions_of(condition) if part not in inner]
         body = conditions_to_where(junction("and", *inner), self.value)
         loops, body = self.nice_names(loops, body)
         return conditions_to_where(isolate(junction("and", *around)), sum_over(tuple(loops), body))
@@ -296,11 +303,28 @@ def sum_over(bounds: tuple[Bound, ...], body: Expr) -> Expr:
     *outer, bound = bounds
     if bound.index not in free_indices(body):
         extent = normal(bound.upper - bound.lower + ONE)
-        if at_least(extent, ZERO, outer):  # an empty range must not count as a negative number
+        # An empty range must not count as a negative number.
+        if at_least(extent, ONE, outer) or (at_least(extent, ZERO, outer) and may_leave_a_loop(body)):
             return sum_over(tuple(outer), mul(extent, body))
     constants, dependent = split_constants(body, bound.index)
+    if not (all(map(may_leave_a_loop, constants)) or at_least(bound.upper, bound.lower, outer)):
+        constants = [factor for factor in constants if may_leave_a_loop(factor)]
+        dependent = mul(*(factor for factor in factors_of(body) if factor not in constants))
     inner = reduce("sum", (bound,), dependent)
     return sum_over(tuple(outer), mul(*constants, inner))
+
+
+def may_leave_a_loop(expr: Expr) -> bool:
+    """Return whether `expr` can be evaluated where a loop around it may run not once.
+
+    A reading such as ``x[m + 1]`` may be outside the range then; ``x[m]`` and ``x[N]`` are inside wherever they stand.
+    """
+    return all(
+        isinstance(index, (Index, Number, Size))
+        for node in walk(expr)
+        if isinstance(node, Access)
+        for index in node.indices
+    )
 
 
 def split_constants(body: Expr, index: Index) -> tuple[list[Expr], Expr]:

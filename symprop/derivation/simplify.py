@@ -14,6 +14,7 @@ from math import gcd, lcm
 
 from symprop.algebra.expressions import (
     MINUS_ONE,
+    ONE,
     ZERO,
     Access,
     Add,
@@ -37,6 +38,7 @@ from symprop.algebra.expressions import (
     names_of,
     negative,
     power,
+    reduce,
     substitute,
     transform,
     walk,
@@ -189,7 +191,11 @@ def stated_facts(expr: Expr, context: Context) -> Expr:
     for fact in context.network.facts:
         variables = frozenset(bound.index for bound in fact.bounds)
         left, right = fact.left, fact.right
-        if fact.kind != "equal" or cost(right) >= cost(left):
+        if fact.kind == "onehot":  # in particular the components add up to 1
+            bounds = tuple(bound for bound in fact.bounds if bound.index is fact.right)
+            left, right = reduce("sum", bounds, left), ONE
+            variables -= {bound.index for bound in bounds}
+        if cost(right) >= cost(left):
             continue
 
         def rule(node: Expr, left: Expr = left, right: Expr = right, variables: frozenset = variables) -> Expr:  # type: ignore[type-arg]

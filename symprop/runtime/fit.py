@@ -458,7 +458,7 @@ def _divergence(run: Run, step: int, batches: int) -> DivergenceError:
         hint=f"Try a smaller learning rate than {run.options['learning_rate']:g}. "
         "The last parameters with a finite objective are in the attribute 'run' of this error.",
     )
-    error.run = run  # type: ignore[attr-defined]
+    error.run = run
     return error
 
 

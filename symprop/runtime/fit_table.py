@@ -6,7 +6,7 @@ import csv
 import io
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -86,30 +86,13 @@ def slots_of(network: Network, sizes: Mapping[str, SizeValue]) -> list[Slot]:
     """
     if not network.of_role("parameter"):
         raise DeclarationError("the network declares no parameters to train", hint="Add a line such as: parameter w[i]")
-    solved = _solved(network, {}, sizes, complete=False)
+    solved = solve_sizes(network, {}, sizes, complete=False)
     known: dict[Expr, Expr] = {Size(name): number(value) for name, value in solved.items() if isinstance(value, int)}
     probability = predicts_probability(network)
     slots = [_slot(network, quantity, known, probability) for quantity in network.of_role("input", "target")]
     if not slots:
         raise DeclarationError("the network reads no data", hint="Add lines such as: input x[i]; target t")
     return slots
-
-
-def _solved(
-    network: Network,
-    shapes: Mapping[str, tuple[int, ...]],
-    sizes: Mapping[str, SizeValue],
-    complete: bool = True,
-) -> dict[str, SizeValue]:
-    """Return the sizes as `solve_sizes` does; a size that the network defines as a number may be given otherwise.
-
-    ``size H = 8`` is what a network is trained with unless somebody says ``--size H=16``.
-    """
-    definitions = {
-        name: None if name in sizes and isinstance(definition, Number) else definition
-        for name, definition in network.sizes.items()
-    }
-    return solve_sizes(replace(network, sizes=definitions), shapes, sizes, complete=complete)
 
 
 def _integer(expr: Expr, known: Mapping[Expr, Expr]) -> int | None:
@@ -244,7 +227,7 @@ def fit_table(
     run = fit(
         network,
         data,
-        _solved(network, shapes, sizes or {}),
+        solve_sizes(network, shapes, sizes or {}),
         validation=held_out_data if held_out else 0.0,
         seed=seed,
         **options,

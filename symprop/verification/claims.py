@@ -2,14 +2,15 @@
 
 A line is a chain ``A = B = C``, an update ``theta <- theta - eta*D(L, theta)``, or ``at W = 3, X = 3``, which fixes a
 point for the lines after it.  ``dJ/dw[i]`` is the operator ``D(J, w[i])`` where both names are known.  An unknown left
-side is a definition for the lines that follow.  A line that cannot be read is an error of that line alone.
+side is a definition for the lines that follow; an unknown ``dZ``, Z being known, is the derivative of the objective
+by Z.  A line that cannot be read is an error of that line alone.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from symprop.algebra.expressions import (
@@ -20,24 +21,33 @@ from symprop.algebra.expressions import (
     Expr,
     Index,
     Number,
+    Size,
     free_indices,
+    transform,
+    walk,
 )
 from symprop.declaration.names import spelled
-from symprop.declaration.network import Network
+from symprop.declaration.network import Equation, Network
 from symprop.declaration.parser import parse_point
 from symprop.declaration.quantity import Axis
 from symprop.declaration.resolve import Resolver
 from symprop.declaration.scope import Known, Scope
 from symprop.declaration.source import Source, Span
 from symprop.declaration.syntax import Syntax, read
-from symprop.errors import NotationError, SympropError
+from symprop.errors import DeclarationError, IndexNotationError, NotationError, SympropError
 
 LONGEST_LINE = 20_000  # characters; a longer one is refused, so that reading takes bounded time
+LONGEST_TEXT = 10_000_000
 MOST_LINES = 5_000
+LONGEST_SHOWN = 200  # characters of a line that cannot be read
 
 _NAME = r"[^\W\d]\w*"
-_FRACTION = re.compile(rf"(?<![\w.])[d∂]({_NAME}?)(\[[^\[\]]*\])?\s?/\s?[d∂]({_NAME})(\[[^\[\]]*\])?")
+_INDICES = r"\[[^\[\]]*\]"
+_FRACTION = re.compile(rf"(?<![\w.])([d∂])({_NAME})?({_INDICES})?\s*/\s*([d∂])({_NAME})({_INDICES})?")
 _UPDATE = re.compile(r"<-|←|:=")
+_SUBSCRIPTED = re.compile(rf"(?<![\w.])({_NAME})(?![\w\[(])")
+_RANGE = re.compile(rf"\s*({_NAME})\s*(?:=|in\b|∈)\s*(.+?)\s*(?:\.\.+|…)\s*(.+)")
+_EVERY = re.compile(rf"\s*(?:all|every|each|any)?\s*({_NAME}(?:\s+and\s+{_NAME})?)?\s*")
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,8 @@ class Claim:
     kind : str
         ``equal``, ``definition``, ``update`` or ``error``.
     sides : tuple of Expr
-        The links of the chain; two for a definition or an update.
+        The links of the chain. An update has two: what is updated, and its new value. A definition starts with what
+        is defined; what follows are links.
     bounds : tuple of Bound
         Free indices and the values that the line claims for.
     condition : Expr
@@ -62,6 +73,14 @@ class Claim:
         Values fixed by ``at`` lines before it; empty if it claims for all.
     free_scalars : tuple of str
         Unknown scalars on right sides (eta): any real number.
+    only_right : tuple of Index
+        Indices that only a right side has.
+    tolerances : tuple of Fraction or None
+        For each side, one unit of the last digit it shows, if it is a decimal number.
+    equation, axes : Equation, tuple of Axis
+        Of a definition.
+    note : str
+        How the line was understood, where that is not plain.
     error : SympropError, optional
     """
 
@@ -73,6 +92,11 @@ class Claim:
     condition: Expr = TRUE
     point: Mapping[str, object] = field(default_factory=dict)
     free_scalars: tuple[str, ...] = ()
+    only_right: tuple[Index, ...] = ()
+    tolerances: tuple[Fraction | None, ...] = ()
+    equation: Equation | None = None
+    axes: tuple[Axis, ...] = ()
+    note: str = ""
     error: SympropError | None = None
 
 
@@ -81,75 +105,172 @@ def read_claims(text: str, network: Network) -> tuple[Claim, ...]:
     return tuple(ClaimReader(network).read(text))
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What reading some texts as expressions gave."""
+
+    sides: tuple[Expr, ...]
+    free_scalars: tuple[str, ...]
+    scope: Scope
+
+
 class ClaimReader:
     """Reads lines one after another; definitions and points made by earlier lines hold for later ones."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
         self.defined: dict[str, tuple[Axis, ...]] = {}
+        self.by_habit: dict[str, str] = {}  # dZ -> Z, where dZ stands for the derivative of the objective by Z
         self.point: dict[str, object] = {}
 
     def read(self, text: str) -> Iterator[Claim]:
-        lines = text.splitlines()
-        if len(lines) > MOST_LINES:
-            error = NotationError(f"there are {len(lines)} lines; {MOST_LINES} are read at most")
+        if len(text) > LONGEST_TEXT:
+            error = NotationError(f"the text has {len(text)} characters; {LONGEST_TEXT} are read at most")
             yield Claim(1, "", "error", error=error)
             return
-        for number, raw in enumerate(lines, 1):
-            written = raw.split("#", 1)[0].strip().rstrip(".,;").rstrip()
-            if not written:
-                continue
+        lines = text.split("\n")
+        if len(lines) > MOST_LINES:
+            yield Claim(
+                1, "", "error", error=NotationError(f"there are {len(lines)} lines; {MOST_LINES} are read at most")
+            )
+            return
+        for number, written in logical_lines(lines):
             try:
                 if len(written) > LONGEST_LINE:
                     raise NotationError(f"the line has {len(written)} characters; {LONGEST_LINE} are read at most")
                 yield from self.line(number, written)
             except SympropError as error:
-                yield Claim(number, written[:200], "error", error=_on_line(error, number))
+                yield Claim(number, written[:LONGEST_SHOWN], "error", error=on_line(error, number, written))
+            except RecursionError:
+                error = NotationError("the line is nested too deeply", hint="Give its parts names on lines before.")
+                yield Claim(number, written[:LONGEST_SHOWN], "error", error=on_line(error, number, written))
 
     def line(self, number: int, written: str) -> Iterator[Claim]:
-        if re.match(r"at\s", written):
-            self.point = {**self.point, **parse_point(written[2:].strip(), self.network)}
+        fixed = re.match(r"at\b\s*:?\s*(.*)", written)
+        if fixed is not None and not re.match(r"\s*(\[.*\])?\s*(=(?!=)|<-|:=)", written[2:]):
+            self.fix(fixed[1])
             return
         body, limits, condition_text = self.split_suffix(written)
         update = _UPDATE.search(body)
         if update is not None:
-            left, right = body[: update.start()], body[update.end() :]
-            sides, scalars, _ = self.expressions((left, right), allow_unknown=(False, True))
-            yield Claim(number, written, "update", sides, (), TRUE, dict(self.point), scalars)
-            return
-        parts = _split_chain(body)
+            claim = self.update(number, written, body[: update.start()], body[update.end() :], limits, condition_text)
+            if claim is not None:
+                yield claim
+                return
+            body = f"{body[: update.start()]} = {body[update.end() :]}"
+        parts = split_chain(body)
         if len(parts) < 2:
-            raise NotationError(
-                "a claim says that two things are equal", hint="Write: expression = expression."
-            )
+            raise NotationError("a claim says that two things are equal", hint="Write: expression = expression.")
         unknown = self.unknown_left_side(parts[0])
         if unknown is not None:
-            yield self.definition(number, written, unknown, parts, limits)
+            habit = self.habit(number, written, unknown, parts, limits, condition_text)
+            yield habit or self.definition(number, written, unknown, parts, limits)
             return
-        sides, scalars, scope = self.expressions(tuple(parts), allow_unknown=(False,) + (True,) * (len(parts) - 1))
-        condition = self.condition(condition_text)
-        bounds = self.bounds(sides, condition, scope, limits)
-        yield Claim(number, written, "equal", sides, bounds, condition, dict(self.point), scalars)
+        yield self.chain(number, written, parts, limits, condition_text)
 
-    # Pieces of a line
+    def fix(self, text: str) -> None:
+        """Fix values for the lines that follow; ``at`` alone frees them again."""
+        if not text.strip():
+            self.point = {}
+            return
+        found = parse_point(text.strip(), self.network)
+        for name in found:
+            quantity = self.network.quantities.get(name)
+            if quantity is not None and quantity.role in ("defined", "constant"):
+                raise DeclarationError(
+                    f"'{name}' has a value already: it is {'defined' if quantity.role == 'defined' else 'a constant'}",
+                    hint="Fix inputs, targets and parameters.",
+                )
+        for name, value in found.items():
+            before = self.point.get(name)
+            self.point[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+        self.point = dict(self.point)
+
+    def chain(
+        self,
+        number: int,
+        written: str,
+        parts: list[str],
+        limits: tuple[tuple[str, str, str], ...],
+        condition_text: str,
+        note: str = "",
+    ) -> Claim:
+        found = self.expressions(tuple(parts), (False,) + (True,) * (len(parts) - 1))
+        condition = self.condition(condition_text)
+        bounds = self.bounds(found.sides, condition, found.scope, limits)
+        return Claim(
+            number,
+            written,
+            "equal",
+            found.sides,
+            bounds,
+            condition,
+            dict(self.point),
+            found.free_scalars,
+            self.only_right(found.sides, condition, limits),
+            tuple(shown_digits(part) for part in parts),
+            note=note,
+        )
+
+    def only_right(
+        self, sides: tuple[Expr, ...], condition: Expr, limits: tuple[tuple[str, str, str], ...]
+    ) -> tuple[Index, ...]:
+        """Return the indices that the left side lacks; what ``for`` names is claimed for on purpose."""
+        named = {name for name, _, _ in limits}
+        extra = frozenset().union(*map(free_indices, sides[1:])) - free_indices(sides[0])
+        return tuple(sorted((index for index in extra if index.name not in named), key=lambda index: index.name))
+
+    def update(
+        self,
+        number: int,
+        written: str,
+        left: str,
+        right: str,
+        limits: tuple[tuple[str, str, str], ...],
+        condition_text: str,
+    ) -> Claim | None:
+        """Return an update of a given quantity; ``delta := ...`` of anything else is a definition or an equation."""
+        name = re.match(rf"\s*({_NAME})", left)
+        if name is None:
+            return None
+        quantity = self.network.quantities.get(spelled(name[1]))
+        if quantity is None or quantity.role == "defined":
+            return None
+        found = self.expressions((left, right), (False, True))
+        if not isinstance(found.sides[0], Access):
+            raise NotationError("an update says what becomes of one quantity", hint="Write: w <- w - eta*D(L, w).")
+        condition = self.condition(condition_text)
+        bounds = self.bounds(found.sides, condition, found.scope, limits)
+        return Claim(
+            number,
+            written,
+            "update",
+            found.sides,
+            bounds,
+            condition,
+            dict(self.point),
+            found.free_scalars,
+            self.only_right(found.sides, condition, limits),
+        )
+
+    # -- pieces of a line ----------------------------------------------------------------------------------------
 
     def split_suffix(self, written: str) -> tuple[str, tuple[tuple[str, str, str], ...], str]:
         """Split off ``if condition`` and ``for t = 1..T-1``."""
         condition = ""
-        found = re.search(r"\s(?:if|where)\s(?![^(\[]*[)\]])", written)
-        if found:
-            written, condition = written[: found.start()], written[found.end() :]
+        place = outside_brackets(written, r"[\s,](?:if|where|when)\s")
+        if place is not None:
+            written, condition = written[: place[0]], written[place[1] :]
         limits: list[tuple[str, str, str]] = []
-        found = re.search(r"[\s,]for\s(?![^(\[]*[)\]]\s*$)", written)
-        if found:
-            for piece in written[found.end() :].split(","):
-                match = re.fullmatch(rf"\s*({_NAME})\s*(?:=|in|∈)\s*(.+?)\.\.(.+)", piece)
-                if match is None:
-                    if piece.strip() in ("all", ""):
-                        continue
+        place = outside_brackets(written, r"[\s,]for\s")
+        if place is not None:
+            for piece in pieces(written[place[1] :]):
+                match = _RANGE.fullmatch(piece)
+                if match is not None:
+                    limits.append((spelled(match[1]), match[2], match[3]))
+                elif _EVERY.fullmatch(piece) is None:
                     raise NotationError(f"'for {piece.strip()}' is no range", hint="Write: for t = 1..T-1.")
-                limits.append((match[1], match[2], match[3]))
-            written = written[: found.start()]
+            written = written[: place[0]]
         return written.strip().rstrip(","), tuple(limits), condition
 
     def scope(self, source: Source, unknown_scalars: bool) -> Scope:
@@ -161,9 +282,7 @@ class ClaimReader:
         scope.undefined_are_inputs = unknown_scalars
         return scope
 
-    def expressions(
-        self, texts: tuple[str, ...], allow_unknown: tuple[bool, ...]
-    ) -> tuple[tuple[Expr, ...], tuple[str, ...], Scope]:
+    def expressions(self, texts: tuple[str, ...], allow_unknown: tuple[bool, ...]) -> _Read:
         sides: list[Expr] = []
         scalars: dict[str, None] = {}
         scope: Scope | None = None
@@ -174,15 +293,28 @@ class ClaimReader:
             span = source.whole()
             if span.start == span.end:
                 raise NotationError("one side of the claim is empty", hint="Write: expression = expression.")
-            sides.append(self.value(read(source, span, "expression"), scope, span))
-            for name in set(scope.quantities) - known:
+            sides.append(self.with_habits(self.value(read(source, span, "expression"), scope, span)))
+            for name in scope.quantities.keys() - known:
                 if scope.quantities[name].rank:
-                    raise NotationError(
-                        f"'{name}' is unknown and has indices", hint="Define it on a line of its own, or declare it."
+                    raise DeclarationError(
+                        f"'{name}' is unknown and has indices", hint="Define it on a line before, or declare it."
                     )
                 scalars[name] = None
         assert scope is not None
-        return tuple(sides), tuple(scalars), scope
+        return _Read(tuple(sides), tuple(sorted(scalars)), scope)
+
+    def with_habits(self, expr: Expr) -> Expr:
+        """Replace a ``dZ`` that an earlier line gave by the derivative it stands for."""
+        if not self.by_habit:
+            return expr
+        objective = Access(self.objective(), ())
+
+        def rule(node: Expr) -> Expr:
+            if isinstance(node, Access) and node.name in self.by_habit:
+                return Derivative("D", objective, Access(self.by_habit[node.name], node.indices))
+            return node
+
+        return transform(expr, rule)
 
     def value(self, syntax: Syntax, scope: Scope, span: Span) -> Expr:
         return Resolver(scope, span).value(syntax)
@@ -197,59 +329,136 @@ class ClaimReader:
     def bounds(
         self, sides: tuple[Expr, ...], condition: Expr, scope: Scope, limits: tuple[tuple[str, str, str], ...]
     ) -> tuple[Bound, ...]:
+        """Return the ranges of the free indices, those of the left side first; limits use indices before them."""
         given: dict[str, Bound] = {}
         for name, low, high in limits:
-            (lower, upper), _, _ = self.expressions((low, high), (False, False))
+            lower, upper = self.limit(low), self.limit(high)
             given[name] = Bound(Index(name), lower, upper, True)
         found: dict[Index, Bound] = {}
-        for side in sides:
-            for index in sorted(free_indices(side) | free_indices(condition), key=lambda index: index.name):
-                bound = given.get(index.name) or self.range_of(index, sides, scope)
-                found.setdefault(index, bound)
-        return tuple(found.values())
+        for side in (*sides, condition):
+            for index in sorted(free_indices(side), key=lambda index: index.name):
+                if index not in found:
+                    found[index] = given.get(index.name) or self.range_of(index, sides, scope)
+        ordered: dict[Index, Bound] = {}
+        while len(ordered) < len(found):
+            before = len(ordered)
+            for index, bound in found.items():
+                used = (free_indices(bound.lower) | free_indices(bound.upper)) & set(found)
+                if index not in ordered and used <= set(ordered):
+                    ordered[index] = bound
+            if len(ordered) == before:
+                raise IndexNotationError("the ranges of the indices use each other")
+        return tuple(ordered.values())
+
+    def limit(self, text: str) -> Expr:
+        source = Source(text.strip())
+        span = source.whole()
+        return Resolver(self.scope(source, False), span).limit(read(source, span, "expression"))
 
     def range_of(self, index: Index, sides: tuple[Expr, ...], scope: Scope) -> Bound:
         """The range of a free index: that of the first axis it stands at on its own, else the declared one."""
-        from symprop.algebra.expressions import walk
-
         for side in sides:
             for node in walk(side):
-                if isinstance(node, Access) and index in node.indices:
+                if isinstance(node, Access) and index in node.indices and node.name in scope.axes:
                     axis = scope.axes[node.name][node.indices.index(index)]
-                    lower, upper = axis.lower, axis.upper
-                    if not free_indices(lower) | free_indices(upper):
-                        return Bound(index, lower, upper)
+                    own = {other.index: place for place, other in enumerate(scope.axes[node.name])}
+                    mapping = {old: node.indices[place] for old, place in own.items()}
+                    from symprop.algebra.expressions import substitute
+
+                    return Bound(index, substitute(axis.lower, mapping), substitute(axis.upper, mapping))
         known = scope.range_of(index.name)
         if known is None:
-            raise NotationError(f"the range of index '{index.name}' is not known", hint="Add: for k = 1..K.")
-        return known
+            raise IndexNotationError(f"the range of index '{index.name}' is not known", hint="Add: for k = 1..K.")
+        return known._replace(index=index)
+
+    # -- spellings -----------------------------------------------------------------------------------------------
 
     def with_operators(self, text: str) -> str:
-        """Write ``dJ/dw[i]`` as ``D(J, w[i])`` where J and w are known and dJ is not."""
+        """Write ``dJ/dw[i]`` as ``D(J, w[i])`` where J and w are known and dJ is not, and ``alpha_ji`` with indices."""
         known = {*self.network.quantities, *self.defined}
 
         def operator(match: re.Match[str]) -> str:
-            of, of_index, by, by_index = match[1], match[2] or "", match[3], match[4] or ""
-            of_name, by_name = spelled(of) if of else self.objective(), spelled(by)
-            if of_name not in known or by_name not in known or f"d{of}" in known or f"d{by}" in known:
+            mark, of, of_index, other, by, by_index = match.groups()
+            of_name = self.split_name(of) if of else self.objective()
+            by_name = self.split_name(by)
+            if of_name.split("[")[0] not in known or by_name.split("[")[0] not in known:
                 return match[0]
-            return f"D({of_name}{of_index}, {by_name}{by_index})"
+            clash = [name for name in (f"{mark}{of or ''}", f"{other}{by}") if spelled(name) in known]
+            operators = f"D({of_name}{of_index or ''}, {by_name}{by_index or ''})"
+            if clash:
+                quotient = f"({mark}{of or ''}{of_index or ''})/({other}{by}{by_index or ''})"
+                raise NotationError(
+                    f"'{match[0]}' may be a derivative or a quotient, since '{clash[0]}' is a name",
+                    hint=f"Write {operators} for the derivative, {quotient} for the quotient.",
+                )
+            return operators
 
-        return _FRACTION.sub(operator, text)
+        text = _FRACTION.sub(operator, text)
+        return _SUBSCRIPTED.sub(lambda match: self.split_name(match[1]), text)
+
+    def split_name(self, name: str) -> str:
+        """Return ``alpha[j,i]`` for ``alpha_ji`` if that is no name and alpha has that many indices."""
+        try:
+            plain = spelled(name)
+        except ValueError:
+            return name
+        ranks = {n: len(quantity.axes) for n, quantity in self.network.quantities.items()}
+        ranks.update({n: len(axes) for n, axes in self.defined.items()})
+        if plain in ranks or "_" not in plain:
+            return plain if plain in ranks else name
+        stem, _, subscripts = plain.rpartition("_")
+        rank = ranks.get(stem, 0)
+        if rank and len(subscripts) == rank and (subscripts.isalpha() or subscripts.isdigit()):
+            return f"{stem}[{','.join(subscripts)}]"
+        if rank == 1 and subscripts:
+            return f"{stem}[{subscripts}]"
+        return name
 
     def objective(self) -> str:
         return self.network.objective.name if self.network.objective else ""
 
     def unknown_left_side(self, left: str) -> tuple[str, tuple[str, ...]] | None:
-        """Return name and index names if the left side is an unknown name, as in ``delta[j] = ...``."""
-        match = re.fullmatch(rf"\s*({_NAME})\s*(?:\[([^\[\]]*)\])?\s*", left)
+        """Return name and subscripts if the left side is an unknown name, as in ``delta[j] = ...``."""
+        match = re.fullmatch(rf"\s*({_NAME})\s*(?:\[([^\[\]]*)\])?\s*", self.with_operators(left))
         if match is None:
             return None
-        name = spelled(match[1])
+        try:
+            name = spelled(match[1])
+        except ValueError as error:
+            raise NotationError(str(error)) from None
         if name in self.network.quantities or name in self.defined or name in self.network.functions:
             return None
-        indices = tuple(part.strip() for part in match[2].split(",")) if match[2] else ()
-        return name, indices
+        if Index(name) in self.network.indices or name in self.network.sizes:
+            return None
+        subscripts = tuple(part.strip() for part in match[2].split(",")) if match[2] else ()
+        stem, _, tail = name.rpartition("_")
+        if not subscripts and stem and tail and all(Index(letter) in self.network.indices for letter in tail):
+            return stem, tuple(tail)  # delta_j is delta[j]
+        return name, subscripts
+
+    def habit(
+        self,
+        number: int,
+        written: str,
+        unknown: tuple[str, tuple[str, ...]],
+        parts: list[str],
+        limits: tuple[tuple[str, str, str], ...],
+        condition_text: str,
+    ) -> Claim | None:
+        """Return ``dZ = ...`` of course code as a claim about the derivative of the objective by Z."""
+        name, indices = unknown
+        by = name[1:]
+        quantity = self.network.quantities.get(by) if name.startswith("d") else None
+        if quantity is None or not self.objective() or by == self.objective():
+            return None
+        access = f"{by}[{','.join(indices)}]" if indices else by
+        note = f"{name} is read as the derivative of {self.objective()} by {by}"
+        claim = self.chain(
+            number, written, [f"D({self.objective()}, {access})", *parts[1:]], limits, condition_text, note
+        )
+        self.defined[name] = quantity.axes
+        self.by_habit[name] = by
+        return claim
 
     def definition(
         self,
@@ -259,32 +468,114 @@ class ClaimReader:
         parts: list[str],
         limits: tuple[tuple[str, str, str], ...],
     ) -> Claim:
-        name, indices = unknown
-        if name.startswith("d") and name[1:] in self.network.quantities and self.objective():
-            # The habit of course code: dZ is the derivative of the objective by Z.
-            access = f"{name[1:]}[{','.join(indices)}]" if indices else name[1:]
-            replaced = [f"D({self.objective()}, {access})", *parts[1:]]
-            sides, scalars, scope = self.expressions(tuple(replaced), (False,) + (True,) * (len(parts) - 1))
-            bounds = self.bounds(sides, TRUE, scope, limits)
-            self.defined[name] = tuple(
-                Axis(bound.index, bound.lower, bound.upper) for bound in bounds if bound.index.name in indices
-            )
-            return Claim(number, written, "equal", sides, bounds, TRUE, dict(self.point), scalars)
-        sides, scalars, scope = self.expressions(tuple(parts[1:]), (True,) * (len(parts) - 1))
-        ranges = {bound.index.name: bound for bound in self.bounds(sides, TRUE, scope, limits)}
-        axes = []
+        name, subscripts = unknown
+        source = Source(",".join(subscripts))
+        scope = self.scope(source, False)
+        resolver = Resolver(scope, source.whole())
+        indices: list[Expr] = []
+        for subscript in subscripts:
+            inner = Source(subscript)
+            span = inner.whole()
+            indices.append(Resolver(self.scope(inner, False), span).subscript(read(inner, span, "expression")))
+        del resolver
+        found = self.expressions(tuple(parts[1:]), (True,) * (len(parts) - 1))
+        target = Access(name, tuple(indices))
+        ranges = {bound.index: bound for bound in self.bounds(found.sides, TRUE, found.scope, limits)}
+        axes: list[Axis] = []
         for index in indices:
-            bound = ranges.get(index) or scope.range_of(index)
+            if not isinstance(index, Index):
+                axes.append(Axis(Index(f"{name}_{len(axes) + 1}"), index, index))
+                continue
+            bound = ranges.get(index) or found.scope.range_of(index.name)
             if bound is None:
-                raise NotationError(f"the range of index '{index}' is not known", hint=f"Add: for {index} = 1..K.")
-            axes.append(Axis(Index(index), bound.lower, bound.upper))
+                raise IndexNotationError(
+                    f"the range of index '{index.name}' is not known", hint=f"Add: for {index.name} = 1..K."
+                )
+            ranges[index] = bound._replace(index=index)
+            axes.append(Axis(index, bound.lower, bound.upper))
         self.defined[name] = tuple(axes)
-        target = Access(name, tuple(axis.index for axis in axes))
-        bounds = tuple(Bound(axis.index, axis.lower, axis.upper) for axis in axes)
-        return Claim(number, written, "definition", (target, *sides), bounds, TRUE, dict(self.point), scalars)
+        bounds = tuple(ranges[index] for index in indices if isinstance(index, Index))
+        extra = tuple(
+            sorted(
+                frozenset().union(*map(free_indices, found.sides)) - free_indices(target), key=lambda index: index.name
+            )
+        )
+        if extra:
+            raise IndexNotationError(
+                f"the index '{extra[0].name}' stands on the right and not at '{name}', which this line defines",
+                hint=f"Write {name}[{', '.join([*subscripts, *(i.name for i in extra)])}] = ..., or sum over it.",
+            )
+        return Claim(
+            number,
+            written,
+            "definition",
+            (target, *found.sides),
+            bounds,
+            TRUE,
+            dict(self.point),
+            found.free_scalars,
+            (),
+            (None, *(shown_digits(part) for part in parts[1:])),
+            Equation(target, bounds, found.sides[0], number, written),
+            tuple(axes),
+            f"{name} is defined here",
+        )
 
 
-def _split_chain(text: str) -> list[str]:
+def logical_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Yield lines without comments; open brackets and a chain that starts with ``=`` continue a line."""
+    waiting: list[tuple[int, str]] = []
+    depth = 0
+    for number, raw in enumerate(lines, 1):
+        written = raw.split("#", 1)[0].strip().rstrip(".,;").rstrip()
+        if not written:
+            continue
+        continues = waiting and (depth > 0 or re.match(r"=(?!=)|[-+*/](?![-+])", written) is not None)
+        if continues and len(waiting[-1][1]) < LONGEST_LINE:
+            waiting[-1] = (waiting[-1][0], f"{waiting[-1][1]} {written}")
+        else:
+            yield from waiting
+            waiting = [(number, written)]
+        text = waiting[-1][1]
+        depth = sum(text.count(mark) for mark in "([{") - sum(text.count(mark) for mark in ")]}")
+        if depth > 0 and ("=" in _following(lines, number) and not _closes(lines, number)):
+            depth = 0  # the bracket is never closed: an error of this line alone
+    yield from waiting
+
+
+def _following(lines: list[str], number: int) -> str:
+    return lines[number] if number < len(lines) else ""
+
+
+def _closes(lines: list[str], number: int) -> bool:
+    """Whether the next line closes more brackets than it opens before it makes a claim of its own."""
+    following = _following(lines, number)
+    head = following.split("=", 1)[0]
+    return sum(map(head.count, ")]}")) > sum(map(head.count, "([{"))
+
+
+def outside_brackets(text: str, pattern: str) -> tuple[int, int] | None:
+    """Return where a pattern first matches outside all brackets."""
+    for match in re.finditer(pattern, text):
+        head = text[: match.start()]
+        if sum(map(head.count, "([{")) == sum(map(head.count, ")]}")):
+            return match.start(), match.end()
+    return None
+
+
+def pieces(text: str) -> list[str]:
+    """Return what stands between the commas outside brackets."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def split_chain(text: str) -> list[str]:
     """Split at ``=`` outside brackets; ``==``, ``<=``, ``>=`` and ``!=`` are not one."""
     parts: list[str] = []
     depth = start = 0
@@ -303,27 +594,35 @@ def _split_chain(text: str) -> list[str]:
     return parts
 
 
-def _on_line(error: SympropError, number: int) -> SympropError:
-    if error.line is None:
-        return error
-    lines = (error.text or "").splitlines()
-    row = lines[error.line - 1] if 0 < error.line <= len(lines) else ""
+def on_line(error: SympropError, number: int, written: str) -> SympropError:
+    """Return an error about a piece of a line as one that points into the whole text."""
+    row, column, length = written[:LONGEST_LINE], error.column, error.length
+    if error.line is not None and error.text is not None:
+        rows = error.text.splitlines()
+        piece = rows[error.line - 1] if 0 < error.line <= len(rows) else ""
+        place = row.find(piece) if piece else -1
+        if place >= 0 and column is not None:
+            column += place
+        elif piece and column is not None:
+            row = piece  # a spelling was replaced: what was understood is shown
+    elif column is None:
+        column, length = 1, len(row)
     return type(error)(
         error.message,
         text="\n" * (number - 1) + row,
         line=number,
-        column=error.column,
-        length=error.length,
+        column=column,
+        length=length,
         hint=error.hint,
     )
 
 
 def shown_digits(text: str) -> Fraction | None:
     """Return one unit of the last digit that a decimal number shows, or None if `text` is no decimal number."""
-    match = re.fullmatch(r"\s*[-+−]?\d+\.(\d*)(?:[eE]([-+]?\d+))?\s*", text)
+    match = re.fullmatch(r"\s*[-+−]?\s*\d*\.(\d*)(?:[eE]([-+]?\d{1,3}))?\s*", text)
     if match is None:
         return None
     return Fraction(10) ** (int(match[2] or 0) - len(match[1]))
 
 
-__all__ = ["Claim", "ClaimReader", "Derivative", "Number", "read_claims", "replace", "shown_digits"]
+__all__ = ["Claim", "ClaimReader", "Number", "Size", "read_claims", "shown_digits"]

@@ -1,21 +1,25 @@
 """Is a claim right?  Cheapest argument first, each answering only what it can justify.
 
-1. index names and ranges (`refuted`, free index);
-2. the normal form (`proved`), with adjoints by name, then written out, then everything in inputs and parameters;
-3. certified arithmetic at exact random points (`refuted` with a witness, or `agrees`).
+1. a probe in double precision looks for a difference at every entry of a few draws of sizes and points;
+2. what it finds is confirmed in certified arithmetic (`refuted`, with a witness that is made small and simple);
+3. where it finds none, the normal form is tried (`proved`), with adjoints by name, then written out, then everything
+   in inputs and parameters;
+4. what is not proved is compared in certified arithmetic at random points (`agrees`, and the bound is said).
 
 What none of these settles is `undecided`, with the reason.
 """
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 from symprop.algebra.expressions import (
+    ONE,
     TRUE,
     ZERO,
     Access,
@@ -25,6 +29,7 @@ from symprop.algebra.expressions import (
     Index,
     Number,
     Size,
+    free_indices,
     names_of,
     substitute,
     transform,
@@ -32,31 +37,53 @@ from symprop.algebra.expressions import (
     where,
 )
 from symprop.declaration.network import Equation, Network
-from symprop.declaration.quantity import Quantity
+from symprop.declaration.quantity import Axis, Quantity
 from symprop.derivation.local_partials import expand_functions, local_partial
 from symprop.derivation.reverse_sweep import backpropagate
-from symprop.derivation.steps import Derivation
+from symprop.derivation.steps import Adjoint, Derivation
 from symprop.errors import SympropError, ValueOutsideDomainError
-from symprop.verification.claims import Claim
 from symprop.verification.evaluate import Evaluator, format_number
 from symprop.verification.normal_form import Normalizer
-from symprop.verification.sampling import Point, Sampler, free_components
+from symprop.verification.probe import Probe, TooLargeError
+from symprop.verification.sampling import RANGES, Components, Point, Sampler, with_bodies
 
-# Random points that must all agree before equality is reported.
+# Points of each draw of sizes that a probe looks at, and how many sizes are drawn.
+PROBED = 3 * len(RANGES)
+DRAWS = 2
+
+# Random points that must all agree in certified arithmetic before equality is reported, and entries at each.
 POINTS = 8
+ENTRIES = 4
 
 # Two certified values closer than this, relative to their size, count as agreeing at a point; the bound is printed.
 AGREEMENT = Fraction(1, 10**25)
+AGREEMENT_DIGITS = 27
+
+# Relative differences above this are not rounding, as a rule; what is found is certified before it is believed.
+SUSPICIOUS = 1e-9
+SUSPECTS = 4
 
 # Seconds a single claim may take; beyond, it is undecided with what was found so far.
 TIME_LIMIT = 4.0
+PROOF_TIME = 1.0
 
 LARGEST_WRITTEN_OUT = 400  # nodes; a longer expression is left to the numbers
 
 
 @dataclass(frozen=True)
 class Witness:
-    """A point at which two sides differ: sizes, values, the entry, and both values there."""
+    """A point at which two sides differ.
+
+    Attributes
+    ----------
+    sizes : mapping of str to int or tuple of int
+    values : mapping of str to value
+        Nested lists of exact numbers as strings, position 0 being the first value of each axis.
+    entry : mapping of str to int
+        Values of the free indices.
+    claimed, true : str
+        Both sides there, exact or to the digits shown.
+    """
 
     sizes: Mapping[str, Any]
     values: Mapping[str, Any]
@@ -64,33 +91,134 @@ class Witness:
     claimed: str
     true: str
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values for JSON."""
+        sizes = {name: value if isinstance(value, int) else list(value) for name, value in self.sizes.items()}
+        return {
+            "sizes": sizes,
+            "values": dict(self.values),
+            "entry": dict(self.entry),
+            "claimed": self.claimed,
+            "true": self.true,
+        }
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """``proved``, ``agrees``, ``refuted`` or ``undecided``, with the reason in words."""
+    """``proved``, ``agrees``, ``refuted`` or ``undecided``, with the reason in words.
+
+    Attributes
+    ----------
+    verdict : str
+    reason : str
+        What the verdict rests on.
+    witness : Witness, optional
+        Of a refuted claim.
+    message : str
+        What else should be known: domains that differ, a convention.
+    outside : str
+        The read outside a range that was met, if any.
+    """
 
     verdict: str
     reason: str = ""
     witness: Witness | None = None
+    message: str = ""
+    outside: str = ""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the claim was found right."""
+        return self.verdict in ("proved", "agrees")
+
+    @property
+    def exit_status(self) -> int:
+        """0 right, 1 refuted, 3 undecided."""
+        return {"proved": 0, "agrees": 0, "refuted": 1}.get(self.verdict, 3)
+
+    def __str__(self) -> str:
+        return self.verdict
+
+
+@dataclass(frozen=True)
+class Question:
+    """``left = right`` for every value of `bounds` where `condition` holds.
+
+    Attributes
+    ----------
+    left, right : Expr
+        What is true, and what is claimed.
+    bounds : tuple of Bound
+    condition : Expr
+    point : mapping of str to object
+        Values that are fixed; empty if for all.
+    free : tuple of str
+        Scalars that stand for any real number.
+    tolerance : Fraction, optional
+        One unit of the last digit that a numeric side shows.
+    """
+
+    left: Expr
+    right: Expr
+    bounds: tuple[Bound, ...] = ()
+    condition: Expr = TRUE
+    point: Mapping[str, object] = field(default_factory=dict)
+    free: tuple[str, ...] = ()
+    tolerance: Fraction | None = None
+
+
+@dataclass
+class Draw:
+    """Points that share their sizes, with everything that has been computed at them."""
+
+    points: tuple[Point, ...]
+    probe: Probe
+    evaluators: dict[int, Evaluator] = field(default_factory=dict)
 
 
 class Judge:
-    """Judges equalities in the names of one network. Derivations are made once and kept."""
+    """Judges equalities in the names of one network. Derivations, points and their values are made once and kept.
+
+    Parameters
+    ----------
+    network : Network
+    seed : int
+        Of sizes and points: the same seed finds the same witness.
+    """
 
     def __init__(self, network: Network, seed: int = 0) -> None:
-        self.network = network
+        self.original = network
+        self.network = with_bodies(network, seed)  # and later with what the lines define
         self.seed = seed
-        self.derivations: dict[Expr, Derivation] = {}
-        self.definitions: dict[str, Equation] = {}  # what earlier lines defined
+        self.derivations: dict[str, Derivation] = {}
+        self.adjoints: dict[str, Adjoint] = {}  # by their own names, which are unique here
+        self.inlined: dict[str, Equation] = {}  # definitions of lines that can be written out
+        self.draws: dict[Any, list[Draw]] = {}
 
-    # Derivatives
+    # -- derivatives ---------------------------------------------------------------------------------------------
 
-    def derivation(self, of: Access) -> Derivation:
-        known = self.derivations.get(of)
+    def derivation(self, name: str) -> Derivation:
+        """Return the derivation of every component of a quantity by everything; its adjoints have names of its own."""
+        known = self.derivations.get(name)
         if known is None:
-            every = tuple(name for name, quantity in self.network.quantities.items() if quantity.role != "constant")
-            known = self.derivations[of] = backpropagate(self.network, of, every)
+            every = tuple(n for n, quantity in self.original.quantities.items() if quantity.role != "constant")
+            made = backpropagate(self.original, name, every)
+            known = self.derivations[name] = renamed(made, name)
+            for adjoint in known.adjoints.values():
+                self.adjoints[adjoint.access.name] = adjoint
+            for draw in self.known_draws():
+                self.tell(draw, known.adjoints.values())
         return known
+
+    def known_draws(self) -> Iterator[Draw]:
+        for draws in self.draws.values():
+            yield from draws
+
+    def tell(self, draw: Draw, adjoints: Iterable[Adjoint]) -> None:
+        for adjoint in adjoints:
+            axes = tuple(Axis(bound.index, bound.lower, bound.upper) for bound in adjoint.bounds)
+            draw.probe.define(adjoint.access, adjoint.bounds, adjoint.expression, axes)
+        draw.evaluators.clear()
 
     def without_operators(self, expr: Expr) -> Expr:
         """Replace D(U, V) and P(U, V) by what the derivation says, adjoints by name."""
@@ -98,30 +226,31 @@ class Judge:
         def rule(node: Expr) -> Expr:
             if not isinstance(node, Derivative):
                 return node
-            if node.kind == "P":
-                return self.local(node)
-            return self.adjoint(node)
+            return self.local(node) if node.kind == "P" else self.adjoint(node)
 
         return transform(expr, rule)
 
     def local(self, node: Derivative) -> Expr:
+        """The local partial derivative, from the one equation that defines its numerator."""
+        if node.of.name not in self.network.definitions:
+            return self.adjoint(node)
         total: Expr = ZERO
-        for equation in self.network.definitions.get(node.of.name, ()):
+        for equation in self.network.definitions[node.of.name]:
             aligned = aligned_to(equation, node.of)
-            if aligned is not None:
-                total = total + local_partial(aligned, node.by, self.network)
+            if aligned is None:
+                continue
+            guard, aligned = aligned
+            if node.by.name in names_of(expand_functions(aligned.expression, self.network)):
+                total = total + where(guard, local_partial(aligned, node.by, self.network), ZERO)
         return total
 
     def adjoint(self, node: Derivative) -> Expr:
-        derivation = self.derivation(node.of)
-        adjoint = derivation.adjoints.get(node.by.name)
+        adjoint = self.derivation(node.of.name).adjoints.get(node.by.name)
         if adjoint is None:
             return ZERO
-        seeds = len(adjoint.access.indices) - len(node.by.indices)
-        own = dict(zip(adjoint.access.indices[seeds:], node.by.indices, strict=True))
-        return substitute(adjoint.textbook, own)
+        return Access(adjoint.access.name, (*node.of.indices, *node.by.indices))
 
-    # Forms that are compared
+    # -- forms that are compared ---------------------------------------------------------------------------------
 
     def forms(self, difference: Expr) -> Iterator[Expr]:
         """Yield the difference in more and more elementary names: adjoints written out, then forward values."""
@@ -135,27 +264,28 @@ class Judge:
                 continue
             following = self.definition_written_out(difference, equation.name)
             if following is None or size_of(following) > LARGEST_WRITTEN_OUT:
-                return
+                continue
             difference = following
             yield difference
 
     def is_recurrent(self, name: str) -> bool:
         return any(self.network.is_recurrent(group) for group in self.network.groups if name in group)
 
-    def adjoints_written_out(self, expr: Expr) -> Expr | None:
-        by_name = {a.access.name: a for d in self.derivations.values() for a in d.adjoints.values()}
+    def adjoints_written_out(self, expr: Expr, textbook: bool = True) -> Expr | None:
+        """Return `expr` without adjoints, or None if they are recurrences or it would be too long."""
         for _ in range(200):
-            waiting = [node for node in walk(expr) if isinstance(node, Access) and node.name in by_name]
-            waiting = [node for node in waiting if node.name not in self.network.quantities]
+            waiting = {node for node in walk(expr) if isinstance(node, Access) and node.name in self.adjoints}
             if not waiting:
                 return expr
-            if size_of(expr) > LARGEST_WRITTEN_OUT or any(self.is_recurrent(by_name[w.name].of) for w in waiting):
+            if size_of(expr) > LARGEST_WRITTEN_OUT or any(
+                self.is_recurrent(self.adjoints[node.name].of) for node in waiting
+            ):
                 return None
             mapping: dict[Expr, Expr] = {}
             for node in waiting:
-                adjoint = by_name[node.name]
+                adjoint = self.adjoints[node.name]
                 own = dict(zip(adjoint.access.indices, node.indices, strict=True))
-                mapping[node] = substitute(adjoint.textbook, own)
+                mapping[node] = substitute(adjoint.textbook if textbook else adjoint.expression, own)
             expr = replaced(expr, mapping)
         return None
 
@@ -168,40 +298,304 @@ class Judge:
             return node
 
         result = transform(expr, rule)
-        return None if name in names_of(result) else result
+        return None if result is expr else result
 
     def value_of(self, node: Access, equations: tuple[Equation, ...]) -> Expr | None:
         """The right side that defines one component; None if no single equation does."""
         if len(equations) == 1 and all(isinstance(index, Index) for index in equations[0].target.indices):
             (equation,) = equations
             mapping = dict(zip(equation.target.indices, node.indices, strict=True))
-            return substitute(expand_functions(equation.expression, self.network), mapping)
+            return substitute(expand_functions(equation.expression, self.original), mapping)
         for equation in equations:
             if equation.target == node:
-                return expand_functions(equation.expression, self.network)
+                return expand_functions(equation.expression, self.original)
         return None
 
-    # The ladder
+    # -- what lines define ---------------------------------------------------------------------------------------
 
-    def equal(self, left: Expr, right: Expr, claim: Claim) -> Verdict:
-        """Judge ``left = right`` for every value of the claim's indices."""
+    def define(self, equation: Equation, axes: tuple[Axis, ...]) -> None:
+        """Make ``target = expression`` part of the network from here on; operators in it are written out."""
+        name = equation.name
+        expression = self.without_operators(equation.expression)
+        kept = replace(equation, expression=expression)
+        quantity = Quantity(name, "defined", axes)
+        quantities = {**self.network.quantities, name: quantity}
+        self.network = replace(self.network, quantities=quantities, equations=(*self.network.equations, kept))
+        self.inlined.pop(name, None)
+        plain = all(isinstance(index, Index) for index in equation.target.indices)
+        if plain and len(self.network.definitions[name]) == 1 and name not in names_of(expression):
+            self.inlined[name] = kept
+        for draw in self.known_draws():
+            draw.probe.network = self.network
+            draw.probe.define(kept.target, kept.bounds, expression, axes)
+            draw.probe.tables.pop(name, None)
+            draw.evaluators.clear()
+
+    def with_definitions(self, expr: Expr) -> Expr:
+        """Write out what earlier lines of the person defined."""
+
+        def rule(node: Expr) -> Expr:
+            if isinstance(node, Access) and node.name in self.inlined:
+                equation = self.inlined[node.name]
+                mapping = dict(zip(equation.target.indices, node.indices, strict=True))
+                return self.with_definitions(substitute(equation.expression, mapping))
+            return node
+
+        return transform(expr, rule) if self.inlined else expr
+
+    # -- points --------------------------------------------------------------------------------------------------
+
+    def drawn(self, point: Mapping[str, object]) -> list[Draw]:
+        """Return the draws of sizes and points; with some values fixed, those of the given `point`."""
+        key = repr(sorted(point.items())) if point else ""
+        known = self.draws.get(key)
+        if known is None:
+            known = self.draws[key] = list(self.new_draws(point))
+        return known
+
+    def new_draws(self, point: Mapping[str, object]) -> Iterator[Draw]:
+        sampler = Sampler(self.network, self.seed)
+        for number in range(1 if point else DRAWS):
+            if point:
+                sizes, fixed = self.fixed(point)
+                points = tuple(
+                    replace(p, values={**p.values, **fixed}) for p in sampler.draw(len(RANGES), sizes=sizes)
+                )
+            else:
+                points = sampler.draw(PROBED, spread=2 + number)
+            yield self.made_draw(points)
+
+    def made_draw(self, points: tuple[Point, ...]) -> Draw:
+        draw = Draw(points, Probe(self.network, points[0].sizes, [each.values for each in points]))
+        self.tell(draw, self.adjoints.values())
+        return draw
+
+    def fixed(self, point: Mapping[str, object]) -> tuple[Mapping[str, Any], dict[str, Components]]:
+        """Return all sizes and the components that a given point fixes; open sizes are drawn."""
+        sizes = {name: int(value) for name, value in point.items() if name in self.network.sizes}  # type: ignore[call-overload]
+        values = {name: value for name, value in point.items() if name not in sizes}
+        try:
+            evaluator = Evaluator(self.network, sizes, values)
+        except SympropError:
+            drawn = Sampler(self.network, self.seed).sizes(2)
+            evaluator = Evaluator(self.network, {**drawn, **sizes}, values)
+        fixed: dict[str, Components] = {}
+        for name in values:
+            fixed[name] = {
+                indices: value if isinstance(value, Fraction) else Fraction(str(value))
+                for indices, value in evaluator.components(name).items()
+            }
+        return evaluator.sizes, fixed
+
+    def free_value(self, name: str, place: int, number: int) -> Fraction:
+        """The value of a free scalar such as eta at one point: positive at some, of either sign at others."""
+        draw = random.Random(f"{self.seed} {name} {place} {number}")
+        value = Fraction(draw.randint(3, 40), 16)
+        return value if number % 4 != 3 else -value
+
+    def with_free(self, draw: Draw, place: int, free: Iterable[str]) -> None:
+        import numpy as np
+
+        for name in free:
+            if name not in draw.probe.tables or name not in self.network.quantities:
+                values = [float(self.free_value(name, place, number)) for number in range(len(draw.points))]
+                draw.probe.tables[name] = np.array(values), ()
+
+    def evaluator(self, draw: Draw, place: int, number: int, free: Sequence[str]) -> Evaluator:
+        """Return the certified evaluator at one point of a draw; adjoints can be read by name."""
+        if not free and number in draw.evaluators:
+            return draw.evaluators[number]
+        network = self.network
+        point = draw.points[number]
+        values: dict[str, Any] = dict(point.values)
+        if free:
+            extra = {name: Quantity(name, "input") for name in free}
+            network = replace(network, quantities={**network.quantities, **extra})
+            values.update({name: {(): self.free_value(name, place, number)} for name in free})
+        made = Evaluator(network, point.sizes, values, digits=AGREEMENT_DIGITS)
+        for derivation in self.derivations.values():
+            made.include(derivation)
+        if not free:
+            draw.evaluators[number] = made
+        return made
+
+    # -- the ladder ----------------------------------------------------------------------------------------------
+
+    def equal(self, question: Question) -> Verdict:
+        """Judge one equality."""
         deadline = time.monotonic() + TIME_LIMIT
         try:
-            one, other = self.without_operators(left), self.without_operators(right)
+            prepared = self.prepared(question)
+            found = self.search(prepared, deadline)
+            if isinstance(found, Verdict):
+                return found
+            if not question.point:
+                proof = self.prove(prepared, min(deadline, time.monotonic() + PROOF_TIME))
+                if proof is not None:
+                    return replace(proof, message=found.message, outside=found.outside)
+            return self.certify(prepared, question, found, deadline)
+        except TooLargeError as error:
+            return Verdict("undecided", error.message)
+        except RecursionError:
+            return Verdict("undecided", "the claim is nested too deeply")
         except SympropError as error:
             return Verdict("undecided", error.message)
-        if not claim.point:
-            proof = self.prove(one, other, claim, deadline)
-            if proof is not None:
-                return proof
-        return self.compare_numbers(left, right, claim, deadline)
 
-    def prove(self, left: Expr, right: Expr, claim: Claim, deadline: float) -> Verdict | None:
-        difference = left - right
-        if claim.condition is not TRUE:
-            difference = where(claim.condition, difference, ZERO)
+    def prepared(self, question: Question) -> Question:
+        """Return a question without operators."""
+        left, right = (self.without_operators(side) for side in (question.left, question.right))
+        return replace(question, left=left, right=right)
+
+    def search(self, question: Question, deadline: float) -> Verdict | _Compared:
+        """Look for a difference with the probe, and certify what it finds."""
+        compared = _Compared()
+        for place, draw in enumerate(self.drawn(question.point)):
+            self.with_free(draw, place, question.free)
+            difference = self.probed(question, draw, compared)
+            for number, entry in difference.suspects:
+                if time.monotonic() > deadline:
+                    break
+                evaluator = self.evaluator(draw, place, number, question.free)
+                values = self.values_at(question, evaluator, entry)
+                if values is not None and differ(*values, question.tolerance):
+                    return self.refuted(question, draw, place, number, entry, values)
+        return compared
+
+    def probed(self, question: Question, draw: Draw, compared: _Compared) -> _Difference:
+        """Compare both sides in double precision at every entry and point of a draw."""
+        import numpy as np
+
+        probe = draw.probe
+        probe.outside.clear()
+        left = probe.entries(question.left, question.bounds)
+        outside_left = list(probe.outside)
+        right = probe.entries(question.right, question.bounds)
+        if len(probe.outside) > len(outside_left):
+            compared.outside = probe.outside[-1]
+        if outside_left:
+            compared.outside_left = outside_left[-1]
+        if question.condition is not TRUE:
+            holds = probe.entries(where(question.condition, ONE, ZERO), question.bounds) > 0
+            left, right = np.where(holds, left, np.nan), np.where(holds, right, np.nan)
+        compared.add(left, right)
+        with np.errstate(all="ignore"):
+            both = np.isfinite(left) & np.isfinite(right)
+            size = np.maximum(np.abs(left), np.abs(right))
+            distance = np.where(both, np.abs(left - right), 0.0)
+            if question.tolerance is not None:
+                suspicious = distance > float(question.tolerance)
+            else:
+                suspicious = distance > SUSPICIOUS * size
+            if not suspicious.any():
+                return _Difference(())
+            typical = np.median(size[both]) if both.any() else 1.0
+            rank = np.where(suspicious, distance / (size + 1e-6 * typical + 1e-300), -1.0)
+        # The clearest differences first, one point after another, so that one bad point cannot use up the tries.
+        order = np.argsort(rank, axis=None)[::-1][: 200]
+        suspects: list[tuple[int, dict[Index, int]]] = []
+        seen: set[int] = set()
+        for flat in order:
+            *entry, number = (int(n) for n in np.unravel_index(flat, rank.shape))
+            if rank.flat[flat] <= 0 or len(suspects) == SUSPECTS:
+                break
+            if number in seen and len(seen) < SUSPECTS - 1 and len(order) > 50:
+                continue
+            seen.add(number)
+            suspects.append((number, self.entry_of(question.bounds, entry, draw)))
+        return _Difference(tuple(suspects))
+
+    def entry_of(self, bounds: Sequence[Bound], places: Sequence[int], draw: Draw) -> dict[Index, int]:
+        """Return the values of the indices at an entry of a probed array."""
+        result: dict[Index, int] = {}
+        known = size_values(draw.points[0].sizes)
+        for bound, place, low in zip(bounds, places, lowest_of(bounds, known), strict=True):
+            result[bound.index] = low + place
+        return result
+
+    def values_at(self, question: Question, evaluator: Evaluator, entry: Mapping[Index, int]) -> tuple[Any, Any] | None:
+        """Return (claimed, true) in certified arithmetic; None where one of them is not defined."""
+        try:
+            if question.condition is not TRUE and not evaluator.holds(question.condition, entry):
+                return None
+            return evaluator.ball(question.right, entry), evaluator.ball(question.left, entry)
+        except ValueOutsideDomainError:
+            return None
+        except SympropError:
+            return None
+
+    def refuted(
+        self,
+        question: Question,
+        draw: Draw,
+        place: int,
+        number: int,
+        entry: Mapping[Index, int],
+        values: tuple[Any, Any],
+    ) -> Verdict:
+        point = draw.points[number]
+        free = {name: self.free_value(name, place, number) for name in question.free}
+        witness = self.witness(point, free, entry, values)
+        if not question.point:
+            witness = self.simpler(question) or witness
+        return Verdict("refuted", "the two sides differ at the point given", witness)
+
+    def witness(
+        self, point: Point, free: Mapping[str, Fraction], entry: Mapping[Index, int], values: tuple[Any, Any]
+    ) -> Witness:
+        shown = {name: nested(components) for name, components in point.values.items()}
+        shown.update({name: str(value) for name, value in free.items()})
+        claimed, true = (format_number(value) for value in values)
+        return Witness(dict(point.sizes), shown, {i.name: n for i, n in entry.items()}, claimed, true)
+
+    def simpler(self, question: Question) -> Witness | None:
+        """Return a witness with the smallest sizes and simplest numbers that show the difference, if one is found."""
+        import numpy as np
+
+        sampler = Sampler(self.network, self.seed)
+        names = sampler.free_sizes()
+        deadline = time.monotonic() + 0.5
+        for sizes in small_sizes(names):
+            complete = sampler.complete(sizes)
+            if complete is None:
+                continue
+            for choices in SIMPLE_NUMBERS:
+                if time.monotonic() > deadline:
+                    return None
+                points = tuple(sampler.simple_point(complete, choices) for _ in range(4))
+                try:
+                    draw = self.made_draw(points)
+                    for name in question.free:
+                        draw.probe.tables[name] = np.full((len(points),), 0.5), ()
+                    suspects = self.probed(question, draw, _Compared()).suspects
+                    for number, entry in suspects[:1]:
+                        point = points[number]
+                        evaluator = self.evaluator_at(point, {name: Fraction(1, 2) for name in question.free})
+                        values = self.values_at(question, evaluator, entry)
+                        if values is not None and differ(*values, question.tolerance):
+                            free = {name: Fraction(1, 2) for name in question.free}
+                            return self.witness(point, free, entry, values)
+                except SympropError:
+                    continue
+        return None
+
+    def evaluator_at(self, point: Point, free: Mapping[str, Fraction]) -> Evaluator:
+        network = self.network
+        values: dict[str, Any] = dict(point.values)
+        if free:
+            extra = {name: Quantity(name, "input") for name in free}
+            network = replace(network, quantities={**network.quantities, **extra})
+            values.update({name: {(): value} for name, value in free.items()})
+        made = Evaluator(network, point.sizes, values, digits=AGREEMENT_DIGITS)
+        for derivation in self.derivations.values():
+            made.include(derivation)
+        return made
+
+    def prove(self, question: Question, deadline: float) -> Verdict | None:
+        difference = question.left - question.right
+        if question.condition is not TRUE:
+            difference = where(question.condition, difference, ZERO)
         difference = self.with_definitions(difference)
-        normalizer = Normalizer(claim.bounds)
+        normalizer = Normalizer(question.bounds, deadline=deadline)
         for form in self.forms(difference):
             if time.monotonic() > deadline:
                 return None
@@ -209,116 +603,215 @@ class Judge:
                 return Verdict("proved", "both sides have the same normal form, for all sizes and values")
         return None
 
-    def with_definitions(self, expr: Expr) -> Expr:
-        """Write out what earlier lines of the person defined."""
-
-        def rule(node: Expr) -> Expr:
-            if isinstance(node, Access) and node.name in self.definitions:
-                equation = self.definitions[node.name]
-                mapping = dict(zip(equation.target.indices, node.indices, strict=True))
-                return self.with_definitions(substitute(equation.expression, mapping))
-            return node
-
-        return transform(expr, rule)
-
-    def compare_numbers(self, left: Expr, right: Expr, claim: Claim, deadline: float) -> Verdict:
-        left, right = self.with_definitions(left), self.with_definitions(right)
-        agreed, last_error = 0, ""
-        for number, evaluator, point in self.evaluators(claim):
+    def certify(self, question: Question, asked: Question, found: _Compared, deadline: float) -> Verdict:
+        """Compare in certified arithmetic at random points; `asked` is the question with its operators."""
+        agreed, undefined, last = 0, 0, ""
+        draws = self.drawn(question.point)
+        random_ = random.Random(self.seed)
+        for number in range(PROBED):
+            if agreed >= POINTS or (question.point and number >= len(draws[0].points)):
+                break
             if time.monotonic() > deadline:
+                last = f"the time for one claim ({TIME_LIMIT:g} s) ran out"
                 break
-            try:
-                witness = self.differs_at(left, right, claim, evaluator, point)
-            except ValueOutsideDomainError as error:
-                last_error = error.message
-                continue  # one side is not defined there: no evidence either way
-            except SympropError as error:
-                return Verdict("undecided", error.message)
-            if witness is not None:
-                return Verdict("refuted", "the two sides differ at the point given", witness)
-            agreed += 1
-            if claim.point or agreed >= POINTS:
-                break
-            del number
-        if agreed and (claim.point or agreed >= POINTS // 2):
-            where_ = "at the given point" if claim.point else f"at {agreed} random points and sizes"
-            return Verdict("agrees", f"equal to within 1e-25, in certified arithmetic, {where_}")
-        return Verdict("undecided", last_error or "no point was found at which both sides are defined")
+            place = number % len(draws)
+            draw, at = draws[place], number // len(draws)
+            evaluator = self.evaluator(draw, place, at, question.free)
+            compared = 0
+            for entry in self.some_entries(question, draw, random_):
+                try:
+                    if question.condition is not TRUE and not evaluator.holds(question.condition, entry):
+                        continue
+                    claimed, true = evaluator.value(question.right, entry), evaluator.value(question.left, entry)
+                except ValueOutsideDomainError as error:
+                    undefined, last = undefined + 1, error.message
+                    continue
+                except SympropError as error:
+                    last = error.message
+                    continue
+                if differ(claimed, true, question.tolerance):
+                    return self.refuted(question, draw, place, at, entry, (claimed, true))
+                if not close(claimed, true, question.tolerance):
+                    last = "the precision was not enough to tell the two sides apart"
+                    continue
+                compared += 1
+            agreed += compared > 0
+        everything = question.point and not self.leaves_open(question)
+        if agreed and (question.point or agreed >= POINTS // 2):
+            bound = "1e-25" if question.tolerance is None else f"{float(question.tolerance):g}, one unit of the last digit"
+            where_ = "at the given point" if everything else f"at {agreed} random points and sizes"
+            return Verdict(
+                "agrees", f"equal to within {bound} {where_}, in certified arithmetic", None, found.message, found.outside
+            )
+        return Verdict("undecided", last or "no point was found at which both sides are defined", outside=found.outside)
 
-    def evaluators(self, claim: Claim) -> Iterator[tuple[int, Evaluator, Point]]:
-        if claim.point:
-            yield 0, Evaluator(self.network, None, dict(claim.point)), Point({}, {})
-            return
-        sampler = Sampler(self.extended(claim), claim.free_scalars, self.seed)
-        for number in range(3 * POINTS):
-            point = sampler.point(spread=0 if number < POINTS // 2 else 2, positive=number % 3 == 2)
-            yield number, Evaluator(self.extended(claim), point.sizes, dict(point.values)), point
+    def leaves_open(self, question: Question) -> bool:
+        """Whether values are left to chance although a point is given."""
+        given = {quantity.name for quantity in self.network.quantities.values() if quantity.is_given}
+        return bool(given - set(question.point)) or bool(question.free)
 
-    def extended(self, claim: Claim) -> Network:
-        """The network with the claim's free scalars as inputs."""
-        if not claim.free_scalars:
-            return self.network
-        extra = {name: Quantity(name, "input") for name in claim.free_scalars}
-        return replace(self.network, quantities={**self.network.quantities, **extra})
+    def some_entries(self, question: Question, draw: Draw, random_: random.Random) -> list[dict[Index, int]]:
+        """Return entries to be certified: the first, the last, and some between."""
+        from symprop.verification.sampling import free_components
 
-    def differs_at(
-        self, left: Expr, right: Expr, claim: Claim, evaluator: Evaluator, point: Point
-    ) -> Witness | None:
-        known: dict[Expr, Expr] = {
-            Size(name): Number(Fraction(value)) for name, value in evaluator.sizes.items() if isinstance(value, int)
-        }
-        for indices in free_components(claim.bounds, known):
-            if claim.condition is not TRUE and not evaluator.holds(claim.condition, indices):
-                continue
-            claimed, true = evaluator.ball(right, indices), evaluator.ball(left, indices)
-            if differ(claimed, true):
-                entry = {index.name: value for index, value in indices.items()}
-                return Witness(
-                    dict(evaluator.sizes), shown(point), entry, format_number(claimed), format_number(true)
-                )
-        return None
+        known: dict[Expr, Expr] = dict(size_values(draw.points[0].sizes))
+        every = list(free_components(question.bounds, known))
+        if len(every) <= ENTRIES:
+            return every
+        return [every[0], every[-1], *random_.sample(every[1:-1], ENTRIES - 2)]
+
+
+class _Compared:
+    """What a comparison in double precision met on the way."""
+
+    def __init__(self) -> None:
+        self.outside = ""  # a read outside a range on the right side
+        self.outside_left = ""
+        self.only_left = self.only_right = self.both = 0
+
+    def add(self, left: Any, right: Any) -> None:
+        import numpy as np
+
+        one, other = np.isfinite(left), np.isfinite(right)
+        self.both += int((one & other).sum())
+        self.only_left += int((one & ~other).sum())
+        self.only_right += int((other & ~one).sum())
+
+    @property
+    def message(self) -> str:
+        if not self.both or self.outside:
+            return ""
+        return ""
 
 
 @dataclass(frozen=True)
-class Tolerance:
-    """How far two certified values may lie apart and still count as agreeing."""
-
-    relative: Fraction = AGREEMENT
-    absolute: Fraction = field(default=AGREEMENT)
+class _Difference:
+    suspects: tuple[tuple[int, dict[Index, int]], ...]
 
 
-def differ(left: Any, right: Any) -> bool:
-    """Return whether two certified values certainly differ."""
+# What the values of a witness are drawn from: the simplest first.
+SIMPLE_NUMBERS: tuple[tuple[Fraction, ...], ...] = (
+    (Fraction(1), Fraction(1, 2)),
+    (Fraction(1), Fraction(2), Fraction(0), Fraction(1, 2)),
+    (Fraction(1), Fraction(2), Fraction(-1), Fraction(3), Fraction(1, 2)),
+    (Fraction(1), Fraction(2), Fraction(-2), Fraction(3), Fraction(-1), Fraction(1, 4), Fraction(5), Fraction(3, 4)),
+)
+
+
+def small_sizes(names: Sequence[str]) -> Iterator[dict[str, int]]:
+    """Yield sizes from the smallest on: all 1, then one or several of them larger, by their sum."""
+    if not names:
+        yield {}
+        return
+    if len(names) > 4:
+        for size in (1, 2, 3):
+            yield dict.fromkeys(names, size)
+        return
+    from itertools import product
+
+    for sizes in sorted(product((1, 2, 3), repeat=len(names)), key=lambda each: (sum(each), each)):
+        yield dict(zip(names, sizes, strict=True))
+
+
+def size_values(sizes: Mapping[str, Any]) -> dict[Expr, Expr]:
+    """Return sizes as a mapping that `substitute` takes."""
+    return {Size(name): Number(Fraction(value)) for name, value in sizes.items() if isinstance(value, int)}
+
+
+def lowest_of(bounds: Sequence[Bound], known: Mapping[Expr, Expr]) -> list[int]:
+    """Return the least value of each bound over the values of those before it, as a probe lays them out."""
+    from symprop.verification.sampling import free_components
+
+    if not any(free_indices(bound.lower) for bound in bounds):
+        every = [next(iter(free_components((bound,), known)), {bound.index: 0}) for bound in bounds if True]
+        return [entry[bound.index] for entry, bound in zip(every, bounds, strict=True)]
+    entries = list(free_components(bounds, known))
+    return [min((entry[bound.index] for entry in entries), default=0) for bound in bounds]
+
+
+def renamed(derivation: Derivation, name: str) -> Derivation:
+    """Return a derivation with adjoints called ``D(L)z``: no name of a text, and different for each numerator."""
+    names = {adjoint.access.name: f"D({name}){of}" for of, adjoint in derivation.adjoints.items()}
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Access) and node.name in names:
+            return Access(names[node.name], node.indices)
+        return node
+
+    adjoints = {}
+    for of, adjoint in derivation.adjoints.items():
+        access = transform(adjoint.access, rule)
+        assert isinstance(access, Access)
+        terms = tuple(
+            replace(term, value=transform(term.value, rule), gathered=transform(term.gathered, rule))
+            for term in adjoint.terms
+        )
+        adjoints[of] = replace(
+            adjoint,
+            access=access,
+            terms=terms,
+            expression=transform(adjoint.expression, rule),
+            textbook=transform(adjoint.textbook, rule),
+        )
+    return replace(derivation, adjoints=adjoints)
+
+
+def as_ball(value: Any) -> Any:
+    """Return a certified value as a ball."""
     from flint import arb, fmpq
 
-    def ball(value: Any) -> Any:
-        return arb(fmpq(value.numerator, value.denominator)) if isinstance(value, Fraction) else value
+    return arb(fmpq(value.numerator, value.denominator)) if isinstance(value, Fraction) else value
 
+
+def differ(left: Any, right: Any, tolerance: Fraction | None = None) -> bool:
+    """Return whether two certified values certainly differ, by more than `tolerance` if there is one."""
     if isinstance(left, Fraction) and isinstance(right, Fraction):
-        return left != right
-    difference = ball(left) - ball(right)
-    return not difference.contains(0)
+        return left != right if tolerance is None else abs(left - right) > tolerance
+    difference = as_ball(left) - as_ball(right)
+    if tolerance is None:
+        return not difference.contains(0)
+    return bool(abs(difference) > as_ball(tolerance))
 
 
-def shown(point: Point) -> dict[str, Any]:
-    """Return a point's values for people and JSON: exact numbers as strings, components nested by index."""
-    result: dict[str, Any] = {}
-    for name, components in point.values.items():
-        if set(components) == {()}:
-            result[name] = str(components[()])
-        else:
-            result[name] = {",".join(map(str, indices)): str(value) for indices, value in components.items()}
-    return result
+def close(left: Any, right: Any, tolerance: Fraction | None = None) -> bool:
+    """Return whether two certified values certainly agree within `AGREEMENT` (or `tolerance`)."""
+    if isinstance(left, Fraction) and isinstance(right, Fraction):
+        return left == right if tolerance is None else abs(left - right) <= tolerance
+    one, other = as_ball(left), as_ball(right)
+    if tolerance is not None:
+        return bool(abs(one - other) <= as_ball(tolerance))
+    size = abs(one) + abs(other) + 1
+    return bool(abs(one - other) <= size * as_ball(AGREEMENT))
 
 
-def aligned_to(equation: Equation, access: Access) -> Equation | None:
-    """Return an equation with its indices named as in `access`, or None if it does not define that component."""
+def nested(components: Components) -> Any:
+    """Return components as nested lists of exact numbers as strings; a scalar as one string."""
+    if set(components) == {()}:
+        return str(components[()])
+    parts: dict[int, Components] = {}
+    for place, value in components.items():
+        parts.setdefault(place[0], {})[place[1:]] = value
+    return [nested(parts[first]) for first in sorted(parts)]
+
+
+def aligned_to(equation: Equation, access: Access) -> tuple[Expr, Equation] | None:
+    """Return an equation with its indices named as in `access`, and when it is the one that defines that component."""
+    from symprop.algebra.expressions import FALSE, compare, junction
+    from symprop.algebra.indices import decide, within
+
     mapping: dict[Expr, Expr] = {}
+    guards: list[Expr] = []
+    own = {bound.index: bound for bound in equation.bounds}
     for index, wanted in zip(equation.target.indices, access.indices, strict=True):
         if isinstance(index, Index):
             mapping[index] = wanted
+            if index in own and own[index].written:
+                guards.append(within(wanted, own[index].lower, own[index].upper))
         elif index != wanted:
-            return None
+            guards.append(compare("==", index, wanted))
+    guard = decide(junction("and", *guards), ())
+    if guard is FALSE:
+        return None
     bounds = tuple(
         Bound(wanted, bound.lower, bound.upper, bound.written)
         for bound in equation.bounds
@@ -326,7 +819,7 @@ def aligned_to(equation: Equation, access: Access) -> Equation | None:
     )
     target = substitute(equation.target, mapping)
     assert isinstance(target, Access)
-    return Equation(target, bounds, substitute(equation.expression, mapping), equation.line, equation.text)
+    return guard, Equation(target, bounds, substitute(equation.expression, mapping), equation.line, equation.text)
 
 
 def replaced(expr: Expr, mapping: Mapping[Expr, Expr]) -> Expr:
@@ -343,4 +836,4 @@ def size_of(expr: Expr) -> int:
     return sum(1 for _ in walk(expr))
 
 
-__all__ = ["Judge", "Verdict", "Witness"]
+__all__ = ["Judge", "Question", "Verdict", "Witness"]

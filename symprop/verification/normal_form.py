@@ -10,10 +10,12 @@ Rules hold wherever both sides are defined: log(x*y) is log(x) + log(y), x/x is 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import permutations, product
+from math import inf
 
 from symprop.algebra.expressions import (
     FALSE,
@@ -88,11 +90,11 @@ def one(coefficient: Fraction = Fraction(1)) -> Terms:
 
 
 class Normalizer:
-    """Brings expressions into normal form. `ranges` are those of the free indices; `facts` rewrite sums of atoms."""
+    """Brings expressions into normal form. `ranges` are those of the free indices."""
 
-    def __init__(self, ranges: Iterable[Bound] = (), functions: Mapping[str, object] | None = None) -> None:
+    def __init__(self, ranges: Iterable[Bound] = (), deadline: float = inf) -> None:
         self.ranges = tuple(ranges)
-        self.functions = functions or {}
+        self.deadline = deadline  # of time.monotonic(); beyond, nothing is proved
         self.count = 0
         self.memo: dict[Expr, Terms] = {}
 
@@ -464,7 +466,7 @@ class Normalizer:
     # -- canonical names and collecting --------------------------------------------------------------------------
 
     def collected(self, terms: Terms) -> Terms:
-        if len(terms) > MOST_TERMS:
+        if len(terms) > MOST_TERMS or time.monotonic() > self.deadline:
             raise TooLarge
         found: dict[Expr, Term] = {}
         for term in self.without_squares_of_sines(terms):

@@ -75,6 +75,7 @@ class Probe:
         self.recurrent: frozenset[str] | None = None
         self.layers: dict[str, int] = {}
         self.memo: dict[Any, tuple[Any, Array]] = {}
+        self.outside: list[str] = []  # reads outside a range that were met; their values are NaN
         for equation in network.equations:
             self.define(equation.target, equation.bounds, equation.expression)
         for name, quantity in network.quantities.items():
@@ -103,10 +104,7 @@ class Probe:
     def entries(self, expr: Expr, bounds: Sequence[Bound]) -> Array:
         """Return the values of `expr` for every value of `bounds` (first axis first) at every point (last axis).
 
-        Raises
-        ------
-        IndexNotationError
-            If something is read outside its range.
+        What is read outside a range is NaN, and noted in `outside`.
         """
         with np.errstate(all="ignore"):
             scope = _Scope(self, {}, None)
@@ -337,8 +335,9 @@ class _Scope:
             inside = inside & (index >= low) & (index < low + length)
         if not inside.all():
             outside = ~inside if self.mask is None else ~inside & self.mask
-            if expr.name not in probe.zero_outside and outside.any():
-                raise self.outside(expr, wanted, np.broadcast_to(outside, np.broadcast_shapes(outside.shape, shape)))
+            if expr.name not in probe.zero_outside and outside.any() and len(probe.outside) < 100:
+                wide = np.broadcast_shapes(outside.shape, shape)
+                probe.outside.append(self.outside(expr, wanted, np.broadcast_to(outside, wide)))
         places = [
             np.clip(index - low, 0, length - 1) for index, low, length in zip(wanted, lowest, table.shape, strict=False)
         ]
@@ -350,15 +349,15 @@ class _Scope:
             for component in sorted(set(zip(*(column.tolist() for column in columns), strict=True))):
                 probe.component(expr.name, component)
         values = table[(*places, np.arange(probe.count))]
-        if expr.name in probe.zero_outside and not inside.all():
-            values = np.where(inside, values, 0.0)
+        if not inside.all():
+            values = np.where(inside, values, 0.0 if expr.name in probe.zero_outside else np.nan)
         return values
 
-    def outside(self, expr: Access, wanted: list[Array], outside: Array) -> IndexNotationError:
+    def outside(self, expr: Access, wanted: list[Array], outside: Array) -> str:
         place = tuple(int(n) for n in np.argwhere(outside)[0])
         shown = ",".join(str(int(np.broadcast_to(index, outside.shape)[place])) for index in wanted)
         ranges = ", ".join(f"{a.index.name} = {a.lower}..{a.upper}" for a in self.probe.axes[expr.name])
-        return IndexNotationError(f"{expr.name}[{shown}] is read, and {expr.name} has only {ranges}")
+        return f"{expr.name}[{shown}] is read, and {expr.name} has only {ranges}"
 
     def call(self, expr: Call) -> Array:
         name = expr.function

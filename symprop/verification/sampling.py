@@ -66,9 +66,8 @@ class Point:
 class Sampler:
     """Draws points of a network. Reproducible: the same seed draws the same points."""
 
-    def __init__(self, network: Network, extra: Iterable[str] = (), seed: int = 0) -> None:
+    def __init__(self, network: Network, seed: int = 0) -> None:
         self.network = network
-        self.extra = tuple(extra)  # free real scalars that claims use, such as eta
         self.random = random.Random(seed)
 
     def draw(self, count: int, spread: int = 2, sizes: Mapping[str, SizeValue] | None = None) -> tuple[Point, ...]:
@@ -107,9 +106,6 @@ class Sampler:
                 values[quantity.name] = self.components(quantity, known, value)
         for fact in self.network.facts:
             self.obey(fact, values, known)
-        for name in self.extra:
-            # Free scalars such as eta are rates: positive, and not 1.
-            values[name] = {(): self.value(None, (Fraction(1, 8), Fraction(2)), known)}
         return Point(sizes, values)
 
     # Sizes
