@@ -23,7 +23,16 @@ from symprop.algebra.expressions import (
 )
 from symprop.algebra.losses import LOSSES
 from symprop.declaration import ranges
-from symprop.declaration.resolve import BODY_FIRST, OPERATORS, REDUCTIONS, SOFTMAXES, SPECIAL, Resolver, index_parts
+from symprop.declaration.resolve import (
+    BODY_FIRST,
+    INFINITE,
+    OPERATORS,
+    REDUCTIONS,
+    SOFTMAXES,
+    SPECIAL,
+    Resolver,
+    index_parts,
+)
 from symprop.declaration.scope import Known, Scope, Statement
 from symprop.declaration.source import Source, Span
 from symprop.declaration.syntax import Syntax
@@ -88,7 +97,7 @@ class Declarations:
         return self.source.error(kind, message, place, hint)
 
     def written(self, place: Span) -> str:
-        return " ".join(self.source.text[place.start : place.end].split())
+        return self.source.written(place)
 
     # Sorting.
 
@@ -354,6 +363,8 @@ class Declarations:
         scope = self.scope
         quantities = {*self.declared, *self.defined}
         for name in self.in_limits:
+            if name in INFINITE:
+                raise self.error(IndexNotationError, "a range is finite", self.in_limits[name], "Name its size: 1..N.")
             # A name that is only read in a subscript, and limits something elsewhere, is a size.
             if name not in self.bound and name not in quantities and name not in self.function_statements:
                 scope.sizes[name] = None

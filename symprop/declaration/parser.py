@@ -26,6 +26,7 @@ from symprop.declaration.declarations import Declarations, Declared
 from symprop.declaration.network import Equation, Fact, Function, Network, Objective
 from symprop.declaration.quantity import Axis, Domain, Quantity
 from symprop.declaration.resolve import (
+    INFINITE,
     MOST_INDICES,
     Resolver,
 )
@@ -36,6 +37,7 @@ from symprop.errors import DeclarationError, IndexNotationError, NotationError, 
 
 # Component equations of one quantity; beyond, an index says the same in one line.
 MOST_COMPONENTS = 200
+MOST_STEPS_TOLD = 10  # of a circle
 # Names for axes that only constants read.
 _AXIS_NAMES = "ijklmnpqrstuvw"
 
@@ -726,7 +728,10 @@ class _Reader(Declarations):
                 reading.span,
                 "Every quantity is defined once; give the new value another name.",
             )
-        chain = " -> ".join(f"{one.equation.target} (line {one.statement.line})" for one in [*circle, first])
+        steps = [f"{one.equation.target} (line {one.statement.line})" for one in [*circle, first]]
+        if len(steps) > MOST_STEPS_TOLD:
+            steps[MOST_STEPS_TOLD // 2 : -MOST_STEPS_TOLD // 2] = ["..."]
+        chain = " -> ".join(steps)
         return self.error(
             DeclarationError,
             "equations define each other in a circle",
@@ -842,7 +847,7 @@ class _Reader(Declarations):
 def _is_infinite(syntax: Syntax) -> bool:
     while syntax.kind in ("signed", "group"):
         syntax = syntax.parts[0]
-    return syntax.kind == "name" and syntax.value in ("inf", "oo", "infinity")
+    return syntax.kind == "name" and syntax.value in INFINITE
 
 
 def _product_repeating(syntax: Syntax, pieces: list[Syntax]) -> Syntax | None:

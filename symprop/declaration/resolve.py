@@ -66,6 +66,7 @@ REDUCTIONS = {
 }
 BODY_FIRST = {"Sum": "sum", "Product": "prod"}
 SOFTMAXES = ("softmax", "log_softmax")
+INFINITE = ("inf", "oo", "infinity")
 CONSTANTS: dict[str, Expr] = {"pi": PI, "E": EULER, "e": EULER}
 OPERATORS = ("D", "P")  # only in claims
 SPECIAL = ("where", "diff", "stop", "divides", "pow", "sqrt")
@@ -165,8 +166,7 @@ class Resolver:
 
     def written(self, syntax: Syntax) -> str:
         """Return a piece as it is written, on one line."""
-        place = self.at(syntax)
-        return " ".join(self.scope.source.text[place.start : place.end].split())
+        return self.scope.source.written(self.at(syntax))
 
     def error(
         self, kind: type[SympropError], message: str, syntax: Syntax | Span, hint: str | None = None
@@ -370,7 +370,7 @@ class Resolver:
             return self._free(name, syntax)
         if name in scope.functions or (name in _CALLABLE and not scope.undefined_are_inputs):
             raise self.error(DeclarationError, f"'{name}' is a function", syntax, f"Call it: {name}(...).")
-        if name == "inf":
+        if name in INFINITE:
             raise self.error(NotationError, "infinity is no number", syntax, "It may stand in a domain: (0, inf).")
         return self._unknown(syntax, 0)
 
@@ -601,7 +601,7 @@ class Resolver:
     def _unknown_function(self, syntax: Syntax) -> SympropError:
         name = syntax.value[0]
         known = sorted({*self.scope.functions, *_CALLABLE} - set(ALIASES))
-        close = get_close_matches(name, known, n=5, cutoff=0.4)
+        close = get_close_matches(name, known, n=5, cutoff=0.55)
         hint = f"Did you mean '{close[0]}'? " if get_close_matches(name, close, n=1, cutoff=0.6) else ""
         some = sorted(close) if close else ["exp", "log", "relu", "sigmoid", "softmax", "sum", "tanh", "where"]
         hint += f"Known: {', '.join(some)}, and others." if not close else f"Known: {', '.join(some)}."

@@ -14,6 +14,7 @@ from symprop.errors import NotationError, SympropError
 LONGEST_TEXT = 100_000  # characters
 MOST_STATEMENTS = 5_000
 DEEPEST_NESTING = 100  # brackets in brackets, and operations in operations
+LONGEST_QUOTED = 120  # characters
 
 _STRUCTURE = re.compile(r"#[^\n]*|[\n;()\[\]{}]")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
@@ -66,6 +67,11 @@ class Source:
     def line_of(self, offset: int) -> int:
         """Return the line of an offset, counted from 1."""
         return bisect_right(self._starts, offset)
+
+    def written(self, span: Span) -> str:
+        """Return a piece as it is written, on one line and not too long, for messages."""
+        text = " ".join(self.text[span.start : span.end].split())
+        return text if len(text) <= LONGEST_QUOTED else f"{text[: LONGEST_QUOTED - 3]}..."
 
     def error(
         self, kind: type[SympropError], message: str, span: Span | None = None, hint: str | None = None

@@ -332,8 +332,10 @@ def _extended(left: Syntax, operator: str, right: Syntax) -> Syntax:
 
 def _cache_file() -> str | bool:
     """Return where the tables of the grammar are kept from one process to the next; False if there is no place."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "symprop"
+    chosen = os.environ.get("SYMPROP_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     try:
+        folder = Path(chosen) if chosen else Path(base).expanduser() / "symprop"
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError):
         return False
@@ -381,6 +383,7 @@ def read(source: Source, span: Span, start: str = "statement") -> Syntax:
 
 # What the language will have, or has elsewhere, in the order in which it is looked for at the place of the error.
 MATRICES = "matrix notation is not read yet; write with indices: a[j] = sum(i, W[j,i]*x[i]) + b[j]"
+LATEX = ("LaTeX is not read yet", "Write sum(i, w[i]*x[i]) for \\sum_i w_i x_i.")
 _SENTENCES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
     (re.compile(pattern), message, hint)
     for pattern, message, hint in (
@@ -391,7 +394,7 @@ _SENTENCES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (r"for\b", "'for' is not read yet", "Declare the range: index t = 1..T."),
         (r"if\b", "'if' does not limit an equation", "Write where(condition, then, otherwise)."),
         (r"else\b", "there is no 'else'", "Write where(condition, then, otherwise)."),
-        (r"\\", "LaTeX is not read yet", "Write sum(i, w[i]*x[i]) for \\sum_i w_i x_i."),
+        (r"\\", *LATEX),
         (r"[\"'`]", "there are no strings", ""),
         (r"\.[^\W\d]", "there are no attributes", "Quantities are read by name and indices: x[i]."),
         (r"//", "there is no '//'", "Write floor(a/b)."),
@@ -430,7 +433,7 @@ def _refuse_later(source: Source, span: Span, text: str) -> None:
     word = re.match(r"[^\W\d]\w*", text)
     if word is None:
         if text.startswith("\\"):
-            raise source.error(NotationError, _SENTENCES[7][1], Span(span.start, span.start + 1), _SENTENCES[7][2])
+            raise source.error(NotationError, LATEX[0], Span(span.start, span.start + 1), LATEX[1])
         return
     place = Span(span.start, span.start + word.end())
     follows = text[word.end() :].lstrip()[:1]
@@ -469,7 +472,11 @@ def _diagnosis(source: Source, span: Span, text: str, error: Any, start: str) ->
         return failure
 
     for pattern, message, hint in _SENTENCES:
-        if pattern.match(text, place):
+        match = pattern.match(text, place)
+        if match is None and place and pattern.pattern == "//":
+            match = pattern.match(text, place - 1)  # the first of the two was read as a division
+        if match is not None:
+            spot = Span(span.start + match.start(), span.start + match.end())
             return result(message, hint or None)
     before = text[:place].rstrip()
     operand_before = bool(before) and (before[-1].isalnum() or before[-1] in "_)]'")

@@ -564,7 +564,7 @@ class Sharing:
                     return False
                 if not (at_least(low, axis.lower) and at_least(axis.upper, high)):
                     return False
-                if any(isinstance(node, Power) for node in walk(index)):
+                if any(isinstance(n, Power) or (isinstance(n, Number) and n.value.denominator > 1) for n in walk(index)):
                     return False  # a division, whole only where a guard says so
         inner = (*scope, *expr.bounds) if isinstance(expr, Reduction) else scope
         children = (expr.condition,) if isinstance(expr, Where) else expr.children
@@ -582,10 +582,12 @@ class Sharing:
             for index, axis in zip(access.indices, variable.axes, strict=True)
             if isinstance(index, Index)
         }
-        if variable.role not in ("input", "target", "parameter", "defined", "temporary", "adjoint"):
-            return ranges
         if len(wide) != len(access.indices) or not self.is_complete(access.name):
             return ranges
+        for bound in ranges:  # a guard inside may let an index run further than the axis
+            axis = wide.get(bound.index, bound)
+            if not (at_least(bound.lower, axis.lower) and at_least(axis.upper, bound.upper)):
+                return ranges
         return tuple(wide.get(bound.index, bound) for bound in ranges)
 
     def is_complete(self, name: str) -> bool:

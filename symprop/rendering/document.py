@@ -47,6 +47,7 @@ class Formula:
     """``left sign form = form = ...``, for every value of `ranges`, if `condition` holds.
 
     With sign ``via`` it is the partial beside one of several readings of the same quantity, `left` being the reading.
+    `shape` holds the extents of what stands on the left, in matrix notation.
     """
 
     left: Expr
@@ -54,6 +55,7 @@ class Formula:
     forms: tuple[Expr, ...]
     ranges: tuple[Bound, ...] = ()
     condition: Expr | None = None
+    shape: tuple[Expr, ...] = ()
 
 
 # A partial is shown in its simplified form alone if that costs less by more than this (see `simplify.cost`).
@@ -190,7 +192,7 @@ def _title(derivation: Derivation) -> Sentence:
     if len(names) > MOST_IN_TITLE:
         return ("Derivatives of ", derivation.of, f" by {len(names)} quantities")
     noun = "Derivative" if len(names) == 1 else "Derivatives"
-    return (f"{noun} of ", derivation.of, " by ", *_listed(names, " and "))
+    return (f"{noun} of ", derivation.of, " by ", *listed(names, " and "))
 
 
 def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
@@ -198,7 +200,7 @@ def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
     if objective is not None:
         sense = "maximized" if objective.sense == "maximize" else "minimized"
         over = [Access(name, ()) for name in objective.over or ()]
-        reach = (" over ", *_listed(over, " and ")) if over else ()
+        reach = (" over ", *listed(over, " and ")) if over else ()
         default = "" if objective.stated else " (no objective is named, so the last scalar is it)"
         yield (of, f" is {sense}", *reach, f"{default}.")
     if derivation.mode == "forward":
@@ -211,7 +213,7 @@ def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
     constants = [q for q in derivation.network.of_role("constant") if q.value is not None]
     if constants and adjoints:
         values = [Formula(quantity.access, "=", (Number(quantity.value),)) for quantity in constants]
-        yield ("Constants: ", *_listed(values), ".")
+        yield ("Constants: ", *listed(values), ".")
     for fact in derivation.network.facts:
         if fact.kind == "onehot":
             yield ("It is assumed that ", fact.left, " is one-hot.")
@@ -260,7 +262,7 @@ def _notes(derivation: Derivation) -> Iterator[Sentence]:
         if isinstance(node, Call) and not node.orders:
             kinks.update(dict.fromkeys(_kinks(node)))
     if kinks:
-        yield ("Slopes used at kinks: ", *_listed(tuple(kinks)), ".")
+        yield ("Slopes used at kinks: ", *listed(tuple(kinks)), ".")
     for kind in ("max", "min"):
         if any(isinstance(node, Call) and node.function == kind for node in nodes):
             yield (f"In a tie the first argument that attains the {kind} has the whole derivative.",)
@@ -285,7 +287,7 @@ def _kinks(node: Call) -> Iterator[Formula]:
         yield Formula(slope, "=", (used,))
 
 
-def _listed(parts: Sequence[Expr | Formula], last: str = ", ") -> Iterator[str | Expr | Formula]:
+def listed(parts: Sequence[Expr | Formula], last: str = ", ") -> Iterator[str | Expr | Formula]:
     """Yield parts with commas between them, and `last` before the last one."""
     for place, part in enumerate(parts):
         if place:
@@ -321,7 +323,7 @@ def _lines(derivation: Derivation) -> Iterator[Line]:
             reason = rule(term)
             forms = (_named(term.gathered, term, adjoint.bounds, derivation),)
             if not several:
-                forms = _different((*forms, adjoint.textbook))
+                forms = different((*forms, adjoint.textbook))
         sign = "+=" if term is not None and several else "="
         for case in by_cases(adjoint.access, forms, adjoint.bounds, derivation, sign):
             yield Line(forward, case, partial, reason)
@@ -355,7 +357,7 @@ def _named(expr: Expr, term: Term, bounds: tuple[Bound, ...], derivation: Deriva
 def _partial(term: Term, adjoint: Adjoint, derivation: Derivation) -> Formula:
     plain = in_written_order(term.partial)
     named = _named(term.partial, term, term.bounds, derivation)
-    forms = _different((plain, named))
+    forms = different((plain, named))
     if not any(isinstance(node, Call) and (node.orders or as_softmax(node)) for node in walk(plain)):
         # No name is explained by showing both.
         forms = (named,) if cost(named) < cost(plain) - CLEARLY_SHORTER else (plain,)
@@ -372,19 +374,21 @@ def in_written_order(expr: Expr) -> Expr:
 
     def rule(node: Expr) -> Expr:
         if isinstance(node, Mul):
-            below = [factor for factor in node.factors if _is_below(factor)]
+            below = [factor for factor in node.factors if is_below(factor)]
             if below:
-                return Mul((*(factor for factor in node.factors if not _is_below(factor)), *below))
+                return Mul((*(factor for factor in node.factors if not is_below(factor)), *below))
         return node
 
     return transform(expr, rule)
 
 
-def _is_below(factor: Expr) -> bool:
+def is_below(factor: Expr) -> bool:
+    """Whether a factor is written in a denominator."""
     return isinstance(factor, Power) and _is_negative(factor.exponent)
 
 
-def _different(forms: Iterable[Expr]) -> tuple[Expr, ...]:
+def different(forms: Iterable[Expr]) -> tuple[Expr, ...]:
+    """Return forms without those that are equal to the one before."""
     kept: list[Expr] = []
     for form in forms:
         if not kept or form != kept[-1]:
@@ -425,7 +429,7 @@ def _rules(expr: Expr, operand: Access, exact: bool) -> Iterator[tuple[str, str]
             yield "rule", "sum"
         case Mul(factors=factors):
             others = [factor for factor in factors if not reads(factor)]
-            if any(_is_below(factor) and reads(factor) for factor in factors):
+            if any(is_below(factor) and reads(factor) for factor in factors):
                 yield "rule", "quotient"
             elif not all(isinstance(factor, Number) for factor in others):
                 yield "rule", "product"

@@ -9,6 +9,7 @@ from symprop.derivation.steps import Adjoint, Derivation
 from symprop.errors import OptionError, nearest
 from symprop.rendering.document import Document, document, rule
 from symprop.rendering.environment import environment
+from symprop.rendering.matrix import in_matrices
 from symprop.rendering.printers.html import HtmlPage
 from symprop.rendering.printers.latex import LatexPage, latex
 from symprop.rendering.printers.layout import Names, Typesetter
@@ -156,12 +157,8 @@ def _ranges(bounds: tuple[Bound, ...]) -> dict[str, list[str]]:
 def _document(derivation: Derivation, notation: str, detail: str) -> Document:
     _choose("notation", notation, NOTATIONS)
     _choose("detail", detail, DETAILS)
-    if notation != "index":
-        raise OptionError(
-            f"{notation} notation cannot be printed yet",
-            hint="Only notation 'index' is there so far.",
-        )
-    return document(derivation, detail)
+    found = document(derivation, detail)
+    return in_matrices(found, derivation) if notation == "matrix" else found
 
 
 def _choose(option: str, value: str, known: tuple[str, ...]) -> None:

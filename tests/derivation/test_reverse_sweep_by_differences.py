@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 from brute_force import Point, Value, Witness, central_difference, close, has_kink
 from hypothesis import assume, given, settings
-from networks import Example, examples
+from random_networks import Example, examples
 
 from symprop.algebra.expressions import Bound
 from symprop.derivation.reverse_sweep import backpropagate

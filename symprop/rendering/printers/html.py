@@ -213,6 +213,8 @@ class HtmlPage:
                 tail = f" if {element(self.typesetter.box(formula.condition))}"
             if last and ranges and formula.ranges:
                 tail += f"&ensp;for {self.ranges(formula)}"
+            elif last and ranges and formula.shape:
+                tail += f"&emsp;{self.beside(formula)}"
             forms.append(divided(box, relation("=") if place else None) + tail)
         return forms
 
@@ -220,6 +222,12 @@ class HtmlPage:
         """Return the ranges of a formula, or of the whole page."""
         bounds = self.document.ranges if formula is None else formula.ranges
         return ", ".join(element(self.typesetter.range(bound)) for bound in bounds)
+
+    def beside(self, formula: Formula) -> str:
+        """Return what stands beside a formula: the ranges of its indices, or its shape."""
+        if formula.shape and not formula.ranges:
+            return f'<span class="shape">{element(self.typesetter.shape(formula.shape))}</span>'
+        return self.ranges(formula)
 
     def box(self, expr: Expr) -> str:
         """Return an expression."""

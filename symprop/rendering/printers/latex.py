@@ -384,6 +384,9 @@ class LatexPage:
         return Row((self._left(part), sign, self._right(part), *tail))
 
     def _ranges(self, formula: Formula) -> Box | None:
+        """Return what stands beside a formula: the ranges of its indices, or its shape."""
+        if formula.shape and not formula.ranges:
+            return self.typesetter.shape(formula.shape)
         comma = Mark(r",\ ", ", ", "punctuation")
         ranges = [self.typesetter.range(bound) for bound in formula.ranges]
         return separated(ranges, comma) if ranges else None

@@ -6,7 +6,7 @@ spell its boxes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction as Rational
 from typing import Any
@@ -48,6 +48,8 @@ from symprop.algebra.writer import (
     split_fraction,
 )
 from symprop.declaration.network import Network
+from symprop.rendering.document import is_below
+from symprop.rendering.matrix import Elementwise, ElementwisePower, MatrixProduct, Total, Transpose
 from symprop.rendering.printers.boxes import (
     Accent,
     Big,
@@ -142,6 +144,7 @@ _COMMANDS = {
 }
 _RENAMED = {
     "relu": "ReLU",
+    "trace": "tr",
     "asec": "arcsec",
     "acsc": "arccsc",
     "acot": "arccot",
@@ -164,6 +167,9 @@ _RELATIONS = {
 }
 _JOINS = {"and": Mark(r"\land", "∧", "binary"), "or": Mark(r"\lor", "∨", "binary")}
 _NOT = Mark(r"\lnot", "¬", "sign")
+_ODOT = Mark(r"\odot", "⊙", "binary")
+_TIMES = Mark(r"\times", "×", "binary")
+_TOP = Mark(r"\top", "⊤", "letter")
 _PARTIAL = Mark(r"\partial", "∂", "letter")
 _EULER = Mark(r"\mathrm{e}", "e", "upright")
 _SUM_SIGNS = {"sum": Mark(r"\sum", "∑", "sign"), "prod": Mark(r"\prod", "∏", "sign")}
@@ -195,6 +201,13 @@ class Typesetter:
         """Return ``j = 0, ..., H``."""
         limits = (self.box(bound.lower), _COMMA, _DOTS, _COMMA, self.box(bound.upper))
         return Row((self.box(bound.index), relation("="), *limits))
+
+    def shape(self, extents: tuple[Expr, ...]) -> Box:
+        """Return ``(H x D)``."""
+        parts: list[Box] = []
+        for size in extents:
+            parts.extend(([_TIMES] if parts else []) + [self.inside(size, PRODUCT if len(extents) > 1 else SUM)])
+        return Fence("()", Row(tuple(parts)))
 
     def _set(self, expr: Expr) -> tuple[Box, int]:
         method: Callable[[Any], tuple[Box, int]] = getattr(self, f"_set_{type(expr).__name__}")
@@ -332,8 +345,10 @@ class Typesetter:
     def _factors(self, factors: list[Expr], at_end: bool) -> list[Box]:
         """Return factors; a sum sign reaches over all that follows, so only the last factor may have one bare."""
         last = len(factors) - 1
+        # A scalar in front of a product of arrays needs no brackets either.
+        bare = (Reduction, MatrixProduct, Elementwise)
         return [
-            self._factor(factor, PRODUCT if at_end and n == last and isinstance(factor, Reduction) else POWER)
+            self._factor(factor, PRODUCT if at_end and n == last and isinstance(factor, bare) else POWER)
             for n, factor in enumerate(factors)
         ]
 
@@ -366,6 +381,86 @@ class Typesetter:
             sign = (_MINUS_SIGN,) if expr.value < 0 else ()
             return Row((*sign, numerator, Mark("/", "/", "punctuation"), denominator))
         return self.box(expr)
+
+    # Matrices.
+
+    def _set_MatrixProduct(self, expr: MatrixProduct) -> tuple[Box, int]:
+        return Product(tuple(self.inside(factor, POWER) for factor in expr.factors)), PRODUCT
+
+    def _set_Transpose(self, expr: Transpose) -> tuple[Box, int]:
+        return self._transposed(expr.operand), POWER
+
+    def _transposed(self, operand: Expr) -> Box:
+        base = self.inside(operand, ATOM)
+        if isinstance(base, Scripts) and base.above is None:
+            return Scripts(base.base, base.below, _TOP)
+        return Scripts(base, None, _TOP)
+
+    def _set_Elementwise(self, expr: Elementwise) -> tuple[Box, int]:
+        above = [factor for factor in expr.factors if not self._is_below(factor)]
+        below = [
+            ElementwisePower(factor.base, negative(factor.exponent))
+            for factor in expr.factors
+            if isinstance(factor, ElementwisePower) and self._is_below(factor)
+        ]
+        if below:
+            upper = self._elementwise(above) if above else _unsigned(Rational(1))[0]
+            return Fraction(upper, self._elementwise(below)), POWER
+        return self._elementwise(above), PRODUCT
+
+    def _is_below(self, factor: Expr) -> bool:
+        return isinstance(factor, ElementwisePower) and is_below(Power(factor.base, factor.exponent))
+
+    def _elementwise(self, factors: Sequence[Expr]) -> Box:
+        if len(factors) == 1:
+            return self.box(factors[0])
+        parts: list[Box] = []
+        for factor in factors:
+            parts.extend(([_ODOT] if parts else []) + [self.inside(factor, POWER)])
+        return Row(tuple(parts))
+
+    def _set_ElementwisePower(self, expr: ElementwisePower) -> tuple[Box, int]:
+        base, exponent = expr.base, expr.exponent
+        if exponent is ONE:
+            return self._set(base)
+        if self._is_below(expr):
+            return self._set_Elementwise(Elementwise((expr,)))
+        if isinstance(exponent, Number) and exponent.value == Rational(1, 2):
+            return Root(self.box(base)), ATOM
+        inner = self.inside(base, ATOM)
+        above = Row((_ODOT, self._exponent(exponent)))
+        if isinstance(inner, Scripts) and inner.above is None:
+            return Scripts(inner.base, inner.below, above), POWER
+        return Scripts(inner, None, above), POWER
+
+    def _set_Total(self, expr: Total) -> tuple[Box, int]:
+        """Return a sum over an axis as a product with ones."""
+        ones = [self._ones(size) for size in expr.extents]
+        operand = self.inside(expr.operand, POWER)
+        if expr.axis == 1:
+            return Product((operand, ones[0])), PRODUCT
+        if expr.axis == 0:
+            return Product((self._transposed(expr.operand), ones[0])), PRODUCT
+        left = Scripts(ones[0].base, ones[0].below, _TOP)
+        return Product((left, operand, *ones[1:])), PRODUCT
+
+    def _ones(self, size: Expr) -> Scripts:
+        return Scripts(Mark(r"\mathbf{1}", "𝟏", "upright"), self.box(size))
+
+    def _call_ones(self, *extents: Expr) -> tuple[Box, int]:
+        first, *others = map(self._ones, extents)
+        if not others:
+            return first, ATOM
+        return Product((first, *(Scripts(one.base, one.below, _TOP) for one in others))), PRODUCT
+
+    def _call_zeros(self, *extents: Expr) -> tuple[Box, int]:
+        return _unsigned(Rational(0))[0], ATOM
+
+    def _call_eye(self, size: Expr) -> tuple[Box, int]:
+        return Scripts(Mark("I", "I", "letter"), self.box(size)), ATOM
+
+    def _call_outer(self, left: Expr, right: Expr) -> tuple[Box, int]:
+        return Product((self.inside(left, POWER), self._transposed(right))), PRODUCT
 
     # Functions.
 

@@ -7,13 +7,13 @@ import textwrap
 from collections.abc import Sequence
 
 from symprop.algebra.expressions import Bound, Derivative, Expr
-from symprop.algebra.writer import infix
 from symprop.rendering.document import Document, Formula, Line, Sentence, Simplification
+from symprop.rendering.matrix import spelled
 
 # What a break costs: how deep in brackets it is, what it divides, how much of the line it leaves empty, and if hardly
 # anything stands on it.
 _DEPTH, _EMPTY, _STUB = 15.0, 20.0, 10.0
-_OPERATORS = ((" + ", 0.0), (" - ", 0.0), (" or ", 0.0), (" and ", 1.0), (", ", 4.0), ("*", 10.0), ("/", 11.0))
+_OPERATORS = ((" + ", 0.0), (" - ", 0.0), (" or ", 0.0), (" and ", 1.0), (", ", 4.0), (" @ ", 9.0), ("*", 10.0), ("/", 11.0))
 
 # A continuation stands under the bracket it is in, unless that is beyond this part of the line.
 _DEEPEST_INDENT = 0.5
@@ -22,8 +22,8 @@ _DEEPEST_INDENT = 0.5
 def spell(expr: Expr) -> str:
     """Return an expression in the infix language, a derivative as ``dJ/dw[i]``."""
     if isinstance(expr, Derivative):
-        return f"d{infix(expr.of)}/d{infix(expr.by)}"
-    return infix(expr)
+        return f"d{spelled(expr.of)}/d{spelled(expr.by)}"
+    return spelled(expr)
 
 
 def wrapped(text: str, width: int, start: int = 0, indent: int | None = None) -> list[str]:
@@ -155,9 +155,20 @@ class TextPage:
     def equations(self, formulas: Sequence[Formula]) -> str:
         """Return formulas one below the other, aligned at their signs."""
         left = _common_width([spell(formula.left) for formula in formulas])
+        blocks = [_formula(formula, left, 2, self.width) for formula in formulas]
+        # Shapes stand below each other, as far as they fit beside the formulas.
+        shaped = [
+            (len(block[-1]) + 3, len(_beside(formula)))
+            for formula, block in zip(formulas, blocks, strict=True)
+            if formula.shape
+        ]
+        widest = max((shape for _, shape in shaped), default=0)
+        column = max((stop for stop, _ in shaped if stop + widest <= self.width), default=0)
         lines: list[str] = []
-        for formula in formulas:
-            lines.extend(self._equation(formula, left, 2, self.width))
+        for formula, block in zip(formulas, blocks, strict=True):
+            if formula.shape:
+                block = [*block[:-1], block[-1].ljust(column - 3)]
+            lines.extend(line.rstrip() for line in _with_ranges(block, formula, 2, self.width))
         return "\n".join(lines)
 
     def _equation(self, formula: Formula, left: int, indent: int, width: int) -> list[str]:
@@ -217,6 +228,9 @@ class TextPage:
         backward = _backward(line.backward, len(spell(line.backward.left)), plus, 2, None)
         if max(map(len, backward)) > middle - 2:
             return None
+        if line.backward.shape:  # shapes end below each other
+            shape = _beside(line.backward)
+            backward[-1] = backward[-1][: -len(shape)].ljust(middle - 2 - len(shape)) + shape
         right = [] if line.partial is None else _formula(line.partial, 0, 0, room)
         if line.partial is not None and (len(right) > len(line.partial.forms) or max(map(len, right)) > room):
             return None
@@ -242,8 +256,8 @@ class TextPage:
         """Return the forms of an adjoint one below the other, the rule that made each at the right."""
         left = spell(simplification.left)
         start = 2 + len(left) + 3
-        rows = [(wrapped(infix(simplification.first), self.width, start), "")]
-        rows.extend((wrapped(infix(form), self.width, start), plain(rule)) for rule, form in simplification.steps)
+        rows = [(wrapped(spelled(simplification.first), self.width, start), "")]
+        rows.extend((wrapped(spelled(form), self.width, start), plain(rule)) for rule, form in simplification.steps)
         lines: list[str] = []
         rules = max(len(rule) for _, rule in rows)
         shown = [start + len(text[0]) for text, rule in rows if rule and len(text) == 1]
@@ -261,7 +275,7 @@ class TextPage:
 
 
 def _range(bound: Bound) -> str:
-    limits = (infix(limit).replace(" ", "") for limit in (bound.lower, bound.upper))
+    limits = (spelled(limit).replace(" ", "") for limit in (bound.lower, bound.upper))
     return f"{bound.index.name} = {'..'.join(limits)}"
 
 
@@ -278,8 +292,8 @@ def _formula(formula: Formula, left: int, indent: int, width: int | None = None)
     name = spell(formula.left)
     head = f"via {name}: " if formula.sign == "via" else f"{name.ljust(left)} {formula.sign} "
     start = indent + len(head)
-    condition = "" if formula.condition is None else f" if {infix(formula.condition)}"
-    forms = [infix(form) for form in formula.forms]
+    condition = "" if formula.condition is None else f" if {spelled(formula.condition)}"
+    forms = [spelled(form) for form in formula.forms]
     whole = " = ".join(forms) + condition
     if width is None or start + len(whole) <= width:
         return [" " * indent + head + whole]
@@ -299,19 +313,25 @@ def _backward(formula: Formula, left: int, plus: bool, indent: int, width: int |
     lines: list[str] = []
     for place, form in enumerate(formula.forms):
         opening = head if place == 0 else " " * (len(head) - 2) + "= "
-        text = [infix(form)] if width is None else wrapped(infix(form), width, len(head))
+        text = [spelled(form)] if width is None else wrapped(spelled(form), width, len(head))
         lines.extend([opening + text[0], *text[1:]])
     return _with_ranges(lines, formula, indent, width)
 
 
 def _with_ranges(lines: list[str], formula: Formula, indent: int, width: int | None) -> list[str]:
-    """Return lines with the ranges of a formula after the last, or on a line of their own."""
-    if not formula.ranges:
+    """Return lines with the ranges or the shape of a formula after the last, or on a line of their own."""
+    ranges = _beside(formula)
+    if not ranges:
         return lines
-    ranges = f"for {', '.join(_range(bound) for bound in formula.ranges)}"
     if width is None or len(lines[-1]) + 3 + len(ranges) <= width:
         return [*lines[:-1], f"{lines[-1]}   {ranges}"]
     return [*lines, " " * (indent + 4) + ranges]
+
+
+def _beside(formula: Formula) -> str:
+    if formula.ranges:
+        return f"for {', '.join(_range(bound) for bound in formula.ranges)}"
+    return f"({', '.join(map(spelled, formula.shape))})" if formula.shape else ""
 
 
 def _common_width(names: Sequence[str]) -> int:

@@ -1,0 +1,78 @@
+"""Measure what README.md states in numbers, and print it. Run: python examples/measure.py
+
+Times are medians of several runs on this machine; only ratios carry over to another.
+"""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def chain(layers: int) -> str:
+    """Return a network of `layers` tanh layers in the language."""
+    lines = ["index i = 1..D", "input x[i]", "target t"]
+    lines.append("index " + ", ".join(f"j{layer} = 1..H{layer}" for layer in range(1, layers + 1)))
+    previous, index = "x", "i"
+    for layer in range(1, layers + 1):
+        unit = f"j{layer}"
+        lines.append(f"parameter W{layer}[{unit},{index}], b{layer}[{unit}]")
+        lines.append(f"a{layer}[{unit}] = sum({index}, W{layer}[{unit},{index}]*{previous}[{index}]) + b{layer}[{unit}]")
+        lines.append(f"h{layer}[{unit}] = tanh(a{layer}[{unit}])")
+        previous, index = f"h{layer}", unit
+    lines.append(f"parameter v[{index}]")
+    lines.append(f"y = sum({index}, v[{index}]*{previous}[{index}])")
+    lines.append("L = half_squared_error(t, y)")
+    return "\n".join(lines)
+
+
+def median_of_process(*arguments: str, runs: int = 5) -> float:
+    """Return the median wall time of a whole process, in seconds."""
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def median_of_call(call: object, runs: int = 5) -> float:
+    """Return the median time of a call, in seconds."""
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        call()  # type: ignore[operator]
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def main() -> None:
+    """Print one line for each number."""
+    print(f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}")
+    bare = median_of_process("-c", "pass")
+    print(f"import sympy                         {median_of_process('-c', 'import sympy') - bare:.2f} s")
+    print(f"import symprop                       {median_of_process('-c', 'import symprop') - bare:.3f} s")
+    heart = str(HERE / "heart.net")
+    derive = median_of_process("-m", "symprop.command_line", "derive", heart)
+    print(f"symprop derive heart.net             {derive:.2f} s, the process as a whole")
+
+    import symprop
+
+    symprop.derive(symprop.parse(chain(2)))  # sympy is imported here
+    for layers in (20, 100):
+        net = symprop.parse(chain(layers))
+        print(f"derive {layers:3d} tanh layers               {median_of_call(lambda net=net: symprop.derive(net)):.3f} s")
+
+    train = ("-m", "symprop.command_line", "train", heart, str(HERE / "data" / "heart.csv"))
+    subprocess.run([sys.executable, *train], check=True, capture_output=True)  # fills the cache
+    print(f"symprop train heart.net, from cache  {median_of_process(*train):.2f} s, the process as a whole")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,824 @@
+"""Index notation as matrix notation, by reducing the graph of indices of each product.
+
+The factors of a product are the edges of a graph and the indices its nodes: factors with the same indices are multiplied
+element by element, a summed index that two factors share is a matrix product, one that a single factor has a sum over
+an axis, and a factor with one index beside two others a diagonal in between.
+
+==========================================  =========================================
+``sum(j, W[k,j]*z[j])``                     ``W @ z``
+``sum(k, W[k,j]*d[k])*z[j]``                ``(W.T @ d)*z``
+``d[k]*z[j]``                               ``d @ z.T``
+``sum(n, X[n,i]*p[n]*X[n,j])``              ``X.T @ diag(p) @ X``
+``p[k]*[k == m] - p[k]*p[m]``               ``diag(p) - p @ p.T``
+``A[i,j] - s[i]``                           ``A - outer(s, ones(M))``
+==========================================  =========================================
+
+A quantity with one index is a column.  What has no such form (three indices, shifts, triangular sums) has none here
+either: the index formula is printed instead.
+
+A matrix expression is made of the same nodes as any other expression; a whole array is an access without indices, and
+the functions ``outer diag eye ones zeros trace softmax`` are calls. Only what has a sign of its own is a node of its
+own: `MatrixProduct`, `Transpose`, `Elementwise`, `ElementwisePower`, `Total`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import NamedTuple
+
+from symprop.algebra.expressions import (
+    ONE,
+    ZERO,
+    Access,
+    Add,
+    Bound,
+    Call,
+    Compare,
+    Constant,
+    Derivative,
+    Expr,
+    Index,
+    Junction,
+    Mul,
+    Number,
+    Power,
+    Reduction,
+    Size,
+    Where,
+    add,
+    factors_of,
+    free_indices,
+    mul,
+    power,
+    reduce,
+    stem_of,
+    terms_of,
+    transform,
+    walk,
+)
+from symprop.algebra.indices import extent, normal
+from symprop.algebra.writer import as_softmax, infix
+from symprop.declaration.quantity import Axis
+from symprop.derivation.steps import Derivation
+from symprop.rendering.document import (
+    Document,
+    Formula,
+    Line,
+    Sentence,
+    Simplification,
+    different,
+    is_below,
+    listed,
+)
+
+Arrays = Mapping[str, tuple[Axis, ...]]
+
+# A product of sums is written out as at most so many terms to see whether that is shorter.
+MOST_TERMS = 8
+
+# ... and is taken if its text has less than this part of the length.
+CLEARLY_SHORTER = 0.7
+
+
+class MatrixProduct(Expr):
+    """``A @ B @ ...``, of at least two factors, flat."""
+
+    __slots__ = ("factors",)
+    _fields = ("factors",)
+    factors: tuple[Expr, ...]
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return self.factors
+
+    def rebuild(self, children: tuple[Expr, ...]) -> Expr:
+        return matrix_product(*children)
+
+
+class Transpose(Expr):
+    """``A.T``; of a column the row."""
+
+    __slots__ = ("operand",)
+    _fields = ("operand",)
+    operand: Expr
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.operand,)
+
+    def rebuild(self, children: tuple[Expr, ...]) -> Expr:
+        return Transpose(*children)
+
+
+class Elementwise(Expr):
+    """``A*B*...`` element by element, of arrays that have the same shape."""
+
+    __slots__ = ("factors",)
+    _fields = ("factors",)
+    factors: tuple[Expr, ...]
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return self.factors
+
+    def rebuild(self, children: tuple[Expr, ...]) -> Expr:
+        return elementwise(*children)
+
+
+class ElementwisePower(Expr):
+    """``A**2`` element by element."""
+
+    __slots__ = ("base", "exponent")
+    _fields = ("base", "exponent")
+    base: Expr
+    exponent: Expr
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.base, self.exponent)
+
+    def rebuild(self, children: tuple[Expr, ...]) -> Expr:
+        return ElementwisePower(*children)
+
+
+class Total(Expr):
+    """``sum(A)`` or ``sum(A, axis=0)``; `extents` are those of the axes that are summed away, in their order."""
+
+    __slots__ = ("axis", "extents", "operand")
+    _fields = ("operand", "axis", "extents")
+    operand: Expr
+    axis: int | None
+    extents: tuple[Expr, ...]
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.operand, *self.extents)
+
+    def rebuild(self, children: tuple[Expr, ...]) -> Expr:
+        return Total(children[0], self.axis, children[1:])
+
+
+_SIGNS = (MatrixProduct, Transpose, Elementwise, ElementwisePower, Total)
+
+
+def matrix_product(*factors: Expr) -> Expr:
+    """Return the product of matrices, flat."""
+    flat = [inner for factor in factors for inner in (factor.factors if isinstance(factor, MatrixProduct) else (factor,))]
+    return flat[0] if len(flat) == 1 else MatrixProduct(tuple(flat))
+
+
+def elementwise(*factors: Expr) -> Expr:
+    """Return the product element by element, flat."""
+    flat = [inner for factor in factors for inner in (factor.factors if isinstance(factor, Elementwise) else (factor,))]
+    return flat[0] if len(flat) == 1 else Elementwise(tuple(flat))
+
+
+class _NoMatrixForm(Exception):
+    """There is no matrix form of this, or none that is worth printing."""
+
+
+class _Array(NamedTuple):
+    """An array with the index of each of its axes (none, one or two), times a scalar."""
+
+    node: Expr
+    axes: tuple[Index, ...]
+    scale: Expr = ONE
+
+    @property
+    def whole(self) -> Expr:
+        return _times(self.scale, self.node)
+
+
+def matrix_form(expr: Expr, bounds: Sequence[Bound], arrays: Arrays) -> Expr | None:
+    """Return ``e[i, j] = expr`` as a matrix expression for ``e``, the shortest of a few, or None if there is none.
+
+    Parameters
+    ----------
+    expr : Expr
+        The right side in index notation.
+    bounds : sequence of Bound
+        The free indices in the order of the axes of the left side: none, one or two.
+    arrays : mapping of str to tuple of Axis
+        The axes of every name that `expr` may read, those of adjoints as well.
+    """
+    if len(bounds) > 2 or any(extent(bound) is ONE for bound in bounds):
+        return None
+    converter = _Converter(arrays, {bound.index: bound for bound in bounds})
+    axes = tuple(bound.index for bound in bounds)
+    found: dict[Expr, float] = {}
+    # What is multiplied out has lost its factors, which a reader looks for: it must be much shorter.
+    for candidate, weight in ((expr, 1.0), (written_out(expr), 1 / CLEARLY_SHORTER)):
+        try:
+            form = converter.for_axes(candidate, axes)
+        except _NoMatrixForm:
+            continue
+        found.setdefault(form, weight * len(spelled(form)))
+    return min(found, key=found.__getitem__, default=None)
+
+
+def written_out(expr: Expr) -> Expr:
+    """Return an expression with products and sums of sums multiplied out, as far as that is short."""
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Mul):
+            choices = [terms_of(factor) for factor in node.factors]
+            count = 1
+            for choice in choices:
+                count *= len(choice)
+            return add(*(mul(*factors) for factors in product(*choices))) if 1 < count <= MOST_TERMS else node
+        if isinstance(node, Reduction) and node.kind == "sum" and isinstance(node.body, Add):
+            return add(*(reduce("sum", node.bounds, term) for term in node.body.terms))
+        return node
+
+    return transform(expr, rule)
+
+
+def spelled(expr: Expr) -> str:
+    """Return an expression in the infix language; matrix notation may stand in it."""
+    return infix(_as_text(expr) if any(isinstance(node, _SIGNS) for node in walk(expr)) else expr)
+
+
+def _as_text(expr: Expr) -> Expr:
+    """Return an expression that the infix writer spells like this one: what it has no signs for is a name."""
+    match expr:
+        case MatrixProduct(factors=factors):
+            parts = [_as_text(factor) for factor in factors]
+            return _name(" @ ".join(str(part) if _is_atom(part) else f"({part})" for part in parts))
+        case Transpose(operand=operand):
+            inner = _as_text(operand)
+            return _name(f"{inner}.T" if _is_atom(inner) and not isinstance(operand, MatrixProduct) else f"({inner}).T")
+        case Elementwise(factors=factors) | Mul(factors=factors):
+            bare = all(_is_plain_number(factor) for factor in factors if not isinstance(factor, MatrixProduct))
+            # As in Python, @ binds like *: brackets are needed unless only numbers stand beside it.
+            parts = [_as_text(factor) if bare else _operand(factor) for factor in factors]
+            return Mul(tuple(inner for part in parts for inner in factors_of(part)))
+        case ElementwisePower(base=base, exponent=exponent) | Power(base=base, exponent=exponent):
+            return Power(_operand(base), _as_text(exponent))
+        case Total(operand=operand, axis=axis):
+            inner = _as_text(operand)
+            return _name(f"sum({inner})" if axis is None else f"sum({inner}, axis={axis})")
+        case Add(terms=terms):
+            return Add(tuple(map(_as_text, terms)))
+    return expr.rebuild(tuple(map(_as_text, expr.children)))
+
+
+def _operand(expr: Expr) -> Expr:
+    inner = _as_text(expr)
+    return _name(f"({inner})") if isinstance(expr, MatrixProduct) else inner
+
+
+def _name(text: str) -> Access:
+    return Access(text, ())
+
+
+def _is_atom(expr: Expr) -> bool:
+    return isinstance(expr, (Access, Call, Number, Size, Where))
+
+
+def _is_plain_number(expr: Expr) -> bool:
+    return all(isinstance(node, (Number, Size, Power, Add, Mul)) for node in walk(expr))
+
+
+# ----------------------------------------------------------------------------------------------------------- transposing
+
+
+def transposed(node: Expr) -> Expr:
+    """Return the transpose of a matrix expression that has no transposed sums and products left where that is shorter."""
+    match node:
+        case Transpose(operand=operand):
+            return operand
+        case MatrixProduct(factors=factors):
+            return matrix_product(*(transposed(factor) for factor in reversed(factors)))
+        case Call(function="eye" | "diag"):
+            return node
+        case Call(function="outer" | "ones" | "zeros", arguments=(left, right)):
+            return Call(node.function, (right, left), ())
+        case Elementwise(factors=factors) if any(isinstance(factor, Transpose) for factor in factors):
+            return elementwise(*map(transposed, factors))
+        case ElementwisePower(base=Transpose(operand=operand), exponent=exponent):
+            return ElementwisePower(operand, exponent)
+    return Transpose(node)
+
+
+# ------------------------------------------------------------------------------------------------------------ converting
+
+
+@dataclass(frozen=True)
+class _Converter:
+    arrays: Arrays
+    ranges: Mapping[Index, Bound]
+
+    def under(self, bounds: Iterable[Bound]) -> _Converter:
+        return _Converter(self.arrays, {**self.ranges, **{bound.index: bound for bound in bounds}})
+
+    def extent(self, index: Index) -> Expr:
+        return extent(self.ranges[index])
+
+    def for_axes(self, expr: Expr, axes: tuple[Index, ...]) -> Expr:
+        """Return `expr` as an array that has just these axes, whether or not it depends on all of them."""
+        found = self.array(expr)
+        extents = tuple(map(self.extent, axes))
+        if not axes:
+            return _settled(found.whole)
+        if not found.axes:
+            if found.whole is ZERO:
+                return Call("zeros", extents, ())
+            return _settled(_times(found.whole, Call("ones", extents, ())))
+        return _settled(self.spread(found, axes))
+
+    def spread(self, array: _Array, axes: tuple[Index, ...]) -> Expr:
+        """Return an array with one or two axes over `axes`: oriented, and repeated along an axis that it lacks."""
+        if set(array.axes) == set(axes):
+            node = array.node if array.axes == axes else transposed(array.node)
+            return _times(array.scale, node)
+        if not array.axes:
+            return array.whole
+        (own,) = array.axes
+        first, second = axes
+        ones = Call("ones", (self.extent(second if own is first else first),), ())
+        pair = (array.node, ones) if own is first else (ones, array.node)
+        return _times(array.scale, Call("outer", pair, ()))
+
+    def common_axes(self, arrays: Iterable[_Array]) -> tuple[Index, ...]:
+        """Return the axes of several arrays together, in the order that most of those with two have."""
+        arrays = tuple(arrays)
+        union = tuple(dict.fromkeys(axis for array in arrays for axis in array.axes))
+        if len(union) > 2:
+            raise _NoMatrixForm
+        pairs = [array.axes for array in arrays if len(array.axes) == 2 and not _is_symmetric(array.node)]
+        if pairs:
+            return max(dict.fromkeys(pairs), key=pairs.count)
+        return tuple(sorted(union, key=list(self.ranges).index))
+
+    def array(self, expr: Expr) -> _Array:
+        """Return `expr` as an array whose axes are just its free indices."""
+        match expr:
+            case Number():
+                return _Array(ONE, (), expr)
+            case Constant() | Size():
+                if free_indices(expr):
+                    raise _NoMatrixForm
+                return _Array(ONE, (), expr)
+            case Access():
+                return self.access(expr)
+            case Add(terms=terms):
+                return self.add(terms)
+            case Mul(factors=factors):
+                return self.product(factors, ())
+            case Power(base=base, exponent=exponent):
+                return self.apply((base, exponent), lambda b, e: ElementwisePower(b, e), power)
+            case Call():
+                return self.call(expr)
+            case Reduction(kind="sum", bounds=bounds, body=body):
+                return self.sum(bounds, body)
+            case Reduction(kind="logsumexp", bounds=bounds, body=body):
+                total = self.sum(bounds, Call("exp", (body,), ()))
+                log = Call("log", (total.whole,), ())
+                return _Array(log, total.axes) if total.axes else _scalar(log)
+            case Where(condition=Compare(operator="==", left=Index() as left, right=Index() as right)) if (
+                expr.otherwise is ZERO
+            ):
+                eye = self.eye(left, right)
+                return eye if expr.then is ONE else self.product((expr,), ())
+            case Where(condition=condition, then=then, otherwise=otherwise):
+                return self.where(condition, then, otherwise)
+        raise _NoMatrixForm
+
+    def eye(self, left: Index, right: Index) -> _Array:
+        if left not in self.ranges or right not in self.ranges:
+            raise _NoMatrixForm
+        one, other = self.ranges[left], self.ranges[right]
+        if not _same(one.lower, other.lower) or not _same(one.upper, other.upper):
+            raise _NoMatrixForm
+        return _Array(Call("eye", (self.extent(left),), ()), (left, right))
+
+    def access(self, expr: Access) -> _Array:
+        if not expr.indices:
+            return _scalar(expr)
+        axes = self.arrays.get(expr.name, ())
+        indices = tuple(index for index in expr.indices if isinstance(index, Index))
+        if len(indices) != len(expr.indices) or len(indices) != len(axes) or len(indices) > 2:
+            raise _NoMatrixForm
+        for index, axis in zip(indices, axes, strict=True):
+            bound = self.ranges.get(index)
+            if bound is None or not _same(bound.lower, axis.lower) or not _same(bound.upper, axis.upper):
+                raise _NoMatrixForm
+            if extent(bound) is ONE:  # a column of one element is no scalar, but would be taken for one
+                raise _NoMatrixForm
+        name = Access(expr.name, ())
+        if len(indices) == 2 and indices[0] is indices[1]:
+            return _Array(Call("diagonal", (name, self.extent(indices[0])), ()), indices[:1])
+        return _Array(name, indices)
+
+    def apply(
+        self,
+        arguments: tuple[Expr, ...],
+        build: Callable[..., Expr],
+        build_scalar: Callable[..., Expr],
+    ) -> _Array:
+        """Return a function of scalars applied element by element."""
+        arrays = [self.array(argument) for argument in arguments]
+        axes = self.common_axes(arrays)
+        if not axes:
+            return _scalar(build_scalar(*(array.whole for array in arrays)))
+        return _Array(build(*(self.spread(array, axes) for array in arrays)), axes)
+
+    def call(self, expr: Call) -> _Array:
+        softmax = as_softmax(expr)
+        if softmax is not None:
+            return self.softmax(*softmax)
+
+        def build(*arguments: Expr) -> Expr:
+            return Call(expr.function, arguments, expr.orders)
+
+        return self.apply(expr.arguments, build, build)
+
+    def softmax(self, index: Index, body: Expr) -> _Array:
+        inner = self.array(body)
+        if index not in inner.axes:
+            raise _NoMatrixForm
+        axes = (*(axis for axis in inner.axes if axis is not index), index)
+        return _Array(Call("softmax", (self.spread(inner, axes),), ()), axes)
+
+    def where(self, condition: Expr, then: Expr, otherwise: Expr) -> _Array:
+        compared: list[Expr] = []
+
+        def collect(node: Expr) -> None:
+            if isinstance(node, Compare) and node.operator != "divides":
+                compared.extend((node.left, node.right))
+            elif isinstance(node, Junction):
+                for part in node.conditions:
+                    collect(part)
+            else:
+                raise _NoMatrixForm
+
+        collect(condition)
+
+        def build(first: Expr, second: Expr, *values: Expr) -> Expr:
+            remaining = iter(values)
+
+            def rebuild(node: Expr) -> Expr:
+                if isinstance(node, Compare):
+                    return Compare(node.operator, next(remaining), next(remaining))
+                return node.rebuild(tuple(map(rebuild, node.children)))
+
+            return Where(rebuild(condition), first, second)
+
+        return self.apply((then, otherwise, *compared), build, build)
+
+    def add(self, terms: Iterable[Expr]) -> _Array:
+        arrays = [self.array(term) for term in terms]
+        axes = self.common_axes(arrays)
+        if not axes:
+            return _scalar(add(*(array.whole for array in arrays)))
+        # Columns are added before they are repeated along the other axis.
+        groups: dict[frozenset[Index], list[_Array]] = {}
+        for array in arrays:
+            groups.setdefault(frozenset(array.axes), []).append(array)
+        whole: list[Expr] = []
+        for array in arrays:
+            group = groups.pop(frozenset(array.axes), [])
+            if len(group) > 1 and len(axes) == 2 and len(array.axes) == 1:
+                whole.append(self.spread(_Array(add(*(one.whole for one in group)), array.axes), axes))
+            else:
+                whole.extend(self.spread(one, axes) for one in group)
+        total = add(*whole)
+        return _Array(total, axes) if total is not ZERO else _scalar(ZERO)
+
+    def sum(self, bounds: tuple[Bound, ...], body: Expr) -> _Array:
+        if any(free_indices(bound.lower) or free_indices(bound.upper) for bound in bounds):
+            raise _NoMatrixForm
+        if any(bound.index in self.ranges for bound in bounds):
+            raise _NoMatrixForm
+        try:
+            return self.product(factors_of(body), bounds)
+        except _NoMatrixForm:
+            if isinstance(body, Add):
+                return self.add(reduce("sum", bounds, term) for term in body.terms)
+            raise
+
+    def product(self, factors: Iterable[Expr], bounds: tuple[Bound, ...]) -> _Array:
+        inner = self.under(bounds)
+        contraction = _Contraction(inner)
+        for factor in factors:
+            if isinstance(factor, Where) and factor.otherwise is ZERO and factor.then is not ONE:
+                contraction.include(inner.array(Where(factor.condition, ONE, ZERO)))
+                for part in factors_of(factor.then):
+                    contraction.include(inner.array(part))
+            else:
+                contraction.include(inner.array(factor))
+        for index in contraction.in_order(bound.index for bound in bounds):
+            contraction.eliminate(index)
+        return contraction.result()
+
+
+class _Contraction:
+    """The factors of a product as a graph: arrays by the set of their indices."""
+
+    def __init__(self, converter: _Converter) -> None:
+        self.converter = converter
+        self.scalars: list[Expr] = []
+        self.groups: dict[frozenset[Index], list[_Array]] = {}
+
+    def include(self, array: _Array) -> None:
+        self.scalars.append(array.scale)
+        if not array.axes:
+            self.scalars.append(array.node)
+            return
+        group = self.groups.setdefault(frozenset(array.axes), [])
+        if not (_is_eye(array.node) and any(_is_eye(other.node) for other in group)):
+            group.append(array._replace(scale=ONE))
+
+    def in_order(self, indices: Iterable[Index]) -> Iterable[Index]:
+        """Yield summed indices, those that the fewest matrices have first: then a product stays a chain."""
+        waiting = list(indices)
+        while waiting:
+            index = min(waiting, key=self.degree)
+            waiting.remove(index)
+            yield index
+
+    def degree(self, index: Index) -> int:
+        matrices = [key for key in self.groups if index in key and len(key) == 2]
+        return len(matrices) - any(_is_eye(one.node) for key in matrices for one in self.groups[key]) * 10
+
+    def joined(self, key: frozenset[Index], axes: tuple[Index, ...]) -> Expr:
+        """Return a group as one array: parallel edges are multiplied element by element."""
+        group = self.groups.pop(key)
+        return elementwise(*_powers(self.converter.spread(array, axes) for array in group))
+
+    def eliminate(self, index: Index) -> None:
+        """Sum over an index."""
+        column = frozenset((index,))
+        matrices = [key for key in self.groups if index in key and len(key) == 2]
+        for key in matrices:
+            (other,) = key - {index}
+            if len(self.groups[key]) == 1 and _is_eye(self.groups[key][0].node):
+                del self.groups[key]
+                self.rename(index, other)
+                return
+        others = [next(iter(key - {index})) for key in matrices]
+        if len(matrices) > 2:
+            raise _NoMatrixForm
+        extents = (self.converter.extent(index),)
+        if not matrices:
+            if column not in self.groups:
+                self.scalars.append(extents[0])
+            else:
+                self.scalars.append(self.inner_product(self.groups.pop(column), extents))
+            return
+        between = (self.joined(column, (index,)),) if column in self.groups else ()
+        if len(matrices) == 1:
+            (other,) = others
+            if between:
+                rows = self.joined(matrices[0], (other, index))
+                self.include(_Array(matrix_product(rows, *between), (other,)))
+            else:
+                axes = self.converter.common_axes(self.groups[matrices[0]])
+                node = self.joined(matrices[0], axes)
+                self.include(_Array(Total(node, axes.index(index), extents), (other,)))
+            return
+        left, right = (
+            self.joined(key, axes)
+            for key, axes in zip(matrices, ((others[0], index), (index, others[1])), strict=True)
+        )
+        middle = tuple(Call("diag", (node,), ()) for node in between)
+        self.include(_Array(matrix_product(left, *middle, right), (others[0], others[1])))
+
+    def rename(self, index: Index, other: Index) -> None:
+        """Read every factor at `other` instead of `index`, as a delta says."""
+        groups, self.groups = self.groups, {}
+        for group in groups.values():
+            for array in group:
+                axes = tuple(other if axis is index else axis for axis in array.axes)
+                if len(axes) == 2 and axes[0] is axes[1]:
+                    raise _NoMatrixForm
+                self.include(_Array(array.node, axes))
+
+    def inner_product(self, group: list[_Array], extents: tuple[Expr, ...]) -> Expr:
+        nodes = list(_powers(array.node for array in group))
+        if len(nodes) == 2 and all(isinstance(node, (Access, MatrixProduct, Transpose, Add)) for node in nodes):
+            left, right = nodes
+            pairs = (matrix_product(transposed(left), right), matrix_product(transposed(right), left))
+            return min(pairs, key=lambda pair: len(spelled(pair)))
+        (node,) = nodes if len(nodes) == 1 else (elementwise(*nodes),)
+        if isinstance(node, Total) and node.axis is not None:
+            both = (*extents, *node.extents) if node.axis == 1 else (*node.extents, *extents)
+            return Total(node.operand, None, both)
+        if isinstance(node, Call) and node.function == "diagonal":
+            return Call("trace", node.arguments[:1], ())
+        return Total(node, None, extents)
+
+    def result(self) -> _Array:
+        """Return what is left as one array over all indices that are left."""
+        scale = mul(*self.scalars)
+        axes = self.converter.common_axes(array for group in self.groups.values() for array in group)
+        if scale is ZERO or not axes:
+            return _scalar(scale)
+        columns = {axis: frozenset((axis,)) for axis in axes}
+        if len(axes) == 1:
+            return _Array(self.joined(columns[axes[0]], axes), axes, scale)
+        first, second = axes
+        matrix = self.groups.get(frozenset(axes))
+        if matrix is None:
+            left, right = (self.joined(columns[axis], (axis,)) for axis in axes)
+            return _Array(matrix_product(left, transposed(right)), axes, scale)
+        beside = [axis for axis in axes if columns[axis] in self.groups]
+        if len(matrix) == 1 and _is_eye(matrix[0].node):
+            if not beside:
+                return _Array(matrix[0].node, axes, scale)
+            diagonal = elementwise(*(self.joined(columns[axis], (axis,)) for axis in beside))
+            return _Array(Call("diag", (diagonal,), ()), axes, scale)
+        node = self.joined(frozenset(axes), axes)
+        if len(beside) == 2:
+            pair = (self.joined(columns[first], (first,)), self.joined(columns[second], (second,)))
+            return _Array(elementwise(node, Call("outer", pair, ())), axes, scale)
+        if beside:
+            diagonal = Call("diag", (self.joined(columns[beside[0]], (beside[0],)),), ())
+            node = matrix_product(diagonal, node) if beside[0] is first else matrix_product(node, diagonal)
+        return _Array(node, axes, scale)
+
+
+def _powers(nodes: Iterable[Expr]) -> Iterable[Expr]:
+    """Yield the factors of a product element by element with equal ones collected: ``z**2`` for z and z."""
+    counted: dict[Expr, list[Expr]] = {}
+    for node in nodes:
+        for factor in node.factors if isinstance(node, Elementwise) else (node,):
+            base, exponent = (
+                (factor.base, factor.exponent) if isinstance(factor, ElementwisePower) else (factor, ONE)
+            )
+            counted.setdefault(base, []).append(exponent)
+    for base, exponents in counted.items():
+        total = add(*exponents)
+        if total is not ZERO:
+            yield base if total is ONE else ElementwisePower(base, total)
+
+
+def _scalar(expr: Expr) -> _Array:
+    return _Array(ONE, (), expr)
+
+
+def _times(scale: Expr, node: Expr) -> Expr:
+    """Return a scalar times an array, the denominators of the scalar at the end: ``2*X.T @ r/N``."""
+    if node is ONE or scale is ONE:
+        return scale if node is ONE else node
+    below = [factor for factor in factors_of(scale) if is_below(factor)]
+    return Mul((*(factor for factor in factors_of(scale) if not is_below(factor)), node, *below))
+
+
+def _settled(expr: Expr) -> Expr:
+    """Return an expression in which a diagonal that no trace used up is written with the identity matrix."""
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Call) and node.function == "diagonal":
+            matrix, size = node.arguments
+            return Total(elementwise(matrix, Call("eye", (size,), ())), 1, (size,))
+        return node
+
+    return transform(expr, rule)
+
+
+def _is_eye(node: Expr) -> bool:
+    return isinstance(node, Call) and node.function == "eye"
+
+
+def _is_symmetric(node: Expr) -> bool:
+    return isinstance(node, Call) and node.function in ("eye", "diag")
+
+
+def _same(left: Expr, right: Expr) -> bool:
+    return left is right or normal(left - right) is ZERO
+
+
+
+# ---------------------------------------------------------------------------------------------------------- a whole page
+
+
+def in_matrices(document: Document, derivation: Derivation) -> Document:
+    """Return a document with every line in matrix notation that has a form in it, and the shape of each array beside.
+
+    Local partial derivatives stay with their indices: that of one vector by another is a matrix, and that by a matrix
+    has three indices.
+    """
+    return _Page(derivation).document(document)
+
+
+class _Page:
+    def __init__(self, derivation: Derivation) -> None:
+        self.derivation = derivation
+        network = derivation.network
+        self.arrays: dict[str, tuple[Axis, ...]] = {q.name: q.axes for q in network.quantities.values()}
+        for adjoint in derivation.adjoints.values():
+            self.arrays[adjoint.access.name] = tuple(Axis(b.index, b.lower, b.upper) for b in adjoint.bounds)
+        self.reads_index = False  # whether any line has kept its indices
+
+    def document(self, document: Document) -> Document:
+        forward = tuple(map(self.formula, document.forward))
+        lines = tuple(map(self.line, document.lines))
+        results = tuple(map(self.formula, document.results))
+        definitions = tuple(map(self.formula, document.definitions))
+        simplifications = tuple(map(self.simplification, document.simplifications))
+        return replace(
+            document,
+            introduction=(*document.introduction, *self.introduction(bool(document.lines))),
+            ranges=document.ranges if self.reads_index else (),
+            forward=forward,
+            lines=lines,
+            simplifications=simplifications,
+            results=results,
+            definitions=definitions,
+        )
+
+    def introduction(self, partials: bool) -> Iterable[Sentence]:
+        given = [q for q in self.derivation.network.quantities.values() if q.axes and q.is_given]
+        if given:
+            shapes: list[str | Expr | Formula] = []
+            for quantity in given:
+                extents = listed(self.shape(quantity.name))
+                shapes.extend((", " if shapes else "", Access(quantity.name, ()), " (", *extents, ")"))
+            yield ("Shapes: ", *shapes, ". Each line has its own beside it; what has none is a scalar.")
+        yield ("A quantity with one index is a column; functions, powers and quotients act element by element.",)
+        if partials:
+            yield ("Local partial derivatives are given by their components.",)
+
+    def shape(self, name: str) -> tuple[Expr, ...]:
+        return tuple(normal(axis.extent) for axis in self.arrays[name])
+
+    def bounds_of(self, indices: Iterable[Expr], formula: Formula) -> tuple[Bound, ...] | None:
+        """Return the ranges of the indices of a left side; None if one is fixed, or does not run over all values."""
+        ranges = {**self.derivation.network.indices, **{bound.index: bound for bound in formula.ranges}}
+        found = []
+        for index in indices:
+            bound = ranges.get(index) if isinstance(index, Index) else None
+            if bound is None and isinstance(index, Index):
+                stem = ranges.get(Index(stem_of(index)))
+                bound = None if stem is None else stem._replace(index=index)
+            if bound is None:
+                return None
+            found.append(bound)
+        return tuple(found)
+
+    def formula(self, formula: Formula) -> Formula:
+        """Return a line in matrix notation, or as it is if a part of it has no form there."""
+        left = formula.left
+        accesses = [node for node in ((left.of, left.by) if isinstance(left, Derivative) else (left,))]
+        if isinstance(left, Derivative) and not free_indices(left.of):
+            accesses = accesses[1:]  # of a scalar, or of one component
+        shape = tuple(
+            size
+            for access in accesses
+            if isinstance(access, Access) and access.indices
+            for size in self.shape(access.name)
+        )
+        bounds = self.bounds_of((index for access in accesses for index in access.children), formula)
+        forms: list[Expr | None] = [None]
+        if bounds is not None and self.is_whole(accesses, bounds):
+            forms = [matrix_form(form, bounds, self.arrays) for form in formula.forms]
+        found = different(form for form in forms if form is not None)
+        if len(found) < len(forms) and None in forms:
+            self.reads_index = True
+            return replace(formula, shape=shape)
+        names = {access: Access(access.name, ()) for access in accesses if isinstance(access, Access)}
+        return Formula(_with_names(left, names), formula.sign, found, shape=shape)
+
+    def is_whole(self, accesses: Iterable[Expr], bounds: tuple[Bound, ...]) -> bool:
+        """Whether a left side with these ranges is the whole array."""
+        axes = [
+            axis
+            for access in accesses
+            if isinstance(access, Access) and access.indices
+            for axis in self.arrays[access.name]
+        ]
+        return len(axes) == len(bounds) and all(
+            _same(axis.lower, bound.lower) and _same(axis.upper, bound.upper)
+            for axis, bound in zip(axes, bounds, strict=True)
+        )
+
+    def line(self, line: Line) -> Line:
+        if line.partial is not None:
+            self.reads_index = True
+        forward = None if line.forward is None else replace(self.formula(line.forward), shape=())
+        return replace(line, forward=forward, backward=self.formula(line.backward))
+
+    def simplification(self, simplification: Simplification) -> Simplification:
+        before = Formula(simplification.left, "=", (simplification.first,))
+        forms = [self.formula(replace(before, forms=(form,))) for _, form in simplification.steps]
+        first = self.formula(before)
+        if any(formula.left is simplification.left for formula in (first, *forms) if simplification.left.children):
+            self.reads_index = True
+            return simplification
+        steps: list[tuple[Sentence, Expr]] = []
+        shown = first.forms[0]
+        for (rule, _), formula in zip(simplification.steps, forms, strict=True):
+            if formula.forms[0] != shown:
+                shown = formula.forms[0]
+                steps.append((rule, shown))
+        return Simplification(first.left, first.forms[0], tuple(steps))
+
+
+def _with_names(left: Expr, names: Mapping[Expr, Access]) -> Expr:
+    """Return a left side with whole arrays for their components."""
+    if isinstance(left, Derivative):
+        return Derivative(left.kind, names.get(left.of, left.of), names.get(left.by, left.by))
+    return names.get(left, left)

@@ -1,0 +1,115 @@
+"""Every mistake is told whole: what happened, where with a caret, and how to mend it.
+
+The cases stand in ``errors.txt``, to be read as prose: a text that follows the declarations below, ``>>>``, and the
+error.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from symprop.declaration.parser import parse, parse_expression, parse_point
+from symprop.errors import (
+    DeclarationError,
+    IndexNotationError,
+    MissingRuleError,
+    NotationError,
+    SympropError,
+)
+
+DECLARATIONS = """\
+index i = 0..D, j = 0..H
+input x[i]
+target t
+parameter alpha[j,i], beta[j]
+"""
+
+
+def cases() -> list[tuple[str, str]]:
+    text = (Path(__file__).parent / "errors.txt").read_text(encoding="utf-8")
+    found = []
+    for case in text.split("\n====\n"):
+        if case.strip():
+            written, _, error = case.partition("\n>>>\n")
+            found.append((written, error))
+    return found
+
+
+@pytest.mark.parametrize(("text", "expected"), cases(), ids=lambda part: part.splitlines()[0])
+def test_an_error_says_what_where_and_how_to_mend_it(text: str, expected: str) -> None:
+    with pytest.raises(SympropError) as caught:
+        parse(DECLARATIONS + text)
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "line", "column"),
+    [
+        ("a = q", DeclarationError, 5, 5),
+        ("a = t; b = q", DeclarationError, 5, 12),
+        ("# first\n\n  a = t  ;;  b = q  # last", DeclarationError, 7, 18),
+        ("a = (t +\n  # between\n  q)", DeclarationError, 7, 3),
+        ("a = t\r\nb = q", DeclarationError, 6, 5),
+        ("a = α[0,0] + q", DeclarationError, 5, 14),
+        ("a = x[k]", IndexNotationError, 5, 5),
+        ("a = t +* 2", NotationError, 5, 8),
+        ("a = eig(alpha)", MissingRuleError, 5, 5),
+    ],
+)
+def test_line_and_column_are_those_of_the_text(text: str, kind: type[SympropError], line: int, column: int) -> None:
+    with pytest.raises(kind) as caught:
+        parse(DECLARATIONS + text)
+    assert (caught.value.line, caught.value.column) == (line, column)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("J + q", "unknown name 'q'"),
+        ("D(J, 2)", "a derivative is taken of a quantity by a quantity"),
+        ("D(J)", "'D' takes 2 arguments, not 1"),
+        ("x", "'x' has 1 index, not none"),
+        ("a = b", "there is one '=' in an equation"),
+        ("", "there is no expression"),
+        ("sum(q, 1)", "the range of index 'q' is not known"),
+        ("x[t]", "'t' is a quantity and not an index"),
+    ],
+)
+def test_expressions_about_a_network_are_checked(text: str, message: str) -> None:
+    network = parse(DECLARATIONS + "J = sum(i, x[i])*t")
+    with pytest.raises(SympropError) as caught:
+        parse_expression(text, network)
+    assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("q = 1", "the network has no 'q'"),
+        ("t = 1, t = 2", "'t' is given twice"),
+        ("x[0] = 1, x[0] = 2", "'x' is given twice"),
+        ("x[0] = 1, x = [1]", "'x' is given twice"),
+        ("x[0,1] = 1", "'x' has other indices"),
+        ("t = pi", "this is not a rational number"),
+        ("t = x[0]", "this is not a rational number"),
+        ("x[1/2] = 1", "1/2 is not an integer"),
+        ("t = [1", "'[' is never closed"),
+        ("t", "the point ends too early"),
+    ],
+)
+def test_points_are_checked(text: str, message: str) -> None:
+    network = parse(DECLARATIONS + "J = sum(i, x[i])*t")
+    with pytest.raises(SympropError) as caught:
+        parse_point(text, network)
+    assert caught.value.message == message
+
+
+def test_a_text_without_roles_has_its_own_errors() -> None:
+    with pytest.raises(IndexNotationError, match="shifted or scaled and has no declared range"):
+        parse("y[t] = x[t-1]")
+    with pytest.raises(IndexNotationError, match=r"'x' is read at 1..n_i and at 1..n_k"):
+        parse("y = sum(i, x[i])*sum(k, x[k])")
+    with pytest.raises(IndexNotationError, match="'x' has 1 index, not 2"):
+        parse("y = x[1] + x[1,2]")
