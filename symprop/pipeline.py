@@ -14,7 +14,9 @@ Every stage is imported when it is first needed: parsing brings no sympy, derivi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -388,7 +390,8 @@ def evaluate(
     net : Network or str
     values : mapping of str to values
         Inputs, targets and parameters: numbers (a text such as ``"1/2"`` is exact), nested lists, arrays, or mappings
-        from indices to numbers.
+        from indices to numbers; ``"w[0]"`` as a name gives one component. In a network without roles other names are
+        free scalars for `show`.
     show : sequence of str
         Further expressions in the names of the network, such as ``"D(y[1], x[1])"``.
     sizes : mapping of str to int, optional
@@ -401,7 +404,8 @@ def evaluate(
     """
     from symprop.verification import evaluate as reference
 
-    network = _network(net)
+    values = _by_component(values)
+    network = _with_free_scalars(_network(net), values, sizes or {})
     shown = {text: expression(text, network) for text in show}
     derivation = None
     if network.objective is not None:
@@ -411,6 +415,34 @@ def evaluate(
         given = [quantity.name for quantity in network.quantities.values() if quantity.is_given]
         derivation = backpropagate(network, wrt=given, simplify=False)
     return Evaluation(reference.evaluate(network, values, sizes, show=shown, derivation=derivation))
+
+
+_COMPONENT = re.compile(r"\s*([^\W\d]\w*)\s*\[([-+\d\s,]+)\]\s*")
+
+
+def _by_component(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values with single components such as ``"w[0]"`` put together under the name."""
+    whole: dict[str, Any] = {}
+    for key, value in values.items():
+        match = _COMPONENT.fullmatch(key)
+        if match is None:
+            whole[key] = value
+        else:
+            indices = tuple(int(part) for part in match[2].split(","))
+            whole.setdefault(match[1], {})[indices] = value
+    return whole
+
+
+def _with_free_scalars(network: Network, values: Mapping[str, Any], sizes: Mapping[str, Any]) -> Network:
+    """Return a network without roles with the other scalars that have a value, as more inputs."""
+    from symprop.declaration.quantity import Quantity
+    from symprop.declaration.sizes import size_names
+
+    known = {*network.quantities, *size_names(network), *sizes}
+    free = [name for name, value in values.items() if name not in known and not hasattr(value, "__len__")]
+    if network.declares_roles or not free:
+        return network
+    return replace(network, quantities={**network.quantities, **{name: Quantity(name, "input") for name in free}})
 
 
 def compile(

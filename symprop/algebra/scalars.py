@@ -12,6 +12,7 @@ from typing import Any
 
 from symprop.algebra.expressions import (
     EULER,
+    MINUS_ONE,
     ONE,
     PI,
     ZERO,
@@ -75,15 +76,19 @@ class Translation:
         if isinstance(expr, Power):
             if _is_huge(expr):
                 return self.symbol(expr)
-            return sympy.Pow(self.to_sympy(expr.base), self.to_sympy(expr.exponent))
+            return self.real(expr, sympy.Pow(self.to_sympy(expr.base), self.to_sympy(expr.exponent)))
         if _is_transparent(expr):
             assert isinstance(expr, Call)
             arguments = map(self.to_sympy, expr.arguments)
             row = FUNCTIONS.get(expr.function)
             if row is not None and row.sympy_name and not expr.orders:
-                return getattr(sympy, row.sympy_name)(*arguments)
+                return self.real(expr, getattr(sympy, row.sympy_name)(*arguments))
             return _function(expr.function, expr.orders or (0,) * len(expr.arguments))(*arguments)
         return self.symbol(expr)
+
+    def real(self, expr: Expr, value: Any) -> Any:
+        """Return `value`, or a symbol for `expr` if it is a number and no real one, as sqrt(-1), log(0) or 1/0."""
+        return self.symbol(expr) if value.is_number and not value.is_real else value
 
     def from_sympy(self, expr: Any) -> Expr:
         """Return a sympy expression in our tree."""
@@ -105,6 +110,10 @@ class Translation:
             return PI
         if expr is sympy.E:
             return EULER
+        if expr is sympy.I:  # from (-2)**x or the like: undefined in the reals, and written so
+            return power(MINUS_ONE, Number(Fraction(1, 2)))
+        if expr in (sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
+            return power(ZERO, MINUS_ONE)
         arguments = tuple(map(self.from_sympy, expr.args))
         own = getattr(type(expr), "symprop_name", None)
         if own is not None:
@@ -121,8 +130,8 @@ def _is_huge(expr: Power) -> bool:
 
 @lru_cache(maxsize=1)
 def _own_names() -> dict[str, str]:
-    names = {row.sympy_name: row.name for row in FUNCTIONS.values() if row.sympy_name}
-    return names | {"Abs": "abs", "sign": "sign"}
+    # Also those that are no sympy functions on the way in: the derivative of sech holds tanh.
+    return {name: name for name in FUNCTIONS} | {"Abs": "abs"}
 
 
 @lru_cache(maxsize=1024)
@@ -182,8 +191,10 @@ def partial(expr: Expr, node: Expr) -> Expr:
     """
     if expr == node:
         return ONE
+    if not _occurs(expr, node):
+        return ZERO
     if isinstance(expr, Add):  # linear: no need to ask sympy about the other terms
-        return add(*(partial(term, node) for term in expr.terms if _occurs(term, node)))
+        return add(*(partial(term, node) for term in expr.terms))
     if isinstance(expr, Mul):
         having = [factor for factor in expr.factors if _occurs(factor, node)]
         if len(having) == 1 and having[0] == node:

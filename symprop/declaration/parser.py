@@ -119,7 +119,8 @@ def parse_point(text: str, network: Network) -> dict[str, object]:
         target, written = syntax.parts
         resolver = Resolver(scope, span)
         name = target.value
-        if name not in scope.quantities and name not in scope.sizes:
+        free = not network.declares_roles and target.kind == "name"  # a scalar that only `show` reads
+        if name not in scope.quantities and name not in scope.sizes and not free:
             near = nearest(name, (*scope.quantities, *scope.sizes))
             raise resolver.error(
                 DeclarationError,

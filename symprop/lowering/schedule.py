@@ -1133,7 +1133,10 @@ class _Lowering:
     def new_name(self, value: Expr, scope: tuple[Bound, ...]) -> Assignment | None:
         needed = free_indices(value)
         # In the order in which the widest factor has them: it is then read and written row by row.
-        widest = max((node for node in walk(value) if isinstance(node, Access)), key=lambda a: len(a.indices))
+        accesses = [node for node in walk(value) if isinstance(node, Access)]
+        if not accesses:
+            return None  # brackets of indices: no matrix worth the memory
+        widest = max(accesses, key=lambda access: len(access.indices))
         places = {index: n for n, index in enumerate(widest.indices)}
         bounds = tuple(
             sorted((b for b in scope if b.index in needed), key=lambda b: places.get(b.index, len(places)))

@@ -35,8 +35,10 @@ from symprop.algebra.expressions import (
 )
 from symprop.algebra.functions import FUNCTIONS
 from symprop.algebra.primitives import HALF
+from symprop.algebra.scalars import opaque_nodes, partial
 from symprop.algebra.writer import as_softmax
 from symprop.declaration.network import Equation
+from symprop.derivation.local_partials import settle, through
 from symprop.derivation.parts import parts
 from symprop.derivation.simplify import Context, apply_rules, cost
 from symprop.derivation.steps import Adjoint, Derivation, Term, adjoint_name, tangent_name
@@ -402,8 +404,7 @@ _RULES = ("sum", "product", "quotient", "power", "exponential")
 def rule(term: Term) -> str:
     """Return the rules of differentiation that a term needs: ``sum and product rule, chain rule through log``."""
     expression = term.equation.expression
-    exact = any(node is term.operand for node in walk(expression))
-    found = tuple(dict.fromkeys(_rules(expression, term.operand, exact)))
+    found = tuple(dict.fromkeys(_rules(expression, _way(term))))
     named = {name for kind, name in found if kind == "rule"}
     parts = [_conjoined([name for name in _RULES if name in named], " rule")]
     parts.extend(name for kind, name in found if kind == "other")
@@ -418,12 +419,63 @@ def _conjoined(names: list[str], tail: str = "", head: str = "") -> str:
     return f"{head}{listing}{tail}"
 
 
-def _rules(expr: Expr, operand: Access, exact: bool) -> Iterator[tuple[str, str]]:
-    """Yield (kind, name) of the rules on every way from `expr` down to the readings of `operand`."""
+@dataclass(frozen=True)
+class _Way:
+    """Which way of several the reading of a term is reached on.
 
-    def reads(node: Expr) -> bool:
-        return operand in walk(node) if exact else operand.name in names_of(node)
+    Attributes
+    ----------
+    to : tuple of Expr
+        What a scalar expression must contain for the reading to stand in it: itself, or the sums that it stands in.
+    past : tuple of Expr
+        What is not looked into: other readings and sums.
+    operand : Access
+    exact : bool
+        Whether the reading stands in the equation just so, or with another name for a bound index.
+    """
 
+    to: tuple[Expr, ...]
+    past: tuple[Expr, ...]
+    operand: Access
+    exact: bool
+
+    def leads_to(self, expr: Expr) -> bool:
+        if any(expr is node for node in self.past):
+            return False
+        return any(expr is node for node in self.to) or any(map(self.leads_to, expr.children))
+
+    def into(self, expr: Expr) -> _Way:
+        """Return the way from `expr` on: inside a sum every reading that looks like it is the one."""
+        if not any(expr is node for node in self.to):
+            return self
+        same = (
+            node
+            for node in walk(expr)
+            if isinstance(node, Access) and (node is self.operand if self.exact else node.name == self.operand.name)
+        )
+        return _Way(tuple(same), (), self.operand, self.exact)
+
+
+def _way(term: Term) -> _Way:
+    expression, operand = term.equation.expression, term.operand
+    readers = [node for node in opaque_nodes(expression) if operand.name in names_of(node)]
+    found = readers
+    if len(readers) > 1:
+        own = (operand, term.partial, term.bounds, term.guard)
+        found = [
+            node
+            for node in readers
+            for reading in through(node, settle(partial(expression, node)), term.equation.bounds, TRUE)
+            if (reading.operand, reading.partial, reading.bounds, reading.guard) == own
+        ] or readers  # a function of the network has been written out before
+    others = tuple(node for node in readers if node not in found)
+    return _Way(tuple(found), others, operand, any(node is operand for node in walk(expression)))
+
+
+def _rules(expr: Expr, way: _Way) -> Iterator[tuple[str, str]]:
+    """Yield (kind, name) of the rules on every way from `expr` down to a reading."""
+    way = way.into(expr)
+    reads = way.leads_to
     match expr:
         case Add():
             yield "rule", "sum"
@@ -459,7 +511,7 @@ def _rules(expr: Expr, operand: Access, exact: bool) -> Iterator[tuple[str, str]
         if isinstance(expr, Mul) and isinstance(child, Power) and child.exponent is MINUS_ONE:
             child = child.base  # the quotient rule has dealt with it
         if reads(child):
-            yield from _rules(child, operand, exact)
+            yield from _rules(child, way)
 
 
 def _is_negative(expr: Expr) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from brute_force import Point, Value, Witness, central_difference, close, no_network
+from brute_force import Point, UndefinedError, Value, Witness, central_difference, close, no_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -143,27 +143,24 @@ COMPOSED: tuple[tuple[Expr, tuple[str, ...]], ...] = (
     (call("gelu", x) + call("mish", y) + call("silu", z), ("2/3", "-5/7", "1/3")),
     (call("softplus", -x) - call("softplus", x) + x, ("2/3",)),
     (call("log1p", call("expm1", x)), ("2/3",)),
-    (call("stop", x) * x, ("2/3",)),
     (x * N / power(N, half), ("2/3",)),
     (PI * x + EULER * y, ("2/3", "-5/7")),
-    (call("exp", x) / call("exp", x), ("2/3",)),
     (power(power(x, two), y), ("-2/3", "3/4")),
     (call("sigmoid", x, orders=(1,)), ("2/3",)),
     (call("sigmoid", x * y, orders=(2,)) * x, ("2/3", "1/3")),
     (call("swish", x, y, orders=(1, 0)), ("2/3", "1/3")),
     (call("relu", x, orders=(1,)) * x, ("2/3",)),
-    (call("max", x, y) * z, ("2/3", "1/3", "4/7")),
-    (where(compare("<", x, y), x, y) * z, ("2/3", "1/3", "4/7")),
+    (call("sech", x) + call("csch", y) + call("coth", z), ("2/3", "1/3", "4/7")),
+)
+OPAQUE: tuple[Expr, ...] = (
+    call("stop", x) * x,
+    call("max", x, y) * z,
+    where(compare("<", x, y), x, y) * z,
 )
 
 
-@pytest.mark.parametrize(
-    ("expression", "point"), [case for case in COMPOSED if "max" not in str(case) and "where" not in str(case)], ids=str
-)
+@pytest.mark.parametrize(("expression", "point"), COMPOSED, ids=str)
 def test_partials_of_composed_expressions(expression: Expr, point: tuple[str, ...]) -> None:
-    if "stop" in str(expression):  # a constant: the product has the other factor as its partial
-        assert partial(expression, x) == call("stop", x)
-        return
     assert_partials_are_derivatives(expression, point)
 
 
@@ -200,6 +197,9 @@ def test_reductions_are_read_as_a_whole() -> None:
         (call("swish", x, y), y, call("swish", x, y, orders=(0, 1))),
         (Access("w", (i,)) * Access("x", (i,)), Access("w", (i,)), Access("x", (i,))),
         (Access("w", (i,)) * Access("w", (j,)), Access("w", (j,)), Access("w", (i,))),
+        (call("stop", x) * x, x, call("stop", x)),
+        (call("max", x, y) * z, z, call("max", x, y)),
+        (y * z, x, ZERO),
         (call("g", x), x, call("g", x, orders=(1,))),  # an abstract function
         (call("g", x, orders=(1,)), x, call("g", x, orders=(2,))),
         (call("exp", x), x, call("exp", x)),
@@ -213,10 +213,17 @@ def test_forms_of_partials(expression: Expr, by: Expr, wanted: Expr) -> None:
 
 def test_numbers_that_are_no_real_numbers_do_no_harm() -> None:
     """sympy writes sqrt(-1) and 1/0 in ways of its own; they stay what the text says."""
-    for strange in (sqrt(number(-1)), sqrt(number(-2)), power(ZERO, number(-1)), call("log", ZERO), call("log", number(-2))):
+    undefined = [sqrt(number(-1)), sqrt(number(-2)), power(ZERO, number(-1))]
+    undefined += [call("log", ZERO), call("log", number(-2)), call("asin", two), call("acosh", ZERO)]
+    for strange in undefined:
         assert strange in set(walk(partial(strange * power(x, two), x)))
         for _, form in rewritings(strange * (x + y) + strange * x):
-            assert isinstance(form, Expr)
+            assert strange in set(walk(form))
+    # Where sympy only finds out on the way, what comes out is undefined too, but no error.
+    for expression in (power(number(-2), x), power(sqrt(-x * x - ONE), x), call("log", -power(x, two)) * x):
+        witness = Witness(no_network(), {}, given_values("2/3"))
+        with pytest.raises(UndefinedError):
+            witness.of(partial(expression, x))
 
 
 def test_huge_powers_cost_no_time() -> None:
@@ -248,12 +255,19 @@ REWRITTEN = (
 )
 
 
-@pytest.mark.parametrize("expr", [*REWRITTEN, *(case[0] for case in COMPOSED)], ids=str)
+@pytest.mark.parametrize("expr", [*REWRITTEN, *OPAQUE, *(case[0] for case in COMPOSED)], ids=str)
 def test_rewritings_keep_the_value(expr: Expr) -> None:
-    for point in (("2/3", "5/7", "3/4"), ("9/4", "1/3", "8/5")):
+    tried = 0
+    for point in (("2/3", "5/7", "3/4"), ("9/4", "1/3", "8/5"), ("7/5", "3/4", "5/4")):
         witness = Witness(no_network(), {"N": 3}, given_values(*point))
+        try:
+            wanted = witness.of(expr)
+        except UndefinedError:
+            continue
+        tried += 1
         for name, form in rewritings(expr):
-            assert close(witness.of(form), witness.of(expr)), f"{name}: {form}"
+            assert close(witness.of(form), wanted), f"{name}: {form}"
+    assert tried
 
 
 SCALARS = st.recursive(

@@ -286,7 +286,7 @@ class LatexPage:
         """Yield each forward equation, as a heading, with the rows of the lines that come from it."""
         lines = self.document.lines
         beside = self._places_beside()
-        rule = max(_RULE_WIDTH, self.available - 2 * _GAP - sum(self._columns(beside)[1:3]))
+        rule = max(_RULE_WIDTH, self.available - 2 * _GAP - self._together(beside))
         longest = max(width(self._left(line.backward)) for line in lines)
         start = 0
         while start < len(lines):
@@ -311,10 +311,20 @@ class LatexPage:
         best: frozenset[int] = frozenset()
         for limit in sorted({columns[1] for columns in single.values()}):
             chosen = frozenset(n for n in places if single[n][1] <= limit and single[n][2] <= room - limit)
-            while chosen and sum(self._columns(chosen)[1:3]) > room:  # alignment at the signs costs some more
+            while chosen and self._together(chosen) > room:  # alignment at the signs costs some more
                 chosen -= {max(chosen, key=lambda place: sum(single[place][1:3]))}
             best = max(best, chosen, key=len)
         return best
+
+    def _together(self, beside: Iterable[int]) -> float:
+        """Return how wide the columns of backward lines and partials are, if these lines have theirs beside them and
+        all others below, where a left side may need more of the first column."""
+        beside = frozenset(beside)
+        others = [line for place, line in enumerate(self.document.lines) if place not in beside]
+        lefts = [self._left(self.document.lines[place].backward) for place in beside]
+        below = [self._left(part) for line in others for part in (line.backward, line.partial) if part is not None]
+        longest, other = (max(map(width, boxes), default=0.0) for boxes in (lefts, below))
+        return sum(self._columns(beside)[1:3]) + max(other - longest, 0.0)
 
     def _below(self, line: Line, left: float) -> Iterator[str]:
         """Yield the partial with its rules first, then the backward line, as one writes them on paper."""

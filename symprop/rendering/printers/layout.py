@@ -6,8 +6,8 @@ spell its boxes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction as Rational
 from typing import Any
 
@@ -31,8 +31,10 @@ from symprop.algebra.expressions import (
     Size,
     Where,
     negative,
+    number,
     stem_of,
 )
+from symprop.algebra.indices import at_least
 from symprop.algebra.writer import (
     AND,
     ATOM,
@@ -48,6 +50,7 @@ from symprop.algebra.writer import (
     split_fraction,
 )
 from symprop.declaration.network import Network
+from symprop.declaration.quantity import Axis
 from symprop.rendering.document import is_below
 from symprop.rendering.matrix import Elementwise, ElementwisePower, MatrixProduct, Total, Transpose
 from symprop.rendering.printers.boxes import (
@@ -84,29 +87,38 @@ class Names:
 
     Attributes
     ----------
-    indexed : frozenset of str
-        Quantities that have indices.
+    axes : mapping of str to tuple of Axis
+        Quantities that have indices, with their ranges.
     indices : frozenset of str
         Index names.
     all : frozenset of str
         Every name.
     """
 
-    indexed: frozenset[str] = frozenset()
+    axes: Mapping[str, tuple[Axis, ...]] = field(default_factory=dict)
     indices: frozenset[str] = frozenset()
     all: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, network: Network) -> Names:
         """Return the names of a network."""
-        indexed = frozenset(quantity.name for quantity in network.quantities.values() if quantity.axes)
+        axes = {quantity.name: quantity.axes for quantity in network.quantities.values() if quantity.axes}
         indices = frozenset(index.name for index in network.indices)
-        return cls(indexed, indices, indices | frozenset(network.quantities) | frozenset(network.sizes))
+        return cls(axes, indices, indices | frozenset(network.quantities) | frozenset(network.sizes))
 
     def may_split(self, stem: str, subscript: str) -> bool:
         """Whether ``z1`` may be written with its digits as a subscript: not if that would read as ``z[1]``."""
-        like_indices = subscript.isdigit() or all(letter in self.indices for letter in subscript)
-        return not (stem in self.indexed and like_indices)
+        axes = self.axes.get(stem, ())
+        if not axes or not subscript.isdigit():
+            return True  # letters of a name are upright where an index could be meant
+        if len(axes) > 1:
+            return len(subscript) != len(axes)
+        value = number(int(subscript))
+        return at_least(axes[0].lower - ONE, value) or at_least(value - ONE, axes[0].upper)
+
+    def may_be_index(self, stem: str, subscript: str) -> bool:
+        """Whether letters below a stem would be read as its indices."""
+        return stem in self.axes and all(letter in self.indices for letter in subscript)
 
 
 def letters(name: str) -> Mark:
@@ -122,6 +134,14 @@ def upright(name: str) -> Mark:
     """Return a word in upright letters."""
     escaped = name.replace("_", r"\_")
     return Mark(f"\\mathrm{{{escaped}}}" if name.isascii() else f"\\text{{{escaped}}}", name, "upright")
+
+
+def _unsplit(name: str, stem: str) -> Mark:
+    """Return a name that must stay in one piece; a Greek stem is its letter all the same."""
+    if stem not in GREEK or name == stem:
+        return upright(name)
+    rest = upright(name[len(stem) :])
+    return Mark(f"{{\\{stem}{rest.latex}}}", GREEK[stem] + rest.unicode, "upright")
 
 
 def words(text: str) -> Mark:
@@ -263,30 +283,34 @@ class Typesetter:
         tails = [tail for tail in tails if tail not in ACCENTS and tail not in _SUPERSCRIPTS]
         bare = "_".join([stem, *tails])
         letters_only = stem.rstrip("0123456789")
-        digits = stem[len(letters_only) :]
-        subscripts = [*([digits] if digits else []), *tails]
+        tail = stem[len(letters_only) :]
+        subscripts = [*([tail] if tail else []), *tails]
         split = letters_only.isalpha() and all(self.names.may_split(letters_only, part) for part in subscripts)
-        if digits and split and f"{letters_only}_{digits}" in self.names.all:
+        if tail and split and f"{letters_only}_{tail}" in self.names.all:
             split = False  # z1 and z_1 are two names
-        base: Box = letters(letters_only) if split else upright(bare)
+        base: Box = letters(letters_only) if split else _unsplit(bare, letters_only)
         for accent in accents:
             base = Accent(accent, base)
-        return self._with_subscript(base, subscripts if split else [], indices, above)
+        below = [self._below(letters_only, part) for part in subscripts] if split else []
+        return self._with_subscript(base, below, indices, above)
+
+    def _below(self, stem: str, part: str) -> Box:
+        """Return a part of a name as a subscript; upright if its letters would be read as indices."""
+        if part.isdigit():
+            return digits(part)
+        return upright(part) if self.names.may_be_index(stem, part) else letters(part)
 
     def _with_subscript(
-        self, base: Box, own: list[str], indices: tuple[Expr, ...], above: Box | None
+        self, base: Box, below: list[Box], indices: tuple[Expr, ...], above: Box | None
     ) -> Box:
-        below: list[Box] = [Mark(part, part, "number") if part.isdigit() else letters(part) for part in own]
         set_indices = [self.box(index) for index in indices]
-        close = not own and all(isinstance(box, Mark) and box.kind == "letter" for box in set_indices)
-        below.extend(set_indices)
-        if not below:
-            return Scripts(base, None, above) if above else base
+        close = all(isinstance(box, Mark) and box.kind == "letter" for box in set_indices)
+        together = [Row(tuple(set_indices))] if close and len(set_indices) > 1 else set_indices
         parts: list[Box] = []
-        for part in below:
-            if parts and not close:
-                parts.append(_COMMA)
-            parts.append(part)
+        for part in (*below, *together):
+            parts.extend(([_COMMA] if parts else []) + [part])
+        if not parts:
+            return Scripts(base, None, above) if above else base
         return Scripts(base, parts[0] if len(parts) == 1 else Row(tuple(parts)), above)
 
     # Arithmetic.
@@ -346,7 +370,7 @@ class Typesetter:
         """Return factors; a sum sign reaches over all that follows, so only the last factor may have one bare."""
         last = len(factors) - 1
         # A scalar in front of a product of arrays needs no brackets either.
-        bare = (Reduction, MatrixProduct, Elementwise)
+        bare = (Reduction, MatrixProduct, Elementwise, Total)
         return [
             self._factor(factor, PRODUCT if at_end and n == last and isinstance(factor, bare) else POWER)
             for n, factor in enumerate(factors)
@@ -385,7 +409,12 @@ class Typesetter:
     # Matrices.
 
     def _set_MatrixProduct(self, expr: MatrixProduct) -> tuple[Box, int]:
-        return Product(tuple(self.inside(factor, POWER) for factor in expr.factors)), PRODUCT
+        return Product(tuple(self._matrix(factor) for factor in expr.factors)), PRODUCT
+
+    def _matrix(self, expr: Expr) -> Box:
+        """Return a factor of a matrix product; one that is such a product itself needs no brackets."""
+        is_product = isinstance(expr, MatrixProduct) or (isinstance(expr, Total) and expr.axis is not None)
+        return self.inside(expr, PRODUCT if is_product else POWER)
 
     def _set_Transpose(self, expr: Transpose) -> tuple[Box, int]:
         return self._transposed(expr.operand), POWER
@@ -460,7 +489,7 @@ class Typesetter:
         return Scripts(Mark("I", "I", "letter"), self.box(size)), ATOM
 
     def _call_outer(self, left: Expr, right: Expr) -> tuple[Box, int]:
-        return Product((self.inside(left, POWER), self._transposed(right))), PRODUCT
+        return Product((self._matrix(left), self._transposed(right))), PRODUCT
 
     # Functions.
 

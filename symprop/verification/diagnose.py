@@ -1,0 +1,587 @@
+"""Which slip explains a wrong claim?  The derivation is replayed with known slips, and numbers are compared.
+
+Each stage of the true derivation (one adjoint, written in those before it) is changed by one slip after another; the
+stages below are written out, those above are already computed.  A slip whose result has the claim's numbers at every
+probed entry and point explains it.  The other way round, a slip that makes the claim true is one that the claim has.
+Two slips are met in the middle: one made in the true derivation, one undone in the claim.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from symprop.algebra.expressions import (
+    ONE,
+    Access,
+    Bound,
+    Derivative,
+    Expr,
+    Index,
+    Number,
+    Size,
+    free_indices,
+    names_of,
+    substitute,
+    walk,
+)
+from symprop.errors import SympropError
+from symprop.verification.judge import Draw, Judge, Question, replaced, size_of
+from symprop.verification.slips import Slip, Slips
+
+if TYPE_CHECKING:
+    from symprop.verification.claims import Claim
+
+# Two arrays whose entries agree to this relative difference are the same expression, as far as a slip goes.
+SAME = 1e-8
+
+LARGEST_STAGE = 300  # nodes
+MOST_STAGES = 14
+MOST_SLIPS = 1500
+TIME_LIMIT = 1.5  # seconds for one slip
+PAIR_TIME = 1.5  # seconds more for two
+
+# Of equally short explanations the first is given: what is most specific stands first.
+ORDER = (
+    "learning-rate-in-gradient",
+    "averaged",
+    "sign",
+    "constant-factor",
+    "activation-derivative",
+    "wrong-layer",
+    "transposed",
+    "index-shift",
+    "power",
+    "missing-factor",
+    "extra-factor",
+    "dropped-term",
+    "sum-misplaced",
+    "wrong-index",
+    "wrong-quantity",
+    "missing-sum",
+    "extra-sum",
+    "stopped-early",
+    "unrecognised",
+)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What went wrong, as far as it is known.
+
+    Attributes
+    ----------
+    kind : str
+        One of the kinds of the documentation, or ``unrecognised``.
+    message : str
+        For the person who wrote the line.
+    slips : tuple of Slip
+        What was changed, in order; empty where the kind needs none.
+    also : tuple of str
+        Kinds of explanations that are equally good.
+    """
+
+    kind: str
+    message: str
+    slips: tuple[Slip, ...] = ()
+    also: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, str]:
+        """Return kind and message."""
+        return {"kind": self.kind, "message": self.message}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One line of the true derivation, and what the claimed quantity is in terms of it.
+
+    Attributes
+    ----------
+    line : str
+        As it is shown.
+    outer : Expr
+        The claimed quantity with the stages below written out, and this one by name.
+    name : str
+        Which name this stage defines; empty if `fragment` is the whole.
+    indices : tuple of Expr
+        Its indices in `fragment`.
+    fragment : Expr
+        Its right side.
+    bounds : tuple of Bound
+        Ranges of its indices.
+    """
+
+    line: str
+    outer: Expr
+    name: str
+    indices: tuple[Expr, ...]
+    fragment: Expr
+    bounds: tuple[Bound, ...]
+
+    def with_fragment(self, fragment: Expr) -> Expr:
+        """Return the claimed quantity with another right side of this stage."""
+        if not self.name:
+            return fragment
+        mapping: dict[Expr, Expr] = {}
+        for node in walk(self.outer):
+            if isinstance(node, Access) and node.name == self.name:
+                mapping[node] = substitute(fragment, dict(zip(self.indices, node.indices, strict=True)))
+        return replaced(self.outer, mapping)
+
+
+@dataclass
+class _Candidate:
+    slip: Slip
+    stage: Stage | None  # None: the slip is in the claim
+    expr: Expr
+    values: Any = field(default=None, repr=False)
+
+
+class Diagnoser:
+    """Finds slips in claims about the network of one judge."""
+
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
+
+    # -- stages of the true derivation ---------------------------------------------------------------------------
+
+    def stages(self, left: Expr) -> Iterator[Stage]:
+        """Yield the stages of the derivation of what a claim is about, from the claimed quantity back."""
+        judge = self.judge
+        if isinstance(left, Derivative) and left.kind == "P":
+            truth = judge.without_operators(left)
+            line = f"{judge.shown(left)} = {judge.shown(truth)}"
+            yield Stage(line, truth, "", (), truth, ())
+            settled = judge.textbook(truth)
+            if settled is not truth:
+                yield Stage(f"{judge.shown(left)} = {judge.shown(settled)}", settled, "", (), settled, ())
+            return
+        expr = judge.without_operators(left)
+        done: set[str] = set()
+        for _ in range(MOST_STAGES):
+            waiting = [
+                node.name
+                for node in walk(expr)
+                if isinstance(node, Access) and node.name in judge.adjoints and node.name not in done
+            ]
+            if not waiting:
+                break
+            name = waiting[0]
+            done.add(name)
+            adjoint = judge.adjoints[name]
+            line = f"{judge.shown(adjoint.access)} = {judge.shown(adjoint.textbook)}"
+            forms = [judge.raw(name), adjoint.expression, adjoint.textbook]
+            for form in dict.fromkeys(forms):
+                yield Stage(line, expr, name, adjoint.access.indices, form, adjoint.bounds)
+            if name in names_of(adjoint.expression) or judge.is_recurrent(adjoint.of):
+                continue
+            stage = Stage(line, expr, name, adjoint.access.indices, adjoint.textbook, adjoint.bounds)
+            # What a simplification skipped is in the plain form: all stages are met on the way.
+            raw = stage.with_fragment(judge.raw(name))
+            following = raw if size_of(raw) <= LARGEST_STAGE else stage.with_fragment(adjoint.textbook)
+            if size_of(following) > LARGEST_STAGE:
+                continue
+            expr = following
+        written = judge.adjoints_written_out(judge.without_operators(left))
+        if written is not None and size_of(written) <= LARGEST_STAGE:
+            shown = judge.shown(written)
+            yield Stage(f"{judge.shown(left)} = {shown}", written, "", (), written, ())
+            if names_of(left) and isinstance(left, Access) and left.name in judge.network.definitions:
+                out = judge.definition_written_out(written, left.name)
+                if out is not None:
+                    yield Stage(f"{judge.shown(left)} = {judge.shown(out)}", out, "", (), out, ())
+
+    # -- numbers -------------------------------------------------------------------------------------------------
+
+    def values(self, expr: Expr, question: Question, draw: Draw) -> Any:
+        import numpy as np
+
+        try:
+            values = draw.probe.entries(expr, question.bounds)
+        except SympropError:
+            return None
+        return np.asarray(values)
+
+    def same(self, values: Any, wanted: Any, question: Question) -> bool:
+        """Whether two arrays of entries have the same numbers wherever the wanted one has any."""
+        import numpy as np
+
+        if values is None or wanted is None:
+            return False
+        need = np.isfinite(wanted)
+        if not need.any() or not np.isfinite(values[need]).all():
+            return False
+        one, other = values[need], wanted[need]
+        distance = np.abs(one - other)
+        if question.tolerance is not None:
+            return bool((distance <= float(question.tolerance)).all())
+        size = np.maximum(np.abs(one), np.abs(other))
+        return bool((distance <= SAME * size + 1e-13 * (1 + np.median(size))).all())
+
+    # -- the search ----------------------------------------------------------------------------------------------
+
+    def diagnose(self, question: Question, claim: Claim | None = None) -> Diagnosis:
+        """Return the best explanation of a claim that was found wrong."""
+        deadline = time.monotonic() + TIME_LIMIT
+        judge = self.judge
+        draw = judge.drawn(question.point)[0]
+        judge.with_free(draw, 0, question.free)
+        draw.probe.memo.clear()
+        prepared = judge.prepared(question)
+        claimed_expr = judge.with_definitions(prepared.right)
+        truth = self.values(prepared.left, question, draw)
+        claimed = self.values(claimed_expr, question, draw)
+        if truth is None or claimed is None:
+            return Diagnosis("unrecognised", "No known slip explains this line.")
+        found = self.by_ratio(question, prepared, truth, claimed, draw) or self.by_condition(question)
+        if found is not None and found.kind != "symmetric":
+            return found
+        condition = found
+        true_slips = self.made_in_truth(question, draw, deadline)
+        claim_slips = self.made_in_claim(question, claimed_expr, draw, deadline)
+        explained: list[_Candidate] = []
+        for candidate in true_slips:
+            candidate.values = self.values(candidate.expr, question, draw)
+            if self.same(candidate.values, claimed, question):
+                explained.append(candidate)
+            if time.monotonic() > deadline:
+                break
+        for candidate in claim_slips:
+            candidate.values = self.values(candidate.expr, question, draw)
+            if self.same(candidate.values, truth, question):
+                explained.append(candidate)
+            if time.monotonic() > deadline + 0.5:
+                break
+        explained += self.other_quantities(question, prepared, claimed, draw)
+        if explained:
+            best = self.best(explained, question)
+            if condition is not None and (best.kind != "transposed" or self.both_orders(question)):
+                return replace(condition, kind="condition")
+            return best
+        if condition is not None:
+            return replace(condition, kind="condition")
+        pair = self.pairs(question, truth, claimed, true_slips, claim_slips, draw)
+        if pair is not None:
+            return pair
+        expected = judge.expected(question.left, question)
+        return Diagnosis(
+            "unrecognised", f"No known slip, and no two, explain this line. Compare it with {expected}, term by term."
+        )
+
+    def by_ratio(self, question: Question, prepared: Question, truth: Any, claimed: Any, draw: Draw) -> Diagnosis | None:
+        """Explain a claim that is a constant times the truth."""
+        import numpy as np
+
+        judge = self.judge
+        need = np.isfinite(truth) & np.isfinite(claimed) & (np.abs(truth) > 1e-12)
+        if not need.any() or (np.isfinite(truth) & np.isfinite(claimed) & (truth == 0) & (np.abs(claimed) > 1e-9)).any():
+            return None
+        with np.errstate(all="ignore"):
+            ratio = np.where(need, claimed / np.where(need, truth, 1), np.nan)
+        some = ratio[need]
+        fixed = bool(question.point) and not judge.leaves_open(question)
+        slack = 1e-8 * abs(some[0])
+        if question.tolerance is not None:
+            slack += float(question.tolerance) / np.abs(truth[need]).min()
+        expected = judge.expected(question.left, question)
+        if np.abs(some - some[0]).max() <= slack:
+            constant = Fraction(float(some[0])).limit_denominator(64)
+            if abs(float(constant) - some[0]) <= slack + 1e-9 and constant != 0:
+                if constant == -1:
+                    return Diagnosis("sign", f"The sign is the wrong way round: it is {expected}.{self.sign_hint(question)}")
+                if fixed and constant not in (2, Fraction(1, 2), -2, Fraction(-1, 2)):
+                    return None
+                if not fixed and self.is_size(constant, prepared, draw) is None:
+                    return Diagnosis(
+                        "constant-factor",
+                        f"This is {constant} times what is right: it is {expected}.",
+                    )
+            if fixed:
+                return None
+        # A size, or a free scalar, that the claim has too much or too little.
+        factors: list[tuple[Expr, str]] = [
+            (Size(name), name) for name, value in draw.probe.sizes.items() if isinstance(value, int)
+        ]
+        for bound in self.bounds_in(prepared):
+            extent = bound.upper - bound.lower + ONE
+            if not free_indices(extent) and not isinstance(extent, (Size, Number)):
+                factors.append((extent, f"({extent})"))
+        for name in question.free:
+            factors.append((Access(name, ()), name))
+        for factor, name in factors:
+            values = self.values(factor, question, draw)
+            if values is None:
+                continue
+            values = np.broadcast_to(values, ratio.shape)[need]
+            for power, sign in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
+                with np.errstate(all="ignore"):
+                    expectation = sign * values**power
+                if np.abs(some - expectation).max() <= 1e-8 * np.abs(expectation).max():
+                    extra = " The sign is turned as well." if sign < 0 else ""
+                    if isinstance(factor, Access):
+                        if power < 0:
+                            continue
+                        return Diagnosis(
+                            "learning-rate-in-gradient",
+                            f"The factor {name} belongs to the update rule and not to the derivative, which is "
+                            f"{expected}.{extra}",
+                        )
+                    word = "divided" if power < 0 else "multiplied"
+                    return Diagnosis(
+                        "averaged",
+                        f"This is {word} by {name}: the sum over the {name} terms and their mean are taken for one "
+                        f"another. It is {expected}.{extra}",
+                    )
+        return None
+
+    def sign_hint(self, question: Question) -> str:
+        objective = self.judge.network.objective
+        names = {node.of.name for node in walk(question.left) if isinstance(node, Derivative)}
+        if objective is not None and objective.sense == "maximize" and objective.name in names:
+            return f" ({objective.name} is maximised here; for the loss -{objective.name} your line would be right.)"
+        return ""
+
+    def bounds_in(self, prepared: Question) -> list[Bound]:
+        from symprop.algebra.expressions import Reduction
+
+        found = list(prepared.bounds)
+        for side in (prepared.left, prepared.right):
+            for node in walk(side):
+                if isinstance(node, Reduction):
+                    found += node.bounds
+        for adjoint in self.judge.adjoints.values():
+            found += adjoint.bounds
+        return list(dict.fromkeys(found))
+
+    def is_size(self, constant: Fraction, prepared: Question, draw: Draw) -> str | None:
+        """Return a size that is this constant (or one over it) at the drawn sizes: it may be meant."""
+        for name, value in draw.probe.sizes.items():
+            if isinstance(value, int) and value > 1 and abs(constant) in (value, Fraction(1, value)):
+                return name
+        return None
+
+    # Conditions.
+
+    def by_condition(self, question: Question) -> Diagnosis | None:
+        """Explain a claim that is right only under a condition that the network does not state."""
+        for kind, words, facts, names in self.judge.conditions(question):
+            if self.judge.holds_under(question, facts, names):
+                return Diagnosis(
+                    "symmetric" if kind == "symmetric" else "condition",
+                    f"This is right only if {words}, which the network does not say."
+                    + (f" If it is so, add: assume {facts}." if facts else ""),
+                )
+        return None
+
+    def both_orders(self, question: Question) -> bool:
+        """Whether the truth reads one matrix in both orders of its indices, as the gradient of x'Wx does."""
+        truth = self.judge.adjoints_written_out(self.judge.without_operators(question.left))
+        if truth is None:
+            return False
+        shapes: dict[str, set[tuple[Expr, ...]]] = {}
+        for node in walk(truth):
+            if isinstance(node, Access) and len(node.indices) == 2:
+                shapes.setdefault(node.name, set()).add(node.indices)
+        patterns = [[tuple(i in free_indices(question.left) for i in each) for each in found] for found in shapes.values()]
+        return any(len(set(each)) > 1 for each in patterns)
+
+    # Slips.
+
+    def slips(self, question: Question) -> Slips:
+        judge = self.judge
+        from symprop.declaration.quantity import Axis
+
+        adjoints = {
+            name: (adjoint.of, tuple(Axis(b.index, b.lower, b.upper) for b in adjoint.bounds))
+            for name, adjoint in judge.adjoints.items()
+        }
+        return Slips(judge.network, adjoints, question.free, judge.shown)
+
+    def made_in_truth(self, question: Question, draw: Draw, deadline: float) -> list[_Candidate]:
+        maker = self.slips(question)
+        seen: set[Expr] = set()
+        result: list[_Candidate] = []
+        for stage in self.stages(question.left):
+            bounds = stage.bounds or question.bounds
+            for slip in maker.at(stage.fragment, bounds):
+                if len(result) >= MOST_SLIPS or time.monotonic() > deadline:
+                    return result
+                expr = stage.with_fragment(slip.result)
+                if expr in seen:
+                    continue
+                seen.add(expr)
+                result.append(_Candidate(slip, stage, expr))
+        return result
+
+    def made_in_claim(self, question: Question, claimed: Expr, draw: Draw, deadline: float) -> list[_Candidate]:
+        maker = self.slips(question)
+        seen: set[Expr] = set()
+        result: list[_Candidate] = []
+        for form in dict.fromkeys((claimed, self.judge.without_operators(question.right))):
+            for slip in maker.at(form, question.bounds):
+                if len(result) >= MOST_SLIPS:
+                    return result
+                if slip.result in seen or slip.kind == "power" and isinstance(slip.part, Access):
+                    continue
+                seen.add(slip.result)
+                slip = inverted(slip)
+                result.append(_Candidate(slip, None, slip.result))
+        return result
+
+    def other_quantities(self, question: Question, prepared: Question, claimed: Any, draw: Draw) -> list[_Candidate]:
+        """The claim may be right about something else: another derivative, or one that stops on the way."""
+        judge = self.judge
+        left = question.left
+        if not isinstance(left, Derivative):
+            return []
+        found: list[_Candidate] = []
+        free = {index for index in free_indices(left)}
+        others: list[Derivative] = []
+        network = judge.network
+        for name, equations in network.definitions.items():
+            for equation in equations:
+                for read in sorted(names_of(equation.expression)):
+                    if read in network.quantities:
+                        others.append(Derivative("P", network.quantities[name].access, network.quantities[read].access))
+        others += [Derivative("D", left.of, q.access) for q in network.quantities.values()]
+        others += [
+            Derivative("D", q.access, left.by)
+            for q in network.quantities.values()
+            if q.role == "defined" and not q.axes and q.name != left.by.name
+        ]
+        for other in others:
+            if other == left or not free_indices(other) <= free:
+                continue
+            try:
+                expr = judge.without_operators(other)
+            except SympropError:
+                continue
+            values = self.values(expr, question, draw)
+            if self.same(values, claimed, question):
+                shown = judge.shown(other)
+                kind = "stopped-early" if other.kind == "D" and other.of == left.of else "wrong-quantity"
+                slip = Slip(kind, f"this is {shown}", f"this is {shown}, and {judge.shown(left)} is asked for", expr, other)
+                found.append(_Candidate(slip, None, expr))
+        return found
+
+    def best(self, explained: Sequence[_Candidate], question: Question) -> Diagnosis:
+        rank = {kind: place for place, kind in enumerate(ORDER)}
+
+        def order(candidate: _Candidate) -> tuple[int, int, int]:
+            return (rank.get(candidate.slip.kind, 99), candidate.stage is None, len(candidate.slip.what))
+
+        ordered = sorted(explained, key=order)
+        best = ordered[0]
+        also = tuple(dict.fromkeys(c.slip.kind for c in ordered if c.slip.kind != best.slip.kind))
+        message = self.sentence(best)
+        other = next((c for c in ordered if c.slip.kind != best.slip.kind), None)
+        if other is not None:
+            message += f" Equally well: {self.core(other)}."
+        return Diagnosis(best.slip.kind, message, (best.slip,), also)
+
+    def core(self, candidate: _Candidate) -> str:
+        return candidate.slip.what if candidate.stage is not None else candidate.slip.undone or candidate.slip.what
+
+    def sentence(self, candidate: _Candidate) -> str:
+        core = self.core(candidate)
+        text = core[0].upper() + core[1:] + "."
+        if candidate.stage is not None:
+            text += f" Compare the line {candidate.stage.line}."
+        return text
+
+    # Two slips.
+
+    def pairs(
+        self,
+        question: Question,
+        truth: Any,
+        claimed: Any,
+        true_slips: list[_Candidate],
+        claim_slips: list[_Candidate],
+        draw: Draw,
+    ) -> Diagnosis | None:
+        """Explain a claim by two slips."""
+        import numpy as np
+
+        deadline = time.monotonic() + PAIR_TIME
+        need = np.isfinite(truth) & np.isfinite(claimed)
+        places = np.flatnonzero(need.ravel())
+        if not len(places):
+            return None
+        step = max(1, len(places) // 40)
+        places = places[::step][:60]
+
+        def table(candidates: list[_Candidate]) -> tuple[Any, list[_Candidate]]:
+            kept = [c for c in candidates if c.values is not None and np.isfinite(c.values.ravel()[places]).all()]
+            rows = np.array([c.values.ravel()[places] for c in kept]) if kept else np.zeros((0, len(places)))
+            return rows, kept
+
+        rows, kept = table(true_slips)
+        other_rows, others = table(claim_slips)
+        wanted, base = claimed.ravel()[places], truth.ravel()[places]
+        scale = np.median(np.abs(wanted)) + 1e-12
+        found: list[tuple[_Candidate, _Candidate]] = []
+
+        def close(left: Any, right: Any) -> Any:
+            size = np.maximum(np.abs(left), np.abs(right)) + 1e-6 * scale
+            return (np.abs(left - right) <= 1e-7 * size).all(axis=-1)
+
+        for one, row in zip(kept, rows, strict=True):
+            if time.monotonic() > deadline or len(found) > 12:
+                break
+            with np.errstate(all="ignore"):
+                # One in the truth, one undone in the claim; two that act on different factors; on different terms.
+                for place in np.flatnonzero(close(other_rows, row)) if len(others) else ():
+                    found.append((one, others[place]))
+                for place in np.flatnonzero(close(rows * row, wanted * base)):
+                    if kept[place] is not one:
+                        found.append((one, kept[place]))
+                for place in np.flatnonzero(close(rows + row - base, wanted)):
+                    if kept[place] is not one:
+                        found.append((one, kept[place]))
+        if not found:
+            found = self.second_slips(question, claimed, kept, draw, deadline)
+        if not found:
+            return None
+        rank = {kind: place for place, kind in enumerate(ORDER)}
+        one, other = min(
+            found, key=lambda pair: (sum(rank.get(c.slip.kind, 99) for c in pair), sum(len(c.slip.what) for c in pair))
+        )
+        message = f"Two slips explain this line. First: {self.sentence(one)} Second: {self.sentence(other)}"
+        return Diagnosis(one.slip.kind, message, (one.slip, other.slip), (other.slip.kind,))
+
+    def second_slips(
+        self, question: Question, claimed: Any, kept: list[_Candidate], draw: Draw, deadline: float
+    ) -> list[tuple[_Candidate, _Candidate]]:
+        """Make a second slip in expressions that have one; the likeliest first, as long as time allows."""
+        maker = self.slips(question)
+        rank = {kind: place for place, kind in enumerate(ORDER)}
+        for one in sorted(kept, key=lambda c: rank.get(c.slip.kind, 99)):
+            for slip in maker.at(one.expr, question.bounds):
+                if time.monotonic() > deadline:
+                    return []
+                if slip.kind in ("extra-sum", "stopped-early"):
+                    continue
+                if self.same(self.values(slip.result, question, draw), claimed, question):
+                    return [(one, _Candidate(slip, None, slip.result))]
+        return []
+
+
+# What a slip in the true derivation is called when it is found by undoing it in the claim.
+_INVERSE = {
+    "missing-factor": "extra-factor",
+    "missing-sum": "extra-sum",
+    "extra-sum": "missing-sum",
+    "dropped-term": "unrecognised",
+}
+
+
+def inverted(slip: Slip) -> Slip:
+    """Return a slip as it is named when undoing it mends a claim."""
+    return replace(slip, kind=_INVERSE.get(slip.kind, slip.kind))
+
+
+__all__ = ["Diagnoser", "Diagnosis", "Stage", "Index", "Mapping"]
