@@ -42,6 +42,10 @@ from symprop.algebra.functions import FUNCTIONS
 LARGEST_EXPONENT = 24
 
 
+# Operations up to which sympy is asked to factor.
+LARGEST_TO_FACTOR = 36
+
+
 class Translation:
     """The correspondence between our opaque nodes and sympy's symbols, for one or several expressions."""
 
@@ -241,6 +245,8 @@ def _rewrite(template: Expr) -> tuple[tuple[str, Expr], ...]:
         translation.symbol(node)
     before = translation.to_sympy(template)
     cancelled = sympy.cancel(before)
+    if cancelled.count_ops() > LARGEST_TO_FACTOR:  # its factors would be no shorter, and take long to find
+        return (("cancel", translation.from_sympy(cancelled)),)
     factored = sympy.factor(cancelled)
     return ("factor", translation.from_sympy(factored)), ("cancel", translation.from_sympy(cancelled))
 

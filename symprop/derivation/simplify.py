@@ -265,13 +265,18 @@ def _absorb_sign(node: Mul) -> Expr:
         return node
     factors = list(factors_of(rest))
     for place, factor in enumerate(factors):
-        if isinstance(factor, Add) and any(is_negative(term) for term in factor.terms):
+        if isinstance(factor, Add) and any(is_negative(term) for term in factor.terms) and not _is_complement(factor):
             flipped = add(*(negative(term) for term in factor.terms))
             if isinstance(flipped, Add):
                 flipped = _positive_first(flipped)
             factors[place] = flipped
             return mul(Number(-coefficient), *factors)
     return node
+
+
+def _is_complement(node: Add) -> bool:
+    """Whether a sum reads ``1 - z``, which nobody writes as -(z - 1)."""
+    return any(isinstance(term, Number) and term.value > 0 for term in node.terms)
 
 
 def denominators_last(expr: Expr, context: Context) -> Expr:
@@ -451,14 +456,14 @@ def write_out(expr: Expr, access: Access, adjoint: Adjoint) -> Expr:
 def near(expr: Expr, terms: Iterable[Term], network: Network) -> tuple[Equation, ...]:
     """Return the forward equations that a rule should try on an adjoint: those of its terms, and those of what it
     reads.  Only these, so that the cost stays linear in the number of equations."""
-    found: dict[int, Equation] = {}
-    for term in terms:
-        for equation in network.definitions.get(term.equation.name, ()):
-            found[id(equation)] = equation
-    for name in sorted(names_of(expr)):
-        for equation in network.definitions.get(name, ()):
-            found[id(equation)] = equation
-    return tuple(found.values())
+    objectives = {objective.name for objective in network.objectives}  # not y' = exp(x) in terms of y
+    names = [*(term.equation.name for term in terms), *sorted(names_of(expr))]
+    return tuple(
+        equation
+        for name in dict.fromkeys(names)
+        if name not in objectives
+        for equation in network.definitions.get(name, ())
+    )
 
 
 def in_order_of(nodes: tuple[Expr, ...], expr: Expr) -> Expr:

@@ -8,7 +8,7 @@ become loops around the product.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symprop.algebra.expressions import (
     ONE,
@@ -17,9 +17,8 @@ from symprop.algebra.expressions import (
     Bound,
     Expr,
     Index,
-    Mul,
+    Number,
     Reduction,
-    Where,
     add,
     compare,
     factors_of,
@@ -32,16 +31,20 @@ from symprop.algebra.expressions import (
 from symprop.algebra.indices import affine
 from symprop.lowering.assignments import Assignment, Variable
 from symprop.lowering.memo import extent, minus, normal
-from symprop.lowering.program import Loop, Matrix, Product, Statement
+from symprop.lowering.program import ONES, Loop, Matrix, Product, Statement
 
 
 @dataclass(frozen=True)
 class Factors:
-    """A sum of products split as ``coefficient * sum(bounds, left*right)``."""
+    """A sum of products split as ``coefficient * sum(bounds, left*right)``.
+
+    If it is no product of two matrices, `left` is a matrix and `right` a vector, or empty for a vector of ones.
+    """
 
     coefficient: Expr
     left: tuple[Expr, ...]
     right: tuple[Expr, ...]
+    of_matrices: bool
 
 
 def split_reduction(expr: Expr) -> tuple[Expr, Reduction] | None:
@@ -73,16 +76,23 @@ def matrix_factors(reduction: Reduction, free: Iterable[Index]) -> Factors | Non
             constants.append(factor)
     sets = list(dict.fromkeys(mine for _, mine in dependent))
     largest = [mine for mine in sets if not any(mine < other for other in sets)]
+    if len(largest) == 1:  # a matrix and a vector, or a vector of ones
+        (first,) = largest
+        vector = tuple(factor for factor, mine in dependent if mine <= bound)
+        rest = tuple(factor for factor, mine in dependent if not mine <= bound)
+        if not first & outside or not bound <= first or not rest or len(vector) > 1:
+            return None
+        if vector and free_indices(vector[0]) & loops != bound:
+            return None
+        return Factors(mul(*constants), rest, vector, False)
     if len(largest) != 2:
         return None
     first, second = largest
     if not (first & second & bound) or (first ^ second) & bound:
         return None
-    if not (first - second) & outside or not (second - first) & outside:
-        return None
     left = tuple(factor for factor, mine in dependent if mine <= first)
     right = tuple(factor for factor, mine in dependent if not mine <= first)
-    return Factors(mul(*constants), left, right)
+    return Factors(mul(*constants), left, right, True)
 
 
 @dataclass(frozen=True)
@@ -163,31 +173,38 @@ def matrix_product(line: Assignment, fixed: frozenset[Index], variables: Mapping
     if any(free_indices(b.lower) & set(loops) or free_indices(b.upper) & set(loops) for b in loops.values()):
         return None
     factors = matrix_factors(reduction, (bound.index for bound in free))
-    if factors is None or len(factors.left) != 1 or len(factors.right) != 1:
+    if factors is None or len(factors.left) != 1 or len(factors.right) > 1:
         return None
     if free_indices(coefficient) & set(loops) or names_of(coefficient) or names_of(factors.coefficient):
         return None
-    operands = [_operand(access, loops, variables) for access in (line.target, factors.left[0], factors.right[0])]
-    if any(operand is None for operand in operands):
+    out = _operand(line.target, loops, variables)
+    left = _operand(factors.left[0], loops, variables)
+    right = _operand(factors.right[0], loops, variables) if factors.right else _Operand(_ONES, {}, ZERO)
+    if out is None or left is None or right is None:
         return None
-    out, left, right = operands
-    assert out is not None and left is not None and right is not None
+    inner = [bound.index for bound in reduction.bounds]
+    if any(i not in left.axes or (factors.right and i not in right.axes) for i in inner):
+        return None
     if out.axes.keys() - left.axes.keys() - right.axes.keys():
+        return None
+    if any(stride.name == out.variable.name for stride in (left.variable, right.variable)):
         return None
     only_left = [axis.number for i, axis in out.axes.items() if i in left.axes and i not in right.axes]
     only_right = [axis.number for i, axis in out.axes.items() if i in right.axes and i not in left.axes]
-    if not only_left or not only_right:
+    if not only_left and not only_right:
         return None
-    if min(only_right) < min(only_left):  # rows are what varies slowest in the result
-        left, right = right, left
+    if only_right and (not only_left or max(only_left) > max(only_right)):
+        left, right = right, left  # columns are what varies fastest in the result
+        only_left, only_right = only_right, only_left
+    if not only_right and max(only_left) == len(out.variable.axes) - 1 and _lies_in_rows(only_left, out, left):
+        left, right = right, left  # a row vector: its elements and those of the matrix lie side by side
     rows = [i for i in out.axes if i in left.axes and i not in right.axes]
     columns = [i for i in out.axes if i in right.axes and i not in left.axes]
-    inner = [i for i in left.axes if i in right.axes and i not in out.axes]
-    if not inner:
-        return None
     row = _merged(rows, (out, left), loops)
     column = _merged(columns, (out, right), loops)
-    middle = _merged(inner, (left, right), loops)
+    middle = _merged(inner, tuple(o for o in (left, right) if o.variable is not _ONES), loops)
+    if column and out.stride(column[-1]) is not ONE:
+        return None
     outer = [i for i in loops if i not in (*row, *column, *middle)]
     alpha = mul(coefficient, factors.coefficient)
     repeated = [i for i in outer if i in inner]
@@ -209,8 +226,19 @@ def matrix_product(line: Assignment, fixed: frozenset[Index], variables: Mapping
     return statement
 
 
+_ONES = Variable(ONES, (), "temporary")
+
+
+def _lies_in_rows(numbers: list[int], out: _Operand, matrix: _Operand) -> bool:
+    """Return whether the last index of a vector is also the last index of the matrix it comes from."""
+    last = next(i for i, axis in out.axes.items() if axis.number == max(numbers))
+    return matrix.stride(last) is ONE
+
+
 def _merged(indices: list[Index], operands: tuple[_Operand, ...], loops: Mapping[Index, Bound]) -> list[Index]:
     """Return the longest run of `indices` that count as one index in all operands."""
+    if not indices:
+        return []
     ordered = sorted(indices, key=lambda i: operands[0].axes[i].number)
     for first in range(len(ordered)):
         run = ordered[first:]
@@ -238,8 +266,14 @@ def _matrix(operand: _Operand, rows: list[Index], columns: list[Index], outer: l
     for index in outer:
         if index in operand.axes:
             offset = offset + index * operand.stride(index)
+    if operand.variable is _ONES:
+        return Matrix(ONES, ZERO, ZERO, ZERO)
+    # A single row or column may lie anywhere; the distance to the next is never used.
     return Matrix(
-        operand.variable.name, normal(offset), operand.stride(rows[-1]), operand.stride(columns[-1])
+        operand.variable.name,
+        normal(offset),
+        operand.stride(rows[-1]) if rows else ZERO,
+        operand.stride(columns[-1]) if columns else ONE,
     )
 
 
@@ -253,37 +287,22 @@ def separated(
     result: list[Assignment] = []
     made: dict[Expr, Access] = {}
     for line in lines:
-        expression = line.expression
-        core = expression.then if isinstance(expression, Where) else expression
-        split = split_reduction(core)
+        split = split_reduction(line.expression)  # under a guard, readings stay where they are
         factors = matrix_factors(split[1], [b.index for b in line.bounds]) if split is not None else None
-        if split is None or factors is None or (len(factors.left) == len(factors.right) == 1 and all(
-            isinstance(f, Access) for f in (*factors.left, *factors.right)
-        )):
+        if split is None or factors is None:
             result.append(line)
             continue
         coefficient, reduction = split
-        if isinstance(expression, Where):
-            result.append(line)  # the guard protects the readings, so they stay where they are
-            continue
-        groups = []
         scope = (*line.bounds, *reduction.bounds)
+        groups: list[Expr] = []
         for group in (factors.left, factors.right):
             value = mul(*group)
-            if not isinstance(value, Access):
-                named = made.get(value)
-                if named is None:
-                    before = new(value, scope)
-                    if before is None:
-                        break
+            if not isinstance(value, (Access, Number)) and value not in made and factors.of_matrices:
+                before = new(value, scope)
+                if before is not None:
                     result.append(before)
-                    named = made[value] = before.target
-                value = named
-            groups.append(value)
-        if len(groups) < 2:
-            result.append(line)
-            continue
-        body = Mul((*factors_of(factors.coefficient), *groups)) if factors.coefficient is not ONE else mul(*groups)
-        changed = mul(coefficient, Reduction("sum", reduction.bounds, body))
-        result.append(Assignment(line.target, line.bounds, changed, line.comment, line.line))
+                    made[value] = before.target
+            groups.append(made.get(value, value))
+        body = mul(factors.coefficient, *groups)
+        result.append(replace(line, expression=mul(coefficient, Reduction("sum", reduction.bounds, body))))
     return result

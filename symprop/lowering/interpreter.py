@@ -27,6 +27,7 @@ from symprop.algebra.expressions import (
     Where,
 )
 from symprop.lowering.program import (
+    ONES,
     Accumulate,
     Assign,
     Comment,
@@ -74,7 +75,7 @@ class _Machine:
 
     def run(self, routine: Routine, arrays: Mapping[str, Any]) -> dict[str, Any]:
         frame = _Frame(self.sizes, {}, {}, {})
-        memory: dict[str, list[Any]] = {}
+        memory: dict[str, list[Any]] = {ONES: [1.0]}
         for buffer in routine.buffers:
             shape = tuple(frame.integer(extent) for extent in buffer.extents)
             self.shapes[buffer.name] = shape
@@ -85,7 +86,7 @@ class _Machine:
                 memory[buffer.name] = [math.nan] * math.prod(shape)
         frame.memory, frame.shapes = memory, self.shapes
         self.execute(routine.body, frame)
-        return {name: (self.shapes[name], values) for name, values in memory.items()}
+        return {name: (shape, memory[name]) for name, shape in self.shapes.items()}
 
     def execute(self, body: tuple[Statement, ...], frame: _Frame) -> None:
         for statement in body:

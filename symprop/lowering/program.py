@@ -58,6 +58,9 @@ class If:
     otherwise: tuple[Statement, ...] = ()
 
 
+ONES = "one"  # the array with the one element 1; as a matrix with strides 0 it is a matrix of ones
+
+
 @dataclass(frozen=True)
 class Matrix:
     """Elements of an array seen as a matrix: element (r, c) lies at ``offset + r*row_stride + c*column_stride``.
@@ -73,7 +76,10 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Product:
-    """``out = alpha*left@right + beta*out`` for matrices of (rows, inner), (inner, columns) and (rows, columns)."""
+    """``out = alpha*left@right + beta*out`` for matrices of (rows, inner), (inner, columns) and (rows, columns).
+
+    Neighbours in a row of `out` are neighbours in memory.
+    """
 
     out: Matrix
     left: Matrix

@@ -52,6 +52,7 @@ from symprop.lowering.assignments import Assignment, Assignments, Variable, assi
 from symprop.lowering.contraction import extents, matrix_product, separated, split_reduction
 from symprop.lowering.memo import at_least, extent, extremes, forget, minus, normal
 from symprop.lowering.program import (
+    ONES,
     Accumulate,
     Assign,
     Buffer,
@@ -1236,6 +1237,7 @@ class _Lowering:
                 used.update(dict.fromkeys(statement.arrays))
             elif isinstance(statement, Product):
                 used.update(dict.fromkeys((statement.left.array, statement.right.array, statement.out.array)))
+        used.pop(ONES, None)
         buffers = tuple(self.buffer(n, name, outputs) for n in used)
         return Routine(name, buffers, body, outputs)
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from pprint import pformat
 from typing import Any
 
-from symprop.algebra.expressions import ONE, Expr, Size, walk
+from symprop.algebra.expressions import ONE, Expr, Number, Size, call, mul, walk
 from symprop.algebra.indices import normal
 from symprop.errors import OptionError
 from symprop.lowering.program import (
+    ONES,
     Accumulate,
     Assign,
     Buffer,
@@ -221,6 +222,15 @@ class _Module:
         if routine.name == "gradient":
             group("gradients", ((name, by_name[name].extents) for name in self.gradient_buffers()))
         work = [b for b in routine.buffers if b.storage == "work"]
+        copies = [
+            normal(mul(s.columns, s.inner))
+            for s in statements(routine.body)
+            if isinstance(s, Product) and self.is_packed(s)
+        ]
+        if copies:
+            most = call("max", *dict.fromkeys(copies)) if len(set(copies)) > 1 else copies[0]
+            work.append(Buffer("packed", (most,), "work"))
+            by_name["packed"] = work[-1]
         group("work", ((b.name, b.extents) for b in work))
         return {
             "name": routine.name,
@@ -311,19 +321,30 @@ class _Module:
 
     def product(self, p: Product) -> list[str]:
         code = self.code
-        alpha, beta = code.value(p.alpha), code.value(p.beta)
+        sizes = ", ".join(self.stride(e) for e in (p.rows, p.columns, p.inner))
+        right = self.stride(p.right.row_stride)
+        packed = "packed" if self.is_packed(p) else p.out.array
         return [
             "product(",
-            f"{INDENT}{code.integer(p.rows)}, {code.integer(p.columns)}, {code.integer(p.inner)}, {alpha},",
-            f"{INDENT}{self.matrix(p.left)}, {self.matrix(p.right)}, {beta},",
-            f"{INDENT}{self.matrix(p.out)},",
+            f"{INDENT}{sizes}, {code.value(p.alpha)},",
+            f"{INDENT}{self.address(p.left)}, {self.stride(p.left.row_stride)}, {self.stride(p.left.column_stride)},",
+            f"{INDENT}{self.address(p.right)}, {right}, {self.stride(p.right.column_stride)},",
+            f"{INDENT}{code.value(p.beta)}, {self.address(p.out)}, {self.stride(p.out.row_stride)}, pointer({packed}, 0),",
             ")",
         ]
 
-    def matrix(self, m: Matrix) -> str:
-        code = self.code
-        offset = code.integer(m.offset)
-        return f"pointer({m.array}, {offset}), {code.integer(m.row_stride)}, {code.integer(m.column_stride)}"
+    def address(self, m: Matrix) -> str:
+        return f"pointer({m.array}, {self.code.integer(m.offset)})"
+
+    def stride(self, expr: Expr) -> str:
+        """Return an integer that is not a literal: numba would compile the product anew for each."""
+        if expr is ONE:
+            return "unit"
+        return f"np.int64({expr.value})" if isinstance(expr, Number) else self.code.integer(expr)
+
+    def is_packed(self, p: Product) -> bool:
+        """Return whether the right factor's rows do not lie in one piece, so that a copy is made."""
+        return p.right.column_stride is not ONE and p.right.array != ONES
 
 
 def _with_sizes(expr: Expr, names: Mapping[str, str]) -> Expr:
@@ -333,8 +354,6 @@ def _with_sizes(expr: Expr, names: Mapping[str, str]) -> Expr:
 
 
 def _count(buffer: Buffer) -> Expr:
-    from symprop.algebra.expressions import mul
-
     return normal(mul(*buffer.extents))
 
 

@@ -530,7 +530,9 @@ def logical_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
         written = raw.split("#", 1)[0].strip().rstrip(".,;").rstrip()
         if not written:
             continue
-        continues = waiting and (depth > 0 or re.match(r"=(?!=)|[-+*/](?![-+])", written) is not None)
+        # A line that starts with an operator goes on, unless it is a claim of its own.
+        goes_on = re.match(r"=(?!=)", written) or (re.match(r"[-+*/]", written) and len(split_chain(written)) == 1)
+        continues = waiting and (depth > 0 or goes_on)
         if continues and len(waiting[-1][1]) < LONGEST_LINE:
             waiting[-1] = (waiting[-1][0], f"{waiting[-1][1]} {written}")
         else:

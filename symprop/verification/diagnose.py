@@ -367,8 +367,8 @@ class Diagnoser:
 
     def by_condition(self, question: Question) -> Diagnosis | None:
         """Explain a claim that is right only under a condition that the network does not state."""
-        for kind, words, facts, names in self.judge.conditions(question):
-            if self.judge.holds_under(question, facts, names):
+        for kind, words, facts, condition in self.judge.conditions(question):
+            if self.judge.holds_under(question, condition):
                 return Diagnosis(
                     "symmetric" if kind == "symmetric" else "condition",
                     f"This is right only if {words}, which the network does not say."
@@ -487,7 +487,8 @@ class Diagnoser:
 
     def sentence(self, candidate: _Candidate) -> str:
         core = self.core(candidate)
-        text = core[0].upper() + core[1:] + "."
+        # A formula keeps its first letter as it is.
+        text = f"{core[0].upper()}{core[1:]}." if core.startswith(("the ", "this ")) else f"Here {core}."
         if candidate.stage is not None:
             text += f" Compare the line {candidate.stage.line}."
         return text

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -29,13 +29,16 @@ from symprop.algebra.expressions import (
     Index,
     Number,
     Size,
+    Where,
     free_indices,
     names_of,
+    reduce,
     substitute,
     transform,
     walk,
     where,
 )
+from symprop.algebra.indices import decide
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.quantity import Axis, Quantity
 from symprop.derivation.local_partials import expand_functions, local_partial
@@ -167,6 +170,10 @@ class Question:
     tolerance: Fraction | None = None
 
 
+# How to make a point meet a condition; a text is the name of a size that is 1.
+Condition = Callable[[Point], None] | str
+
+
 @dataclass
 class Draw:
     """Points that share their sizes, with everything that has been computed at them."""
@@ -192,6 +199,8 @@ class Judge:
         self.seed = seed
         self.derivations: dict[str, Derivation] = {}
         self.adjoints: dict[str, Adjoint] = {}  # by their own names, which are unique here
+        self.numerators: dict[str, str] = {}  # of what each of them is the derivative
+        self.plain: dict[str, Adjoint] = {}  # the same without simplification
         self.inlined: dict[str, Equation] = {}  # definitions of lines that can be written out
         self.draws: dict[Any, list[Draw]] = {}
 
@@ -206,6 +215,7 @@ class Judge:
             known = self.derivations[name] = renamed(made, name)
             for adjoint in known.adjoints.values():
                 self.adjoints[adjoint.access.name] = adjoint
+                self.numerators[adjoint.access.name] = name
             for draw in self.known_draws():
                 self.tell(draw, known.adjoints.values())
         return known
@@ -242,13 +252,101 @@ class Judge:
             guard, aligned = aligned
             if node.by.name in names_of(expand_functions(aligned.expression, self.network)):
                 total = total + where(guard, local_partial(aligned, node.by, self.network), ZERO)
-        return total
+        return self.decided(total, node)
+
+    def decided(self, expr: Expr, node: Derivative) -> Expr:
+        """Decide the conditions that hold for every value of the indices of a derivative."""
+        bounds: dict[Index, Bound] = {}
+        for access in (node.of, node.by):
+            for index, axis in zip(access.indices, self.network.quantities[access.name].axes, strict=True):
+                if isinstance(index, Index) and not free_indices(axis.lower) | free_indices(axis.upper):
+                    bounds.setdefault(index, Bound(index, axis.lower, axis.upper))
+
+        def rule(inner: Expr) -> Expr:
+            if isinstance(inner, Where):
+                return where(decide(inner.condition, bounds.values()), inner.then, inner.otherwise)
+            return inner
+
+        return transform(expr, rule)
 
     def adjoint(self, node: Derivative) -> Expr:
         adjoint = self.derivation(node.of.name).adjoints.get(node.by.name)
         if adjoint is None:
             return ZERO
         return Access(adjoint.access.name, (*node.of.indices, *node.by.indices))
+
+    def raw(self, name: str) -> Expr:
+        """Return an adjoint as the plain sum of its terms: nothing cancelled, every stage in sight."""
+        if name not in self.plain:
+            of = self.numerators[name]
+            every = tuple(n for n, quantity in self.original.quantities.items() if quantity.role != "constant")
+            made = renamed(backpropagate(self.original, of, every, simplify=False), of)
+            self.plain.update({adjoint.access.name: adjoint for adjoint in made.adjoints.values()})
+        adjoint, own = self.plain[name], self.adjoints[name]
+        mapping = dict(zip(adjoint.access.indices, own.access.indices, strict=True))
+        return substitute(adjoint.expression, mapping)
+
+    # -- what is shown -------------------------------------------------------------------------------------------
+
+    def shown(self, expr: Expr) -> str:
+        """Return an expression as text, adjoints as derivatives."""
+
+        def rule(node: Expr) -> Expr:
+            if isinstance(node, Access) and node.name in self.adjoints:
+                of = self.numerators[node.name]
+                seeds = len(self.original.quantities[of].axes)
+                by = Access(self.adjoints[node.name].of, node.indices[seeds:])
+                return Derivative("D", Access(of, node.indices[:seeds]), by)
+            return node
+
+        return str(transform(expr, rule))
+
+    def textbook(self, expr: Expr) -> Expr:
+        """Return an expression as people write it: derivatives of functions in terms of their outputs."""
+        from symprop.derivation.simplify import Context, apply_rules
+
+        names = names_of(expr)
+        read = {name for equation in self.original.equations if equation.name in names for name in (equation.name,)}
+        near = tuple(
+            equation
+            for equation in self.original.equations
+            if equation.name in read or names_of(equation.expression) & names
+        )
+        try:
+            return apply_rules(expr, Context(self.original, (), {}, near))
+        except SympropError:
+            return expr
+
+    def expected(self, left: Expr, question: Question) -> str:
+        """Return what is true of a left side: a number where everything is fixed, else its textbook form."""
+        if question.point and not self.leaves_open(question) and not question.bounds:
+            try:
+                evaluator = self.evaluator(self.drawn(question.point)[0], 0, 0, ())
+                return format_number(evaluator.value(self.without_operators(left), {}, digits=12))
+            except SympropError:
+                pass
+        try:
+            if isinstance(left, Access) and left.name in self.network.definitions:
+                value = self.value_of(left, self.network.definitions[left.name])
+                return self.shown(value if value is not None else left)
+            plain = self.without_operators(left)
+            if isinstance(left, Derivative) and left.kind == "D" and isinstance(plain, Access):
+                return self.shown(self.final(plain))
+            return self.shown(self.textbook(plain))
+        except SympropError:
+            return ""
+
+    def final(self, access: Access) -> Expr:
+        """Return an adjoint in forward names, or in the adjoints it is made of where that is shorter by far."""
+        if access.name not in self.adjoints:
+            return access
+        adjoint = self.adjoints[access.name]
+        own = dict(zip(adjoint.access.indices, access.indices, strict=True))
+        one_level = substitute(adjoint.textbook, own)
+        written = self.adjoints_written_out(one_level)
+        if written is not None and size_of(written) <= max(40, 3 * size_of(one_level)):
+            return self.textbook(written)
+        return one_level
 
     # -- forms that are compared ---------------------------------------------------------------------------------
 
@@ -429,6 +527,8 @@ class Judge:
             found = self.search(prepared, deadline)
             if isinstance(found, Verdict):
                 return found
+            if found.outside:
+                return Verdict("refuted", found.outside, None, outside=found.outside)
             if not question.point:
                 proof = self.prove(prepared, min(deadline, time.monotonic() + PROOF_TIME))
                 if proof is not None:
@@ -467,6 +567,7 @@ class Judge:
 
         probe = draw.probe
         probe.outside.clear()
+        probe.memo.clear()
         left = probe.entries(question.left, question.bounds)
         outside_left = list(probe.outside)
         right = probe.entries(question.right, question.bounds)
@@ -645,6 +746,240 @@ class Judge:
             )
         return Verdict("undecided", last or "no point was found at which both sides are defined", outside=found.outside)
 
+    # -- other questions -----------------------------------------------------------------------------------------
+
+    def forget_definitions(self) -> None:
+        """Return to the network as declared: another text starts."""
+        known = with_bodies(self.original, self.seed)
+        if set(known.quantities) == set(self.network.quantities) and not self.inlined:
+            return
+        self.network = known
+        self.inlined.clear()
+        self.draws.clear()
+
+    def fill_raw(self, *sides: Expr) -> None:
+        """Make sure that every adjoint that is named has its plain form."""
+        for name in list(self.adjoints):
+            self.raw(name)
+
+    def descends(
+        self, step: Expr, downhill: Expr, bounds: tuple[Bound, ...], free: tuple[str, ...]
+    ) -> tuple[Verdict, bool]:
+        """Whether a step goes downhill at every probed point; and if not, whether it goes uphill at every one."""
+        import numpy as np
+
+        product = reduce("sum", bounds, self.without_operators(step * downhill))
+        agreed = uphill = 0
+        witness: Witness | None = None
+        for place, draw in enumerate(self.drawn({})):
+            draw.probe.memo.clear()
+            for name in free:  # rates are positive, and small
+                draw.probe.tables[name] = np.full((len(draw.points),), 1 / 64), ()
+            try:
+                values = draw.probe.entries(product, ())
+            finally:
+                for name in free:
+                    draw.probe.tables.pop(name, None)
+            for number, value in enumerate(np.asarray(values).ravel()):
+                if not np.isfinite(value) or value == 0:
+                    continue
+                small = {name: Fraction(1, 64) for name in free}
+                if value > 0:
+                    agreed += 1
+                elif uphill < SUSPECTS:
+                    evaluator = self.evaluator_at(draw.points[number], small)
+                    certain = evaluator.ball(product, {})
+                    if differ(certain, Fraction(0)) and bool(as_ball(certain) < 0):
+                        uphill += 1
+                        if witness is None:
+                            along = format_number(certain)
+                            values_ = {n: nested(c) for n, c in draw.points[number].values.items()}
+                            values_.update({name: "1/64" for name in free})
+                            witness = Witness(dict(draw.points[number].sizes), values_, {}, along, "positive")
+                else:
+                    uphill += 1
+            del place
+        if uphill:
+            return Verdict("refuted", "the step goes the wrong way at the point given", witness), agreed == 0
+        if agreed:
+            return Verdict("agrees", f"the step goes the right way at {agreed} random points, for a small rate"), False
+        return Verdict("undecided", "no point was found at which the step can be told"), False
+
+    def holds_inside(self, question: Question) -> bool:
+        """Whether both sides agree wherever nothing is read outside its range."""
+        import numpy as np
+
+        prepared = self.prepared(question)
+        for place, draw in enumerate(self.drawn(question.point)):
+            self.with_free(draw, place, question.free)
+            draw.probe.memo.clear()
+            left = draw.probe.entries(prepared.left, question.bounds)
+            right = draw.probe.entries(prepared.right, question.bounds)
+            both = np.isfinite(left) & np.isfinite(right)
+            size = np.maximum(np.abs(left), np.abs(right))
+            if not both.any() or (np.abs(left - right)[both] > SUSPICIOUS * size[both] + 1e-13).any():
+                return False
+        return True
+
+    def kink_convention(self, question: Question) -> Any:
+        """Return a diagnosis if a right claim takes another value at a kink, where the derivative is a convention."""
+        from symprop.verification.diagnose import Diagnosis
+
+        if question.point or not self.has_kinks(question):
+            return None
+        sampler = Sampler(self.network, self.seed)
+        prepared = self.prepared(question)
+        try:
+            sizes = sampler.sizes(0)
+            corners = tuple(Fraction(n) for n in (0, 0, 1, -1))
+            points = tuple(sampler.simple_point(sizes, corners[: 1 + n]) for n in range(4) for _ in range(2))
+            draw = self.made_draw(points)
+            self.with_free(draw, 0, question.free)
+            suspects = self.probed(prepared, draw, _Compared()).suspects
+            for number, entry in suspects:
+                evaluator = self.evaluator(draw, 0, number, question.free)
+                values = self.values_at(prepared, evaluator, entry)
+                if values is not None and differ(*values):
+                    return Diagnosis(
+                        "convention",
+                        "Right except at the kink, where there is no derivative: your line gives "
+                        f"{format_number(values[0])} there, and this program uses {format_number(values[1])}.",
+                    )
+        except SympropError:
+            return None
+        return None
+
+    def has_kinks(self, question: Question) -> bool:
+        from symprop.algebra.expressions import Call, Where
+        from symprop.algebra.functions import FUNCTIONS
+
+        def kinked(node: Expr) -> bool:
+            if isinstance(node, Where):
+                return any(isinstance(inner, Access) for inner in walk(node.condition))
+            if isinstance(node, Call):
+                row = FUNCTIONS.get(node.function)
+                return node.function in ("max", "min") or (row is not None and bool(row.kinks))
+            return False
+
+        names = self.names_behind(question)
+        expressions = [e.expression for e in self.network.equations if e.name in names]
+        return any(kinked(node) for expr in (question.right, *expressions) for node in walk(expr))
+
+    def domains(self, question: Question) -> str:
+        """Return a sentence if there are points where only one side is defined."""
+        import numpy as np
+
+        found: dict[str, str] = {}
+        for draw in self.drawn({}):
+            left = draw.probe.entries(question.left, ())
+            right = draw.probe.entries(question.right, ())
+            for name, other, one, two in (("left", "right", left, right), ("right", "left", right, left)):
+                alone = np.flatnonzero(np.isfinite(one) & np.isnan(two))
+                for number in alone[:3]:
+                    evaluator = self.evaluator(draw, 0, int(number), ())
+                    undefined, defined = (question.right, question.left), (question.left, question.right)
+                    sides = (defined if name == "left" else undefined)
+                    if is_defined(evaluator, sides[0]) and not is_defined(evaluator, sides[1]) and name not in found:
+                        at = ", ".join(f"{n} = {c[()]}" for n, c in draw.points[number].values.items())
+                        found[name] = f"At {at} the {name} side is defined and the {other} side is not."
+        return " ".join(found.values())
+
+    # -- conditions that a network does not state ----------------------------------------------------------------
+
+    def conditions(self, question: Question) -> Iterator[tuple[str, str, str, Condition]]:
+        """Yield conditions under which a wrong claim may be right: (kind, in words, as a fact, how to meet it)."""
+        network = self.network
+        read = self.names_behind(question)
+        stated = {name for fact in network.facts for name in names_of(fact.left)}
+        for name, quantity in network.quantities.items():
+            if name not in read or not quantity.is_given or quantity.integer:
+                continue
+            axes = [axis for axis in quantity.axes if axis.index is not network.batch]
+            access = str(quantity.access)
+            if len(axes) == 1 and quantity.role != "parameter" and name not in stated:
+                index = axes[0].index.name
+                place = quantity.axes.index(axes[0])
+                yield (
+                    "condition",
+                    f"the {access} add up to 1 over {index}",
+                    f"sum({index}, {access}) = 1",
+                    lambda point, name=name, place=place: adding_up(point, name, place),
+                )
+                yield (
+                    "condition",
+                    f"{name} is one-hot",
+                    f"onehot({index}, {access})",
+                    lambda point, name=name, place=place: one_hot(point, name, place),
+                )
+            if not axes and quantity.role != "parameter" and quantity.domain is None:
+                for members in ((0, 1), (-1, 1)):
+                    yield (
+                        "condition",
+                        f"{access} is {members[0]} or {members[1]}",
+                        "",
+                        lambda point, name=name, members=members: in_members(point, name, members),
+                    )
+            if len(quantity.axes) == 2 and quantity.axes[0].extent == quantity.axes[1].extent and name not in stated:
+                first, second = (axis.index.name for axis in quantity.axes)
+                if first == second:
+                    second = f"{second}_1"
+                yield (
+                    "symmetric",
+                    f"{name} is symmetric",
+                    f"{name}[{first},{second}] = {name}[{second},{first}]",
+                    lambda point, name=name: symmetric(point, name),
+                )
+        if network.batch is not None:
+            upper = network.indices[network.batch].upper
+            if isinstance(upper, Size):
+                yield "condition", f"there is one example, {upper.name} = 1", "", upper.name
+
+    def names_behind(self, question: Question) -> frozenset[str]:
+        """Return every name that either side depends on."""
+        found = set(names_of(question.left) | names_of(question.right))
+        for side in (question.left, question.right):
+            found |= names_of(self.without_operators(side))
+        waiting = list(found)
+        while waiting:
+            name = waiting.pop()
+            expressions = [equation.expression for equation in self.network.definitions.get(name, ())]
+            if name in self.adjoints:
+                expressions.append(self.adjoints[name].expression)
+            for expression in expressions:
+                for other in names_of(expression) - found:
+                    found.add(other)
+                    waiting.append(other)
+        return frozenset(found)
+
+    def holds_under(self, question: Question, condition: Condition) -> bool:
+        """Whether both sides have the same numbers at points that meet a condition."""
+        import numpy as np
+
+        if question.point:
+            return False
+        sampler = Sampler(self.network, self.seed + 1)
+        try:
+            if isinstance(condition, str):
+                names = [name for name in sampler.free_sizes() if name != condition]
+                sizes = sampler.complete({condition: 1, **{name: 3 + n for n, name in enumerate(names)}})
+                if sizes is None:
+                    return False
+                points = sampler.draw(len(RANGES), sizes=sizes)
+            else:
+                points = sampler.draw(len(RANGES))
+                for point in points:
+                    condition(point)
+            draw = self.made_draw(points)
+            self.with_free(draw, 0, question.free)
+            prepared = self.prepared(question)
+            left = draw.probe.entries(prepared.left, question.bounds)
+            right = draw.probe.entries(self.with_definitions(prepared.right), question.bounds)
+        except SympropError:
+            return False
+        both = np.isfinite(left) & np.isfinite(right)
+        size = np.maximum(np.abs(left), np.abs(right))
+        return bool(both.any() and (np.abs(left - right)[both] <= 1e-8 * size[both] + 1e-12).all())
+
     def leaves_open(self, question: Question) -> bool:
         """Whether values are left to chance although a point is given."""
         given = {quantity.name for quantity in self.network.quantities.values() if quantity.is_given}
@@ -679,8 +1014,6 @@ class _Compared:
 
     @property
     def message(self) -> str:
-        if not self.both or self.outside:
-            return ""
         return ""
 
 
@@ -754,6 +1087,55 @@ def renamed(derivation: Derivation, name: str) -> Derivation:
             textbook=transform(adjoint.textbook, rule),
         )
     return replace(derivation, adjoints=adjoints)
+
+
+def is_defined(evaluator: Evaluator, expr: Expr) -> bool:
+    """Whether an expression has a value at a point."""
+    try:
+        evaluator.ball(expr, {})
+    except SympropError:
+        return False
+    return True
+
+
+def _groups(components: Components, place: int) -> Iterator[list[tuple[int, ...]]]:
+    """Yield the indices of components that differ in one place only."""
+    groups: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+    for indices in components:
+        groups.setdefault((*indices[:place], *indices[place + 1 :]), []).append(indices)
+    yield from groups.values()
+
+
+def adding_up(point: Point, name: str, place: int) -> None:
+    """Make the components of a point along one axis positive parts of 1."""
+    components = point.values[name]
+    for members in _groups(components, place):
+        total = sum(abs(components[indices]) + Fraction(1, 16) for indices in members)
+        for indices in members:
+            components[indices] = (abs(components[indices]) + Fraction(1, 16)) / total
+
+
+def one_hot(point: Point, name: str, place: int) -> None:
+    """Make one component along one axis 1, and the others 0."""
+    components = point.values[name]
+    for members in _groups(components, place):
+        largest = max(members, key=lambda indices: components[indices])
+        components.update({indices: Fraction(indices == largest) for indices in members})
+
+
+def in_members(point: Point, name: str, members: tuple[int, int]) -> None:
+    """Make every component one of two numbers."""
+    components = point.values[name]
+    for indices, value in components.items():
+        components[indices] = Fraction(members[value.numerator % 3 == 0])
+
+
+def symmetric(point: Point, name: str) -> None:
+    """Make a square matrix symmetric."""
+    components = point.values[name]
+    for i, j in list(components):
+        if (j, i) in components and i > j:
+            components[i, j] = components[j, i]
 
 
 def as_ball(value: Any) -> Any:

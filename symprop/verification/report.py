@@ -1,0 +1,665 @@
+"""Judge the lines of a hand derivation, and say what was found: the verdict, what is right, the likely slip.
+
+::
+
+    claims  = read_claims(text, network)      # text    -> Claims, line by line
+    verdict = Judge(network).equal(question)  # Claim   -> Verdict
+    why     = Diagnoser(judge).diagnose(...)  # a wrong one -> Diagnosis
+    report  = check(network, text)            # all of it -> Report
+
+Lines are judged by the truth, and by what follows from the person's own lines before: one slip costs one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from symprop.algebra.expressions import (
+    ONE,
+    TRUE,
+    ZERO,
+    Access,
+    Bound,
+    Derivative,
+    Expr,
+    Index,
+    Number,
+    free_indices,
+    mul,
+    names_of,
+    negative,
+    number,
+    reduce,
+    substitute,
+    transform,
+    walk,
+)
+from symprop.declaration.network import Network
+from symprop.declaration.quantity import Axis, Quantity
+from symprop.errors import SympropError
+from symprop.verification.claims import Claim, read_claims
+from symprop.verification.diagnose import Diagnoser, Diagnosis
+from symprop.verification.judge import Judge, Question, Verdict, Witness, differ, size_values
+from symprop.verification.probe import Probe
+
+SEVERITY = ("refuted", "undecided", "agrees", "proved")
+
+
+@dataclass(frozen=True)
+class Line:
+    """What was found about one line.
+
+    Attributes
+    ----------
+    line : int
+        Counted from 1.
+    claim : str
+        As written.
+    verdict : str or None
+        None if the line could not be read.
+    expected : str
+        What is right, for the left side; empty for a definition.
+    diagnosis : Diagnosis or None
+        Of a wrong line the slip; of a right one a convention, if it needs one.
+    witness : Witness or None
+    follows : bool
+        Whether it is what one gets from the person's own lines before, right or wrong.
+    error : str or None
+        Why it could not be read.
+    reason : str
+        What the verdict rests on.
+    note : str
+        How the line was understood.
+    """
+
+    line: int
+    claim: str
+    verdict: str | None
+    expected: str = ""
+    diagnosis: Diagnosis | None = None
+    witness: Witness | None = None
+    follows: bool = False
+    error: str | None = None
+    reason: str = ""
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values for JSON."""
+        return {
+            "line": self.line,
+            "claim": self.claim,
+            "verdict": self.verdict,
+            "expected": self.expected,
+            "diagnosis": self.diagnosis.to_dict() if self.diagnosis else None,
+            "witness": self.witness.to_dict() if self.witness else None,
+            "follows": self.follows,
+            "error": self.error,
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found about the lines of a text.
+
+    Attributes
+    ----------
+    lines : tuple of Line
+    missing : tuple of str
+        Results that the lines lack, as ``D(J,w[i])``: gradients of parameters, and derivatives used and never given.
+    """
+
+    lines: tuple[Line, ...]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str | None:
+        """Any refuted, else any undecided, else any agrees, else proved; None if no line could be judged."""
+        found = {line.verdict for line in self.lines}
+        return next((verdict for verdict in SEVERITY if verdict in found), None)
+
+    @property
+    def first_wrong(self) -> Line | None:
+        """The first line that is refuted."""
+        return next((line for line in self.lines if line.verdict == "refuted"), None)
+
+    @property
+    def score(self) -> float | None:
+        """The part of the lines that are right or follow from the person's own, in [0, 1]."""
+        judged = [line for line in self.lines if line.verdict is not None or line.error]
+        if not judged:
+            return None
+        return sum(line.verdict in ("proved", "agrees") or line.follows for line in judged) / len(judged)
+
+    @property
+    def exit_status(self) -> int:
+        """0 right, 1 a line is refuted, 2 a line could not be read, 3 undecided."""
+        if any(line.error for line in self.lines) or not self.lines:
+            return 2
+        return {"refuted": 1, "undecided": 3}.get(self.verdict or "", 0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values for JSON."""
+        return {
+            "verdict": self.verdict,
+            "lines": [line.to_dict() for line in self.lines],
+            "missing": list(self.missing),
+        }
+
+    def to_text(self, width: int = 80, colour: bool = False) -> str:
+        """Return the report for a terminal, `width` columns wide."""
+        from symprop.verification.report_forms import to_text
+
+        return to_text(self, width, colour)
+
+    def to_markdown(self) -> str:
+        """Return the report as Markdown."""
+        from symprop.verification.report_forms import to_markdown
+
+        return to_markdown(self)
+
+    def to_html(self) -> str:
+        """Return the report as one HTML page."""
+        from symprop.verification.report_forms import to_html
+
+        return to_html(self)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def _repr_html_(self) -> str:
+        from symprop.verification.report_forms import to_html
+
+        return to_html(self, fragment=True)
+
+
+def check(network: Network, text: str, seed: int = 0) -> Report:
+    """Judge the lines of a hand derivation.
+
+    Parameters
+    ----------
+    network : Network
+    text : str
+        One or several lines; see `symprop.verification.claims`.
+    seed : int
+        Of the random sizes and points.
+
+    Returns
+    -------
+    Report
+        One `Line` for each line that says something. A line that cannot be read is an error of that line alone.
+    """
+    return Session(network, seed).check(text)
+
+
+class Session:
+    """Judges texts about one network; derivations and points are made once."""
+
+    def __init__(self, network: Network, seed: int = 0) -> None:
+        self.network = network
+        self.seed = seed
+        self.judge = Judge(network, seed)
+
+    def check(self, text: str) -> Report:
+        """Return the report on one text; texts do not see each other's definitions."""
+        self.judge.forget_definitions()
+        return _Checking(self.judge).report(text)
+
+
+@dataclass
+class _Own:
+    """What a person's wrong line says in place of the truth: the value of a derivative."""
+
+    kind: str  # "D" or "P"
+    of: Access
+    by: Access
+    value: Expr
+    line: int
+
+
+@dataclass
+class _Checking:
+    """The judging of one text, line after line."""
+
+    judge: Judge
+    own: list[_Own] = field(default_factory=list)
+    misplaced: dict[str, int] = field(default_factory=dict)  # index -> line in which a sum over it was misplaced
+    given: list[Derivative] = field(default_factory=list)
+    used: list[Derivative] = field(default_factory=list)
+
+    def report(self, text: str) -> Report:
+        claims = read_claims(text, self.judge.original)
+        lines = tuple(line for claim in claims for line in self.line(claim))
+        return Report(lines, self.missing(len(claims)))
+
+    def line(self, claim: Claim) -> Iterator[Line]:
+        if claim.kind == "error":
+            yield Line(claim.line, claim.text, None, error=str(claim.error))
+            return
+        try:
+            yield self.judged(claim)
+        except SympropError as error:
+            yield Line(claim.line, claim.text, None, error=str(error))
+        except RecursionError:
+            yield Line(claim.line, claim.text, "undecided", reason="the claim is nested too deeply")
+
+    def judged(self, claim: Claim) -> Line:
+        if claim.kind == "update":
+            return self.update(claim)
+        sides = claim.sides
+        tolerances = claim.tolerances or (None,) * len(sides)
+        self.note(claim)
+        if claim.kind == "definition":
+            assert claim.equation is not None
+            self.judge.define(claim.equation, claim.axes)
+            sides, tolerances = sides[1:], tolerances[1:]
+            if len(sides) == 1:
+                return Line(claim.line, claim.text, "proved", follows=True, reason="a definition", note=claim.note)
+        verdicts: list[Verdict] = []
+        for left, right, tolerance in zip(sides, sides[1:], tolerances[1:], strict=False):
+            question = Question(
+                left, right, claim.bounds, claim.condition, claim.point, claim.free_scalars, tolerance
+            )
+            verdict, diagnosis = self.link(question, claim)
+            verdicts.append(verdict)
+            if not verdict.is_right or diagnosis is not None:
+                break
+        worst = min(verdicts, key=lambda verdict: SEVERITY.index(verdict.verdict))
+        follows = self.follows(question, worst)
+        if worst.verdict == "refuted":
+            self.remember(question, claim)
+        return Line(
+            claim.line,
+            claim.text,
+            worst.verdict,
+            self.judge.expected(question.left, question),
+            diagnosis,
+            worst.witness,
+            follows,
+            None,
+            worst.reason,
+            claim.note,
+        )
+
+    def note(self, claim: Claim) -> None:
+        """Note which derivatives a line gives and which it uses."""
+        for place, side in enumerate(claim.sides):
+            if place == 0 and isinstance(side, Derivative):
+                self.given.append(side)
+                continue
+            self.used += [node for node in walk(side) if isinstance(node, Derivative) and node.kind == "D"]
+
+    # -- one equality --------------------------------------------------------------------------------------------
+
+    def link(self, question: Question, claim: Claim) -> tuple[Verdict, Diagnosis | None]:
+        """Judge one link of a chain: the verdict, and why it is wrong or by which convention it is right."""
+        judge = self.judge
+        if claim.only_right:
+            verdict = judge.equal(question)
+            if verdict.verdict == "refuted" or verdict.verdict == "undecided":
+                return replace(verdict, verdict="refuted"), self.free_index(question, claim)
+            return verdict, None
+        verdict = judge.equal(question)
+        if verdict.is_right:
+            return verdict, judge.kink_convention(question)
+        if verdict.verdict == "undecided":
+            return verdict, None
+        other = self.by_convention(question, claim)
+        if other is not None:
+            return other
+        if verdict.outside:
+            return verdict, self.outside(question, verdict)
+        diagnosis = Diagnoser(judge).diagnose(question, claim)
+        return verdict, self.in_context(question, diagnosis, claim)
+
+    def by_convention(self, question: Question, claim: Claim) -> tuple[Verdict, Diagnosis] | None:
+        """Return the verdict of a line that is right by another convention."""
+        left = question.left
+        if not isinstance(left, Derivative) or left.kind != "D":
+            return None
+        network = self.judge.network
+        shown = self.judge.shown(left)
+        if left.of.name in network.definitions and any(
+            left.by.name in names_of(equation.expression) for equation in network.definitions[left.of.name]
+        ):
+            local = self.judge.equal(replace(question, left=Derivative("P", left.of, left.by)))
+            if local.is_right:
+                message = (
+                    f"Right as the partial derivative of the one equation that defines {left.of}, with everything "
+                    f"else held fixed; as the derivative with everything recomputed, {shown} is "
+                    f"{self.judge.expected(left, question)}. Write P({left.of}, {left.by}) to be clear."
+                )
+                return local, Diagnosis("convention", message)
+        objective = network.objective
+        if claim.note and objective is not None and objective.sense == "maximize" and left.of.name == objective.name:
+            turned = self.judge.equal(replace(question, right=negative(question.right)))
+            if turned.is_right:
+                message = (
+                    f"Right for the loss -{objective.name}, which is minimised; the network maximises {objective.name}."
+                )
+                return turned, Diagnosis("convention", message)
+        transposed = self.transposed(question)
+        if transposed is not None:
+            return transposed
+        return None
+
+    def transposed(self, question: Question) -> tuple[Verdict, Diagnosis] | None:
+        """Vectors by vectors have two layouts, [of, by] and [by, of]; both are right."""
+        left = question.left
+        assert isinstance(left, Derivative)
+        if len(left.of.indices) != 1 or len(left.by.indices) != 1 or not question.bounds:
+            return None
+        of, by = left.of.indices[0], left.by.indices[0]
+        if not isinstance(of, Index) or not isinstance(by, Index) or of is by:
+            return None
+        bounds = {bound.index: bound for bound in question.bounds}
+        if of not in bounds or by not in bounds or bounds[of][1:3] != bounds[by][1:3]:
+            return None
+        swapped = replace(question, right=substitute(question.right, {of: by, by: of}))
+        verdict = self.judge.equal(swapped)
+        if not verdict.is_right:
+            return None
+        message = f"Right in the layout [by, of]; here derivatives of vectors are laid out as [of, by]: {left}."
+        return verdict, Diagnosis("convention", message)
+
+    def free_index(self, question: Question, claim: Claim) -> Diagnosis:
+        names = [index.name for index in claim.only_right]
+        one = names[0]
+        expected = self.judge.expected(question.left, question)
+        earlier = next((self.misplaced[name] for name in names if name in self.misplaced), None)
+        left = self.judge.shown(question.left)
+        repair = ""
+        bounds = tuple(bound for bound in question.bounds if bound.index in claim.only_right)
+        summed = replace(
+            question,
+            right=reduce("sum", bounds, question.right),
+            bounds=tuple(bound for bound in question.bounds if bound not in bounds),
+        )
+        if self.judge.equal(summed).is_right:
+            if earlier is not None:
+                return Diagnosis(
+                    "sum-misplaced",
+                    f"The sum over {one} belongs here, around the product; in line {earlier} it stands in a factor, "
+                    f"where it does not belong. {left} is {expected}.",
+                    also=("free-index",),
+                )
+            repair = f" Summed over {', '.join(names)} it is right: every {one} has its path."
+        return Diagnosis(
+            "free-index",
+            f"The index {one} stands on the right and not on the left: for which {one} should it hold?{repair} "
+            f"It is {left} = {expected}.",
+        )
+
+    def outside(self, question: Question, verdict: Verdict) -> Diagnosis:
+        """A read outside a range: a limit on the claim is missing, or the index is wrong."""
+        judge = self.judge
+        inside = judge.holds_inside(question)
+        if inside:
+            return Diagnosis(
+                "condition",
+                f"{verdict.outside[0].upper()}{verdict.outside[1:]}. Elsewhere the line is right: say for which "
+                "values it holds, as in 'for t = 1..T-1'.",
+            )
+        diagnosis = Diagnoser(judge).diagnose(question, None)
+        message = f"{verdict.outside[0].upper()}{verdict.outside[1:]}."
+        if diagnosis.kind in ("transposed", "wrong-index", "index-shift", "wrong-quantity", "wrong-layer"):
+            return replace(diagnosis, message=f"{message} {diagnosis.message}")
+        return Diagnosis("wrong-index", f"{message} It is {judge.expected(question.left, question)}.")
+
+    def in_context(self, question: Question, diagnosis: Diagnosis, claim: Claim) -> Diagnosis:
+        """A sum within a local partial derivative that belongs to the adjoint is misplaced."""
+        left = question.left
+        if not isinstance(left, Derivative) or diagnosis.kind != "extra-sum":
+            return diagnosis
+        own = free_indices(left.of) - free_indices(left.by)
+        for index in own:
+            self.misplaced.setdefault(index.name, claim.line)
+        if left.kind == "P" and own:
+            index = sorted(index.name for index in own)[0]
+            message = (
+                f"{diagnosis.message} It belongs into the derivative by {left.by}, where the paths through every "
+                f"{left.of} are added up, and not into the derivative of one {left.of}."
+            )
+            return replace(diagnosis, kind="sum-misplaced", message=message, also=("extra-sum",))
+        return diagnosis
+
+    # -- what follows --------------------------------------------------------------------------------------------
+
+    def remember(self, question: Question, claim: Claim) -> None:
+        """Keep what a wrong line says of a derivative: later lines may build on it."""
+        left = question.left
+        if not isinstance(left, Derivative) or question.point or claim.condition is not TRUE or claim.only_right:
+            return
+        indices = (*left.of.indices, *left.by.indices)
+        if not all(isinstance(index, Index) for index in left.by.indices) or not all(
+            isinstance(index, (Index, Number)) for index in indices
+        ):
+            return
+        self.own.append(_Own(left.kind, left.of, left.by, question.right, claim.line))
+
+    def follows(self, question: Question, verdict: Verdict) -> bool:
+        """Whether a line is what one gets from the person's own lines before."""
+        if not self.own:
+            return verdict.is_right
+        try:
+            return self.follows_by_numbers(question)
+        except (SympropError, RecursionError):
+            return verdict.is_right
+
+    def follows_by_numbers(self, question: Question) -> bool:
+        judge = self.judge
+        left = self.in_own_terms(question.left, top=True)
+        right = self.in_own_terms(question.right)
+        draw = judge.drawn(question.point)[0]
+        probe = Probe(judge.network, draw.points[0].sizes, [point.values for point in draw.points])
+        judge.with_free(replace(draw, probe=probe), 0, question.free)
+        judge.fill_raw(left, right)
+        for name, adjoint in judge.adjoints.items():
+            axes = tuple(Axis(bound.index, bound.lower, bound.upper) for bound in adjoint.bounds)
+            probe.define(adjoint.access, adjoint.bounds, self.own_row(name), axes)
+        return Diagnoser(judge).same(
+            probe.entries(right, question.bounds), probe.entries(left, question.bounds), question
+        )
+
+    def in_own_terms(self, expr: Expr, top: bool = False) -> Expr:
+        """Write derivatives as the person's lines have them; the one that is claimed (`top`) by the chain rule."""
+        if top and isinstance(expr, Derivative) and expr.kind == "D":
+            access = self.judge.without_operators(expr)
+            if isinstance(access, Access) and access.name in self.judge.adjoints:
+                adjoint = self.judge.adjoints[access.name]
+                own = dict(zip(adjoint.access.indices, access.indices, strict=True))
+                return substitute(self.own_row(access.name, chain=True), own)
+            return access
+
+        def rule(node: Expr) -> Expr:
+            if isinstance(node, Derivative):
+                for own in reversed(self.own):
+                    value = self.matched(own, node)
+                    if value is not None:
+                        return self.in_own_terms(value) if own.kind == "P" else self.judge.without_operators(node)
+            return node
+
+        return self.judge.without_operators(transform(expr, rule))
+
+    def matched(self, own: _Own, node: Derivative) -> Expr | None:
+        """Return the person's value of a derivative, in the indices of `node`."""
+        if own.kind != node.kind or own.of.name != node.of.name or own.by.name != node.by.name:
+            return None
+        mapping: dict[Expr, Expr] = {}
+        pairs = zip((*own.of.indices, *own.by.indices), (*node.of.indices, *node.by.indices), strict=True)
+        for mine, theirs in pairs:
+            if isinstance(mine, Index):
+                if mapping.setdefault(mine, theirs) is not theirs:
+                    return None
+            elif mine is not theirs:
+                return None
+        return substitute(own.value, mapping)
+
+    def own_row(self, name: str, chain: bool = False) -> Expr:
+        """Return the right side of an adjoint as the person has it: overridden, or by their local partials."""
+        judge = self.judge
+        adjoint = judge.adjoints[name]
+        seeds = len(judge.original.quantities[judge.numerators[name]].axes)
+        of = Access(judge.numerators[name], adjoint.access.indices[:seeds])
+        by = Access(adjoint.of, adjoint.access.indices[seeds:])
+        if not chain:
+            for own in reversed(self.own):
+                value = self.matched(own, Derivative("D", of, by))
+                if value is not None:
+                    return self.in_own_terms(value)
+        for own in reversed(self.own):
+            if own.kind == "P" and own.by.name == adjoint.of:
+                value = self.through_own_partial(own, of, by, name)
+                if value is not None:
+                    return value
+        return judge.raw(name)
+
+    def through_own_partial(self, own: _Own, of: Access, by: Access, name: str) -> Expr | None:
+        """The chain rule through one quantity with the person's partial, if that quantity is the only reader."""
+        judge = self.judge
+        judge.raw(name)
+        readers = {term.equation.name for term in judge.plain[name].terms}
+        if readers != {own.of.name} or not all(isinstance(index, Index) for index in own.of.indices):
+            return None
+        mapping: dict[Expr, Expr] = dict(zip(own.by.indices, by.indices, strict=True))
+        value = substitute(own.value, mapping)
+        reader = Access(own.of.name, tuple(mapping.get(index, index) for index in own.of.indices))
+        cotangent = judge.without_operators(Derivative("D", of, reader))
+        quantity = judge.original.quantities[own.of.name]
+        summed = tuple(
+            Bound(index, axis.lower, axis.upper)
+            for index, axis in zip(own.of.indices, quantity.axes, strict=True)
+            if index not in mapping and isinstance(index, Index)
+        )
+        return reduce("sum", summed, mul(cotangent, self.in_own_terms(value)))
+
+    # -- results that are missing --------------------------------------------------------------------------------
+
+    def missing(self, count: int) -> tuple[str, ...]:
+        """Return the derivatives that are used and never given, and the gradients never given (of several lines)."""
+        network = self.judge.original
+        if count < 2 or not self.given:
+            return ()
+        given = {(node.of.name, node.by.name) for node in self.given}
+        found: dict[str, None] = {}
+        for node in self.used:
+            if (node.of.name, node.by.name) not in given and node.of.name != node.by.name:
+                quantity, by = network.quantities.get(node.of.name), network.quantities.get(node.by.name)
+                if quantity is not None and by is not None and by.role == "defined":
+                    found[str(Derivative("D", quantity.access, by.access))] = None
+        objective = network.objective
+        if objective is not None:
+            for name in network.parameters:
+                if (objective.name, name) not in given:
+                    access = Access(objective.name, ())
+                    found[str(Derivative("D", access, network.quantities[name].access))] = None
+        return tuple(found)
+
+    # -- updates -------------------------------------------------------------------------------------------------
+
+    def update(self, claim: Claim) -> Line:
+        """Judge ``theta <- theta - eta*D(L, theta)``: the step descends (ascends under maximize) for small eta > 0."""
+        judge = self.judge
+        target, new = claim.sides
+        assert isinstance(target, Access)
+        objective = judge.network.objective
+        named = [node.of for node in walk(new) if isinstance(node, Derivative) and not node.of.indices]
+        sense = objective.sense if objective is not None else "minimize"
+        source = Access(objective.name, ()) if objective is not None else None
+        if named and (objective is None or not objective.stated):
+            source, sense = named[0], "minimize"
+        if source is None:
+            raise SympropError("there is no objective that the step could descend")
+        gradient: Expr = Derivative("D", source, target)
+        downhill = negative(gradient) if sense == "minimize" else gradient
+        step = new - target
+        word = "descends" if sense == "minimize" else "ascends"
+        sign = "-" if sense == "minimize" else "+"
+        rate = next((name for name in claim.free_scalars if name in ("eta", "lr", "alpha", "lambda")), None)
+        rate = rate or (claim.free_scalars[0] if claim.free_scalars else "eta")
+        expected = f"{target} {sign} {rate}*{gradient}"
+        if claim.only_right:
+            question = Question(target, new, claim.bounds)
+            return Line(
+                claim.line, claim.text, "refuted", expected, self.free_index(question, claim), None, False, None, "", ""
+            )
+        # The step is the gradient times a rate that is positive: then it is proved.
+        scalars = [*claim.free_scalars, *(q.name for q in judge.network.of_role("hyperparameter"))]
+        rates: list[Expr] = [ONE, *(Access(name, ()) for name in scalars)]
+        rates += [mul(a, b) for n, a in enumerate(rates[1:]) for b in rates[n + 2 :]]
+        for rate_ in rates:
+            question = Question(step, mul(rate_, downhill), claim.bounds, free=claim.free_scalars)
+            verdict = judge.equal(question)
+            if verdict.verdict == "proved":
+                return Line(
+                    claim.line, claim.text, "proved", expected, None, None, True, None,
+                    f"the step is along the gradient and {word}", claim.note,
+                )  # fmt: skip
+        verdict, turned = judge.descends(step, downhill, claim.bounds, claim.free_scalars)
+        diagnosis = None
+        if verdict.verdict == "refuted":
+            if turned:
+                diagnosis = Diagnosis(
+                    "update-direction",
+                    f"The step goes the wrong way: {target} {'+' if sign == '-' else '-'} a gradient "
+                    f"{'ascends' if word == 'descends' else 'descends'} {source}. Write {expected}.",
+                )
+            else:
+                inner = Diagnoser(judge).diagnose(
+                    Question(downhill, step, claim.bounds, free=claim.free_scalars), claim
+                )
+                diagnosis = inner if inner.kind != "unrecognised" else Diagnosis(
+                    "update-direction", f"The step does not {word[:-1]} {source} everywhere. Write {expected}."
+                )
+        return Line(
+            claim.line, claim.text, verdict.verdict, expected, diagnosis, verdict.witness, verdict.is_right, None,
+            verdict.reason, claim.note,
+        )  # fmt: skip
+
+
+def equal(left: str, right: str, seed: int = 0) -> Verdict:
+    """Judge whether two scalar expressions in real variables are equal wherever both are defined.
+
+    Parameters
+    ----------
+    left, right : str
+        In the language of networks; unknown names are real variables.
+
+    Returns
+    -------
+    Verdict
+        Its `message` says where only one of the two is defined.
+
+    Raises
+    ------
+    SympropError
+        If one of them cannot be read.
+    """
+    from symprop.declaration.resolve import Resolver
+    from symprop.declaration.scope import Scope
+    from symprop.declaration.source import Source
+    from symprop.declaration.syntax import read
+
+    sides: list[Expr] = []
+    names: dict[str, None] = {}
+    for text in (left, right):
+        source = Source(text.strip())
+        span = source.whole()
+        if span.start == span.end:
+            raise SympropError("an expression is empty", hint="Write one such as 1/(1 + exp(-x)).")
+        scope = Scope(source, undefined_are_inputs=True)
+        sides.append(Resolver(scope, span).value(read(source, span, "expression")))
+        for name, known in scope.quantities.items():
+            if known.rank:
+                raise SympropError(f"'{name}' has indices, and two scalar expressions are compared")
+            names[name] = None
+    network = Network({name: Quantity(name, "input") for name in names}, ())
+    judge = Judge(network, seed)
+    question = Question(sides[0], sides[1])
+    return replace(judge.equal(question), message=judge.domains(question))
+
+
+__all__ = [
+    "Line", "Report", "Session", "Verdict", "check", "equal", "Mapping", "ZERO", "differ", "number", "size_values",
+]  # fmt: skip
