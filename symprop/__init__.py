@@ -14,6 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from symprop.declaration import layers
+    from symprop.declaration.from_sympy import from_sympy
     from symprop.errors import (
         DeclarationError,
         DivergenceError,
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
         TableError,
         ValueOutsideDomainError,
     )
-    from symprop.pipeline import compile, derive, evaluate, expression, generate, parse, read
+    from symprop.pipeline import check, compile, derive, equal, evaluate, expression, generate, parse, read
     from symprop.runtime.fit import fit, load
 
 __version__ = "0.1.0"
@@ -42,27 +44,38 @@ __all__ = [
     "SympropError",
     "TableError",
     "ValueOutsideDomainError",
+    "check",
     "compile",
     "derive",
+    "equal",
     "evaluate",
     "expression",
     "fit",
+    "from_sympy",
     "generate",
+    "layers",
     "load",
     "parse",
     "read",
 ]
+
+# Of what is neither an exception nor in the pipeline.
+_HOMES = {
+    "fit": "symprop.runtime.fit",
+    "from_sympy": "symprop.declaration.from_sympy",
+    "load": "symprop.runtime.fit",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Bring a public name from the module that holds it, at first use."""
     if name not in __all__:
         raise AttributeError(f"module 'symprop' has no attribute '{name}'")
-    if name.endswith("Error"):
-        home = "symprop.errors"
+    if name == "layers":
+        value: Any = import_module("symprop.declaration.layers")
     else:
-        home = "symprop.runtime.fit" if name in ("fit", "load") else "symprop.pipeline"
-    value = getattr(import_module(home), name)
+        home = "symprop.errors" if name.endswith("Error") else _HOMES.get(name, "symprop.pipeline")
+        value = getattr(import_module(home), name)
     globals()[name] = value
     return value
 

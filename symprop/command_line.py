@@ -1,11 +1,12 @@
 """The command ``symprop``: the public verbs, with files in and text out.
 
-Exit status: 0 done, 2 unreadable input or wrong use.  What a user can mend goes to standard error in words.
+Exit status: 0 done or right, 1 a claim is wrong, 2 unreadable input or wrong use, 3 undecided.  What a user can mend goes to standard error in words.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -78,6 +79,7 @@ def size_option(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--mode", type=click.Choice(["reverse", "forward"]), default="reverse", show_default=True)
 @click.option("--detail", type=click.Choice(["final", "steps", "full"]), default="steps", show_default=True)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@size_option
 @output_option
 def derive(
     network: str,
@@ -87,6 +89,7 @@ def derive(
     mode: str,
     detail: str,
     form: str,
+    sizes: Sequence[str],
     output: str | None,
 ) -> None:
     """Print the backward pass of NETWORK, step by step."""
@@ -95,11 +98,11 @@ def derive(
     names = None if wrt is None else _parts(wrt)
     derivation = pipeline.derive(_network(network), wrt=names, of=of, mode=mode)
     if form == "text":
-        text = derivation.to_text(notation=notation, detail=detail)
+        text = derivation.to_text(notation=notation, detail=detail, sizes=_sizes(sizes))
     elif form == "json":
         text = _json(derivation.to_dict())
     else:
-        text = getattr(derivation, f"to_{form}")(notation=notation, detail=detail)
+        text = getattr(derivation, f"to_{form}")(notation=notation, detail=detail, sizes=_sizes(sizes))
     _write(text, output)
 
 
@@ -117,6 +120,106 @@ def evaluate(network: str, point: str, show: str | None, form: str, output: str 
     net = _network(network)
     values = pipeline.evaluate(net, parse_point(point, net), show=_parts(show) if show else ())
     _write(_json(values.to_dict()) if form == "json" else values.to_text(), output)
+
+
+@main.command(short_help="Judge the lines of a hand derivation.")
+@network_argument
+@click.argument("claims", required=False, metavar="[CLAIMS]")
+@click.option("--claim", "single", multiple=True, metavar="LINE", help="A line to judge; may be given several times.")
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "html", "json"]), default="text", show_default=True)
+@click.option("--time-limit", type=float, default=60.0, show_default=True, help="Seconds for each file of a folder.")
+@click.option("--memory-limit", type=int, default=2048, show_default=True, help="Megabytes for each file of a folder.")
+@output_option
+@click.pass_context
+def check(
+    ctx: click.Context,
+    network: str,
+    claims: str | None,
+    single: Sequence[str],
+    form: str,
+    time_limit: float,
+    memory_limit: int,
+    output: str | None,
+) -> None:
+    """Judge the lines of a hand derivation about NETWORK.
+
+    CLAIMS is a file, - for standard input, or a folder of files: then each is judged by itself, and a table is printed
+    as CSV (with -o FILE.html as HTML).  Exit status: 0 right, 1 a line is wrong, 2 unreadable, 3 undecided.
+    """
+    from symprop import pipeline
+
+    if (claims is None) == (not single):
+        raise OptionError("check judges either a file of claims or --claim", hint='Write --claim "dJ/dw[i] = ...".')
+    if claims is not None and claims != "-" and Path(claims).is_dir():
+        ctx.exit(_check_folder(network, claims, form, time_limit, memory_limit, output))
+    net = _network(network)
+    if claims is None:
+        text = "\n".join(single)
+    elif claims == "-":
+        text = pipeline.decode(sys.stdin.buffer.read(), "standard input")
+    else:
+        text = pipeline.read_text(claims)
+    report = pipeline.check(net, text)
+    if form == "json":
+        _write(_json(report.to_dict()), output)
+    elif form == "text":
+        terminal = output is None and sys.stdout.isatty()
+        width = shutil.get_terminal_size().columns if terminal else 80
+        _write(report.to_text(width=width, colour=terminal), output)
+    else:
+        _write(getattr(report, f"to_{form}")(), output)
+    for line in report.lines:
+        if line.error:
+            click.echo(line.error, err=True)
+    ctx.exit(report.exit_status)
+
+
+def _check_folder(
+    network: str, folder: str, form: str, time_limit: float, memory_limit: int, output: str | None
+) -> int:
+    """Judge every file of a folder and write the table; return the exit status."""
+    from symprop import pipeline
+    from symprop.verification import submissions
+
+    text = pipeline.decode(sys.stdin.buffer.read(), "standard input") if network == "-" else pipeline.read_text(network)
+    pipeline.parse(text)  # a mistake in the network is said once, not for every file
+
+    def progress(row: submissions.Row) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"{row.file}: {row.verdict}", err=True)
+
+    rows = submissions.check_folder(
+        text, folder, time_limit=time_limit, memory_limit=memory_limit * 1024**2, report=progress
+    )
+    as_html = form == "html" or (output is not None and output.endswith((".html", ".htm")))
+    if form == "json":
+        _write(_json([dict(zip(submissions.COLUMNS, row.cells(), strict=True)) for row in rows]), output)
+    else:
+        _write(submissions.to_html(rows) if as_html else submissions.to_csv(rows), output)
+    found = {row.verdict for row in rows}
+    if found - {"proved", "agrees", "refuted", "undecided"}:
+        return 2
+    return 1 if "refuted" in found else 3 if "undecided" in found else 0
+
+
+@main.command(short_help="Judge whether two scalar expressions are equal.")
+@click.argument("left", metavar="EXPRESSION")
+@click.argument("right", metavar="EXPRESSION")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_context
+def equal(ctx: click.Context, left: str, right: str, form: str) -> None:
+    """Judge whether two scalar expressions in real variables are equal wherever both are defined.
+
+    Exit status: 0 equal, 1 not, 2 unreadable, 3 undecided.  Write -- before an expression that starts with a minus.
+    """
+    from symprop import pipeline
+
+    verdict = pipeline.equal(left, right)
+    if form == "json":
+        click.echo(_json(verdict.to_dict()))
+    else:
+        click.echo(verdict.to_text())
+    ctx.exit(verdict.exit_status)
 
 
 @main.command(short_help="Print a stand-alone Python module for NETWORK.")

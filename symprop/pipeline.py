@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from symprop.derivation import steps
     from symprop.runtime.load import Functions
     from symprop.verification import evaluate as reference
+    from symprop.verification.judge import Verdict
+    from symprop.verification.report import Report
 
 MODES = ("reverse", "forward")
 
@@ -54,13 +56,18 @@ def read(path: str | Path) -> Network:
     SympropError
         If there is no such file or it cannot be read.
     """
+    return parse(read_text(path))
+
+
+def read_text(path: str | Path) -> str:
+    """Return the text of a file (UTF-8), or say why it cannot be read."""
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError:
         raise OptionError(f"there is no file {path}") from None
     except OSError as error:
         raise OptionError(f"{path} cannot be read: {error.strerror}") from None
-    return parse(decode(content, str(path)))
+    return decode(content, str(path))
 
 
 def decode(content: bytes, source: str) -> str:
@@ -167,29 +174,48 @@ class Derivation:
             step for adjoint in derivation.adjoints.values() for step in adjoint.steps
         )
 
-    def to_text(self, notation: str = "index", detail: str = "steps") -> str:
-        """Return the derivation as text. `notation`: index, matrix or scalar. `detail`: final, steps or full."""
+    def to_text(
+        self, notation: str = "index", detail: str = "steps", sizes: Mapping[str, SizeValue] | None = None
+    ) -> str:
+        """Return the derivation as text. `notation`: index, matrix or scalar. `detail`: final, steps or full.
+
+        Scalar notation writes every component out: `sizes` are those that the network leaves open, ``{"D": 2}``.
+        """
         from symprop.rendering import report
 
-        return report.to_text(self.derivation, notation=notation, detail=detail)
+        return report.to_text(self.derivation, notation=notation, detail=detail, sizes=sizes)
 
-    def to_latex(self, notation: str = "index", detail: str = "steps", fragment: bool = False) -> str:
+    def to_latex(
+        self,
+        notation: str = "index",
+        detail: str = "steps",
+        fragment: bool = False,
+        sizes: Mapping[str, SizeValue] | None = None,
+    ) -> str:
         """Return the derivation as a LaTeX document, or as a `fragment` to be included in one."""
         from symprop.rendering import report
 
-        return report.to_latex(self.derivation, notation=notation, detail=detail, fragment=fragment)
+        return report.to_latex(self.derivation, notation=notation, detail=detail, fragment=fragment, sizes=sizes)
 
-    def to_markdown(self, notation: str = "index", detail: str = "steps") -> str:
+    def to_markdown(
+        self, notation: str = "index", detail: str = "steps", sizes: Mapping[str, SizeValue] | None = None
+    ) -> str:
         """Return the derivation as Markdown with LaTeX formulas."""
         from symprop.rendering import report
 
-        return report.to_markdown(self.derivation, notation=notation, detail=detail)
+        return report.to_markdown(self.derivation, notation=notation, detail=detail, sizes=sizes)
 
-    def to_html(self, notation: str = "index", detail: str = "steps", fragment: bool = False) -> str:
+    def to_html(
+        self,
+        notation: str = "index",
+        detail: str = "steps",
+        fragment: bool = False,
+        sizes: Mapping[str, SizeValue] | None = None,
+    ) -> str:
         """Return the derivation as one HTML page, or as a `fragment` of one; formulas are MathML."""
         from symprop.rendering import report
 
-        return report.to_html(self.derivation, notation=notation, detail=detail, fragment=fragment)
+        return report.to_html(self.derivation, notation=notation, detail=detail, fragment=fragment, sizes=sizes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return gradients, adjoints and steps as plain dicts and texts."""
@@ -204,7 +230,9 @@ class Derivation:
         return self.to_html(fragment=True)
 
     def _repr_latex_(self) -> str:
-        return self.to_latex(fragment=True)
+        from symprop.rendering import report
+
+        return report.to_math(self.derivation)
 
 
 def derive(
@@ -495,3 +523,37 @@ def generate(
     if sizes:
         network = parse("\n".join([network.text, *(f"size {name} = {value}" for name, value in sizes.items())]))
     return module_text(network, dtype=dtype, target=target, **options)
+
+
+def check(net: Network | str, claims: str, seed: int = 0) -> Report:
+    """Judge the lines of a hand derivation.
+
+    Parameters
+    ----------
+    net : Network or str
+    claims : str
+        One or several lines, such as ``dJ/dw[i] = (y - t)*x[i]``.
+    seed : int
+        Of the random sizes and points.
+
+    Returns
+    -------
+    Report
+        With ``.verdict`` and ``.lines``; a line that cannot be read is an error of that line alone.
+    """
+    from symprop.verification.report import check as check_lines
+
+    return check_lines(_network(net), claims, seed)
+
+
+def equal(left: str, right: str, seed: int = 0) -> Verdict:
+    """Judge whether two scalar expressions in real variables are equal wherever both are defined.
+
+    Raises
+    ------
+    SympropError
+        If one of them cannot be read.
+    """
+    from symprop.verification.report import equal as equal_expressions
+
+    return equal_expressions(left, right, seed)

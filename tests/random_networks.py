@@ -38,14 +38,14 @@ from symprop.declaration.network import Equation, Function, Network, Objective
 from symprop.declaration.quantity import Axis, Quantity
 
 N, M = Size("N"), Size("M")
-I, J, K, T = map(Index, "ijkt")
+i, j, k, t = map(Index, "ijkt")
 LIMITS: Mapping[Index, tuple[Expr, Expr]] = {
-    I: (ONE, N),
-    J: (ZERO, M),
-    K: (ONE, N),
-    T: (ONE, 2 * N + M),
+    i: (ONE, N),
+    j: (ZERO, M),
+    k: (ONE, N),
+    t: (ONE, 2 * N + M),
 }
-I_1 = Index("i_1")
+i_1 = Index("i_1")
 
 
 def axis(index: Index, stem: Index | None = None) -> Axis:
@@ -54,10 +54,10 @@ def axis(index: Index, stem: Index | None = None) -> Axis:
 
 
 GIVEN: tuple[Quantity, ...] = (
-    Quantity("x", "input", (axis(I),)),
-    Quantity("W", "parameter", (axis(J), axis(I))),
-    Quantity("U", "parameter", (axis(I), axis(I_1, I))),
-    Quantity("v", "parameter", (axis(T),)),
+    Quantity("x", "input", (axis(i),)),
+    Quantity("W", "parameter", (axis(j), axis(i))),
+    Quantity("U", "parameter", (axis(i), axis(i_1, i))),
+    Quantity("v", "parameter", (axis(t),)),
     Quantity("c", "parameter", ()),
 )
 HALF_SQUARE = Function("bend", ("u", "w"), mul(scalar("u"), call("sigmoid", mul(scalar("w"), scalar("u")))))
@@ -92,14 +92,14 @@ def readings(draw: st.DrawFn, quantities: tuple[Quantity, ...], free: Free) -> E
         own = free.like(place.lower, place.upper)
         choices: list[Expr] = [place.lower, place.upper]
         choices += own * 4
-        if place.index is T:
+        if place.index is t:
             rows = free.like(ONE, N)
             columns = free.like(ZERO, M)
-            choices += [normal(2 * i) for i in rows]
-            choices += [normal(2 * i - ONE) for i in rows]
-            choices += [normal(2 * i + j) for i in rows for j in columns] * 2
-            choices += [normal(i + i_1) for i in rows for i_1 in rows]
-            choices += [normal(N + M + ONE - j) for j in columns]
+            choices += [normal(2 * row) for row in rows]
+            choices += [normal(2 * row - ONE) for row in rows]
+            choices += [normal(2 * row + column) for row in rows for column in columns] * 2
+            choices += [normal(row + other) for row in rows for other in rows]
+            choices += [normal(N + M + ONE - column) for column in columns]
         elif own and draw(st.integers(0, 4)) == 0:
             shifted = draw(st.sampled_from(own))
             if draw(st.booleans()):
@@ -117,6 +117,12 @@ def readings(draw: st.DrawFn, quantities: tuple[Quantity, ...], free: Free) -> E
     return reading
 
 
+KINDS = (
+    *("reading", "add", "mul", "mul", "call", "call", "power", "fraction", "where", "bracket", "function", "pair"),
+    *("sum", "sum", "sum", "extremum", "product", "logsumexp"),
+)
+
+
 @st.composite
 def expressions(draw: st.DrawFn, quantities: tuple[Quantity, ...], free: Free) -> Expr:
     if free.depth <= 0:
@@ -125,12 +131,7 @@ def expressions(draw: st.DrawFn, quantities: tuple[Quantity, ...], free: Free) -
     def inner(fewer: int = 1) -> Expr:
         return draw(expressions(quantities, Free(free.bounds, free.depth - fewer)))
 
-    kind = draw(
-        st.sampled_from(
-            ("reading", "sum", "sum", "sum", "add", "mul", "mul", "call", "call", "power", "where", "extremum")
-            + ("product", "logsumexp", "fraction", "bracket", "function", "pair")
-        )
-    )
+    kind = draw(st.sampled_from(KINDS))
     match kind:
         case "reading":
             return draw(readings(quantities, free))
@@ -163,7 +164,7 @@ def expressions(draw: st.DrawFn, quantities: tuple[Quantity, ...], free: Free) -
         case "pair":
             return call(draw(st.sampled_from(("max", "min"))), inner(), inner())
     # A reduction.
-    stem = draw(st.sampled_from((I, J, K)))
+    stem = draw(st.sampled_from((i, j, k)))
     names = free.names()
     index = stem
     count = 0
@@ -173,7 +174,7 @@ def expressions(draw: st.DrawFn, quantities: tuple[Quantity, ...], free: Free) -
     lower, upper = LIMITS[stem]
     written = False
     rows = free.like(ONE, N)
-    if stem in (I, K) and rows and draw(st.booleans()):  # triangular
+    if stem in (i, k) and rows and draw(st.booleans()):  # triangular
         upper, written = draw(st.sampled_from(rows)), True
         if draw(st.booleans()):
             lower, upper = upper, N
@@ -213,7 +214,7 @@ def examples(draw: st.DrawFn, depth: int = 3) -> Example:
     quantities = GIVEN
     equations: list[Equation] = []
     for name in ("a", "b", "d")[: draw(st.integers(1, 3))]:
-        indices = draw(st.sampled_from(((I,), (J,), (J, I), (I, K), ())))
+        indices = draw(st.sampled_from(((i,), (j,), (j, i), (i, k), ())))
         bounds = tuple(Bound(index, *LIMITS[index]) for index in indices)
         # What was defined last is read most, so that chains form.
         pool = quantities + quantities[len(GIVEN) :][-1:] * 4

@@ -13,6 +13,7 @@ from symprop.algebra.expressions import (
     ONE,
     Access,
     Bound,
+    Expr,
     Index,
     Number,
     Size,
@@ -23,8 +24,10 @@ from symprop.algebra.expressions import (
 )
 from symprop.algebra.losses import LOSSES
 from symprop.declaration import ranges
+from symprop.declaration.order import circle_in, groups_in_order
 from symprop.declaration.resolve import (
     BODY_FIRST,
+    CALLABLE,
     INFINITE,
     OPERATORS,
     REDUCTIONS,
@@ -68,6 +71,12 @@ class Declarations:
         Names that are indices for sure (bound by a reduction, free on a left side, naming an axis), and where first.
     used : set of str
         Indices that stand anywhere but in declarations.
+    part_limits : dict of str to list
+        For each index that a ``for`` limits: the equations, and the limits.
+    layered : dict of str to Span
+        Sizes that differ from layer to layer, called like functions in limits, ``n(l)``.
+    batch : Index or None
+        The index of the examples.
     """
 
     def __init__(self, source: Source, statements: list[Statement]) -> None:
@@ -85,6 +94,9 @@ class Declarations:
         self.bound: dict[str, Span] = {}
         self.in_subscripts: dict[str, Span] = {}
         self.in_limits: dict[str, Span] = {}
+        self.part_limits: dict[str, list[tuple[Statement, list[Syntax]]]] = {}
+        self.layered: dict[str, Span] = {}
+        self.batch: Index | None = None
         self.reads_plainly: dict[str, list[tuple[str, int]]] = {}
         self.used: set[str] = set()
 
@@ -92,6 +104,9 @@ class Declarations:
 
     def at(self, statement: Statement, syntax: Syntax) -> Span:
         return Span(statement.span.start + syntax.start, statement.span.start + syntax.end)
+
+    def at_name(self, statement: Statement, syntax: Syntax) -> Span:
+        return Span(statement.span.start + syntax.start, statement.span.start + syntax.name_end)
 
     def error(self, kind: type[SympropError], message: str, place: Span, hint: str | None = None) -> SympropError:
         return self.source.error(kind, message, place, hint)
@@ -109,12 +124,14 @@ class Declarations:
         for statement in self.statements:
             syntax = statement.syntax
             match syntax.kind:
-                case "index":
+                case "index" | "batch":
                     self.sort_indices(statement)
                 case "size":
                     for item in syntax.parts:
                         self.declare_once(item.value, statement, item)
                         self.size_statements[item.value] = (statement, item)
+                        if item.kind == "declared_layers":
+                            self.layered.setdefault(item.value, self.at_name(statement, item))
                 case "role":
                     self.sort_role(statement)
                 case "zero":
@@ -157,6 +174,14 @@ class Declarations:
             return "a function", self.function_statements[name].line
         return None
 
+    def is_declared_index(self, name: str) -> bool:
+        """Return whether a statement gives the range of an index, or of the one that it is a copy of (``k_1``)."""
+        found = self.index_statements.get(name) or self.index_statements.get(stem_of(Index(name)))
+        return found is not None and found[2] is not None
+
+    def is_function(self, name: str) -> bool:
+        return name in CALLABLE or name in self.function_statements
+
     def sort_indices(self, statement: Statement) -> None:
         waiting: list[str] = []
         for item in statement.syntax.parts:
@@ -168,6 +193,8 @@ class Declarations:
             else:
                 waiting.append(item.value)
             self.index_statements[item.value] = (statement, item, item if item.parts else None)
+        if statement.syntax.kind == "batch" and self.batch is None:
+            self.batch = Index(statement.syntax.parts[0].value)
 
     def sort_role(self, statement: Statement) -> None:
         role, integer = statement.syntax.value
@@ -237,6 +264,9 @@ class Declarations:
                 DeclarationError, f"'{name}' is {other[0]} and cannot be defined", place, f"See line {other[1]}."
             )
         self.defined.setdefault(name, []).append(statement)
+        for part, limits in parts_of(statement.syntax):
+            if limits:
+                self.part_limits.setdefault(part.value, []).append((statement, limits))
 
     # Indices and sizes.
 
@@ -247,9 +277,12 @@ class Declarations:
         known_sizes = set(self.size_statements)
         known_sizes |= {name for name, declared in self.declared.items() if declared.role == "constant"}
         for statement in self.statements:
-            if statement.syntax.kind == "index" or statement.syntax.kind == "size":
+            if statement.syntax.kind in ("index", "batch", "size"):
                 for item in statement.syntax.parts:
                     self.note_limits(statement, item.parts)
+            elif statement.syntax.kind == "equation":
+                for part in statement.syntax.value or ():
+                    self.note_limits(statement, part.parts)
             elif statement.syntax.kind == "role":
                 for item in statement.syntax.parts:
                     self.note_target(statement, item.parts[0])
@@ -263,6 +296,8 @@ class Declarations:
             if statement.syntax.kind == "equation":
                 left, right = statement.syntax.parts
                 self.note_left(statement, left)
+                for part in statement.syntax.value or ():
+                    self.bound.setdefault(part.value, self.at_name(statement, part))
                 self.note_uses(statement, right, known_sizes)
             elif statement.syntax.kind in ("assume", "objective"):
                 for part in statement.syntax.parts:
@@ -277,6 +312,8 @@ class Declarations:
             for piece in limit.walk():
                 if piece.kind == "name":
                     self.in_limits.setdefault(piece.value, self.at(statement, piece))
+                elif piece.kind == "call" and not self.is_function(piece.value[0]):
+                    self.layered.setdefault(piece.value[0], self.at_name(statement, piece))
 
     def note_target(self, statement: Statement, target: Syntax) -> None:
         if target.kind == "access":
@@ -368,6 +405,11 @@ class Declarations:
             # A name that is only read in a subscript, and limits something elsewhere, is a size.
             if name not in self.bound and name not in quantities and name not in self.function_statements:
                 scope.sizes[name] = None
+        for name, place in self.layered.items():
+            if name not in quantities and name not in self.bound:
+                scope.sizes[name] = None
+                scope.layered.add(name)
+            self.in_limits.setdefault(name, place)
         for name in self.size_statements:
             scope.sizes.setdefault(name, None)
         scope.sizes = dict(sorted(scope.sizes.items(), key=lambda item: self.place_of_size(item[0])))
@@ -376,32 +418,74 @@ class Declarations:
         for name, place in self.in_subscripts.items():
             if name not in scope.sizes and name not in quantities:
                 found.setdefault(name, place)
-        for name, (statement, _, limits) in self.index_statements.items():
-            if limits is not None:
-                resolver = Resolver(scope, statement.span)
-                lower, upper = (resolver.limit(part) for part in limits.parts)
-                if resolver.free or free_indices(lower) | free_indices(upper):
-                    raise self.error(
-                        IndexNotationError,
-                        f"the range of '{name}' depends on an index",
-                        self.at(statement, limits),
-                        f"Write such limits where they are used: sum({name} = 1..t, ...).",
-                    )
-                if ranges.is_below(upper, lower):
-                    raise self.error(
-                        IndexNotationError,
-                        f"the range of '{name}' is empty",
-                        self.at(statement, limits),
-                        "The limits are inclusive and start with the smaller.",
-                    )
-                scope.indices[name] = Bound(Index(name), lower, upper)
-                scope.stated.add(name)
+        self.read_stated_ranges()
+        for name in self.part_limits:
+            if name not in scope.indices:
+                self.read_range_of_parts(name)
         for name in sorted(found, key=lambda name: found[name].start):
             if name not in scope.indices:
                 scope.indices[name] = self.undeclared(name)
         scope.indices = {
             name: scope.indices[name] for name in sorted(scope.indices, key=lambda name: found[name].start)
         }
+
+    def read_stated_ranges(self) -> None:
+        """Read the ranges of ``index`` and ``batch`` statements; those that ``n(l)`` limits after that of ``l``."""
+        scope = self.scope
+        reads = {
+            name: {piece.value for limit in limits.parts for piece in limit.walk() if piece.kind == "name"}
+            for name, (_, _, limits) in self.index_statements.items()
+            if limits is not None
+        }
+        for name in (name for group in groups_in_order(reads) for name in group):
+            statement, _, limits = self.index_statements[name]
+            assert limits is not None
+            resolver = Resolver(scope, statement.span)
+            lower, upper = (resolver.limit(part) for part in limits.parts)
+            if ranges.free_outside_layers(lower) | ranges.free_outside_layers(upper):
+                raise self.error(
+                    IndexNotationError,
+                    f"the range of '{name}' depends on an index",
+                    self.at(statement, limits),
+                    f"Write such limits where they are used: sum({name} = 1..t, ...).",
+                )
+            self.refuse_empty(name, statement, limits, lower, upper)
+            scope.indices[name] = Bound(Index(name), lower, upper)
+            scope.stated.add(name)
+
+    def refuse_empty(self, name: str, statement: Statement, limits: Syntax, lower: Expr, upper: Expr) -> None:
+        if ranges.is_below(upper, lower):
+            raise self.error(
+                IndexNotationError,
+                f"the range of '{name}' is empty",
+                self.at(statement, limits),
+                "The limits are inclusive and start with the smaller.",
+            )
+
+    def read_range_of_parts(self, name: str) -> None:
+        """Read the range of an index that no statement declares, from what the ``for`` of equations say of it."""
+        scope = self.scope
+        found: list[ranges.Interval] = []
+        for statement, limits in self.part_limits[name]:
+            if any(piece.kind == "name" and piece.value == name for limit in limits for piece in limit.walk()):
+                continue  # refused where the equation is read
+            resolver = Resolver(scope, statement.span)
+            # What the limits of one index use is not known yet: any name in them that is an index will do.
+            with resolver.binding([Bound(Index(other), ONE, ONE) for other in self.bound if other not in scope.sizes]):
+                lower, *rest = (resolver.limit(part) for part in limits)
+            upper = rest[0] if rest else lower
+            if not ranges.free_outside_layers(lower) | ranges.free_outside_layers(upper):
+                found.append((lower, upper))
+        # An index that a part fixes, `for t = 0`, or that follows a layer size in several ways, tells nothing.
+        several = [interval for interval in dict.fromkeys(found) if interval[0] is not interval[1]]
+        if not several:
+            return
+        interval = several[0]
+        if len(several) > 1 and not any(free_indices(limit) for pair in several for limit in pair):
+            hull = ranges.hull(several)
+            interval = hull if not isinstance(hull[0], tuple) else interval  # type: ignore[assignment]
+        scope.indices[name] = Bound(Index(name), *interval)
+        scope.stated.add(name)
 
     def place_of_size(self, name: str) -> int:
         places = [self.in_limits[name].start] if name in self.in_limits else []
@@ -444,12 +528,9 @@ class Declarations:
 
     def find_sizes(self) -> None:
         """Read the sizes that others define."""
-        needed: list[list[int]] = []
-        names = list(self.size_statements)
-        places = {name: place for place, name in enumerate(names)}
-        for name in names:
-            statement, item = self.size_statements[name]
-            reads: list[int] = []
+        reads: dict[str, list[str]] = {}
+        for name, (statement, item) in self.size_statements.items():
+            reads[name] = []
             if item.parts:
                 resolver = Resolver(self.scope, statement.span)
                 expr = resolver.limit(item.parts[0])
@@ -458,17 +539,16 @@ class Declarations:
                         IndexNotationError, f"the size '{name}' depends on an index", self.at(statement, item)
                     )
                 self.scope.sizes[name] = expr
-                mentioned = {node.name for node in walk(expr) if isinstance(node, Size)}
-                reads = [places[other] for other in mentioned if other in places]
-            needed.append(reads)
-        _, circle = ranges.order(needed)
-        if circle:
-            statement, item = self.size_statements[names[circle[0]]]
-            raise self.error(
-                DeclarationError,
-                f"sizes define each other in a circle: {' -> '.join(names[place] for place in [*circle, circle[0]])}",
-                self.at(statement, item),
-            )
+                reads[name] = [node.name for node in walk(expr) if isinstance(node, Size)]
+        for group in groups_in_order(reads):
+            circle = circle_in(reads, group)
+            if circle:
+                statement, item = self.size_statements[circle[0]]
+                raise self.error(
+                    DeclarationError,
+                    f"sizes define each other in a circle: {' -> '.join([*circle, circle[0]])}",
+                    self.at(statement, item),
+                )
 
     def read_constants(self) -> None:
         """Read the values of constants and hyperparameters; they may use constants above them."""
@@ -493,6 +573,18 @@ class Declarations:
             self.values[name] = expr.value
             if declared.role == "constant":
                 self.scope.constants[name] = expr.value
+
+
+def parts_of(equation: Syntax) -> list[tuple[Syntax, list[Syntax]]]:
+    """Return the indices that ``for`` limits in an equation, each with its limits: two, one if it is fixed, or none.
+
+    In ``for j, m = 1..H`` both have the same.
+    """
+    found: list[tuple[Syntax, list[Syntax]]] = []
+    for part in reversed(equation.value or ()):
+        after = found[-1][1] if found else []
+        found.append((part, part.parts or after))
+    return found[::-1]
 
 
 def _names_in_subscript(syntax: Syntax) -> list[Syntax]:

@@ -22,7 +22,7 @@ SOFTMAXES = ("softmax", "log_softmax")
 _PLAIN_FUNCTIONS = ("sqrt", "sum", "mean", "prod", "logsumexp", "argmax", "argmin", "max", "min", "norm", "trace", "diag")
 
 # What else a name may be called in a network, if it is not called by its full name there.
-_SYNONYMS = {"epsilon": ("eps",), "lambda": ("lam", "lamda", "lambd", "wd"), "eta": ("lr", "learning_rate")}
+_SYNONYMS = {"epsilon": ("eps",), "lambda": ("lambda_", "lam", "lamda", "lambd", "wd"), "eta": ("lr", "learning_rate")}
 _MOST_ALTERNATIVES = 64
 _LONGEST_RUN = 40
 
@@ -283,8 +283,8 @@ class Names:
         name = stem
         found: list[str] = []
         for item in items:
-            letters = _WORD.findall(item.text)
-            known = [word for word in letters if self.is_index(word) or word in indices]
+            letters = [atom for atom in item.atoms if not atom.isdigit()]
+            known = letters and all(self.is_index(atom) or atom in indices for atom in letters)
             if item.atoms and not known:
                 name += ("" if "_" in name else "_") + item.label
             elif item.atoms:

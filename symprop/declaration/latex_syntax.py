@@ -93,7 +93,8 @@ class _Builder:
 
     def operated(self, items: list[Any]) -> Syntax:
         product, operator, *sign, item = items
-        product.value.append("/" if operator.type == "SLASH" else "*")
+        elementwise = operator in ("odot", "circ", "⊙", "∘", "*")
+        product.value.append("/" if operator.type == "SLASH" else "*" if elementwise else ".")
         if sign and sign[0].type == "MINUS":
             inner = Syntax("product", [""], [item], item.start, item.end)
             item = Syntax("sum", ["-"], [inner], sign[0].start_pos, item.end)
@@ -139,23 +140,24 @@ def _extended(piece: Syntax, part: Syntax, end: int) -> Syntax:
     return piece
 
 
-class _Lexer:
-    def __init__(self, configuration: Any) -> None:
-        del configuration
-
-    def lex(self, tokens: Sequence[Token]) -> Iterator[Any]:
-        from lark import Token as LarkToken
-
-        for token in tokens:
-            yield LarkToken(token.type, token.value, start_pos=token.start, end_pos=token.end)
-
-
 @lru_cache(maxsize=1)
 def _parser() -> Lark:
     from lark import Lark
+    from lark import Token as LarkToken
+    from lark.lexer import Lexer
+
+    class Lexed(Lexer):
+        """Hands the tokens on that are made already."""
+
+        def __init__(self, configuration: Any) -> None:
+            del configuration
+
+        def lex(self, tokens: Any) -> Iterator[LarkToken]:  # type: ignore[override]
+            for token in tokens:
+                yield LarkToken(token.type, token.value, start_pos=token.start, end_pos=token.end)
 
     grammar = Path(__file__).with_name("latex.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", lexer=_Lexer, transformer=_Builder(), maybe_placeholders=True)  # type: ignore[arg-type]
+    return Lark(grammar, parser="lalr", lexer=Lexed, transformer=_Builder(), maybe_placeholders=True)
 
 
 _OPENERS = {"OPEN": "this bracket", "LBRACE": "'{'", "CASES": "the cases"}

@@ -7,24 +7,35 @@ and order.  Nothing of a text is ever evaluated by Python.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 from symprop.algebra.expressions import (
+    ONE,
+    ZERO,
     Access,
     Bound,
     Expr,
     Index,
     Number,
+    Reduction,
+    Size,
     free_indices,
     fresh_index,
     names_of,
     stem_of,
+    substitute,
+    walk,
 )
+from symprop.algebra.indices import affine, at_least, normal
 from symprop.declaration import ranges
-from symprop.declaration.declarations import Declarations, Declared
+from symprop.declaration.declarations import Declarations, Declared, parts_of
 from symprop.declaration.network import Equation, Fact, Function, Network, Objective
+from symprop.declaration.order import groups_in_order
 from symprop.declaration.quantity import Axis, Domain, Quantity
+from symprop.declaration.recurrences import Link, schedule
 from symprop.declaration.resolve import (
     INFINITE,
     MOST_INDICES,
@@ -177,7 +188,7 @@ class _Defined:
     statement: Statement
     target: Syntax
     readings: list[Reading]
-    box: tuple[ranges.Interval | None, ...] = ()
+    box: ranges.Box = ()
     reads: list[str] = field(default_factory=list)
 
 
@@ -189,7 +200,7 @@ class _Reader(Declarations):
         self.domains: dict[str, Domain] = {}
         self.equations: list[_Defined] = []
         self.loose: list[Reading] = []  # readings outside equations
-        self.reached: dict[tuple[tuple[Expr, ...], tuple[Bound, ...]], tuple[ranges.Interval | None, ...]] = {}
+        self.reached: dict[tuple[tuple[Expr, ...], tuple[Bound, ...]], ranges.Box] = {}
         self.axes: dict[str, tuple[Axis, ...]] = {}
         self.fixed: set[str] = set()  # inputs with components that the text fixes, in a text without roles
 
@@ -212,11 +223,12 @@ class _Reader(Declarations):
             quantities=self.quantities(),
             equations=equations,
             indices=self.all_indices(),
-            sizes=dict(self.scope.sizes),
+            sizes=self.sizes_in_use(),
             functions=dict(self.scope.functions),
             objectives=objectives,
             facts=facts,
             predictions=predictions,
+            batch=self.batch,
             declares_roles=bool(self.declared),
             text=self.source.text,
         )
@@ -347,19 +359,70 @@ class _Reader(Declarations):
     def read_equation(self, statement: Statement) -> _Defined:
         left, right = statement.syntax.parts
         resolver = Resolver(self.scope, statement.span)
-        target, bounds = self.read_left(statement, left, resolver)
-        resolver.context = bounds
-        expression = resolver.value(right)
+        parts = self.read_parts(statement, resolver)
+        with resolver.binding(parts.values()):
+            target, bounds = self.read_left(statement, left, resolver, parts)
+            resolver.context = bounds
+            expression = resolver.value(right)
         self.check_free(resolver, right, target, bounds)
+        target, bounds, expression, readings = _placed(target, bounds, expression, resolver.readings)
         self.check_given(statement, left, target, bounds, expression)
-        for reading in resolver.readings:
+        for reading in readings:
             self.first_seen.setdefault(reading.name, reading.span.start)
         text = self.source.text[statement.span.start : statement.span.end]
         equation = Equation(target, bounds, expression, statement.line, text)
-        box = tuple(ranges.reach(index, bounds, self.domains) for index in target.indices)
-        return _Defined(equation, statement, left, resolver.readings, box)
+        box = ranges.reached(target.indices, bounds, self.domains)
+        return _Defined(equation, statement, left, readings, box)
 
-    def read_left(self, statement: Statement, left: Syntax, resolver: Resolver) -> tuple[Access, tuple[Bound, ...]]:
+    def read_parts(self, statement: Statement, resolver: Resolver) -> dict[str, Bound]:
+        """Return the ranges that ``for`` gives to indices of the left side; an index that it fixes has one value."""
+        found: dict[str, Bound] = {}
+        left = statement.syntax.parts[0]
+        on_left = {piece.value for piece in left.walk() if piece.kind == "name"} if left.kind == "access" else set()
+        waiting = {part.value for part, limits in parts_of(statement.syntax) if limits}
+        for part, limits in parts_of(statement.syntax):
+            name = part.value
+            place = self.at_name(statement, part)
+            if name in found:
+                raise self.error(IndexNotationError, f"'for' limits '{name}' twice", place)
+            if name not in on_left:
+                raise self.error(
+                    IndexNotationError,
+                    f"index '{name}' does not stand on the left",
+                    place,
+                    f"'for' limits the indices of {self.written(self.at(statement, left))}.",
+                )
+            if not limits:
+                continue
+            for limit in limits:
+                for piece in limit.walk():
+                    if piece.kind == "name" and piece.value in waiting:
+                        raise self.error(
+                            IndexNotationError,
+                            f"the limits of '{name}' use '{piece.value}'",
+                            self.at(statement, piece),
+                            f"Limit {piece.value} first: for {piece.value} = ..., {name} = ..."
+                            if piece.value != name
+                            else "Limits are made of sizes, integer constants and indices before this one.",
+                        )
+            waiting.discard(name)
+            with resolver.binding(found.values()):
+                values = [resolver.limit(limit) for limit in limits]
+            lower, upper = values[0], values[-1]
+            used = (free_indices(lower) | free_indices(upper)) - {Index(other) for other in on_left}
+            if used:
+                raise self.error(
+                    IndexNotationError,
+                    f"the limits of '{name}' use '{next(iter(used)).name}', which is not on the left",
+                    self.at(statement, limits[0]),
+                )
+            self.refuse_empty(name, statement, part, lower, upper)
+            found[name] = Bound(Index(name), lower, upper, True)
+        return found
+
+    def read_left(
+        self, statement: Statement, left: Syntax, resolver: Resolver, given: dict[str, Bound]
+    ) -> tuple[Access, tuple[Bound, ...]]:
         name = left.value
         known = self.scope.quantities[name]
         parts = left.parts if left.kind == "access" else []
@@ -377,29 +440,37 @@ class _Reader(Declarations):
         indices: list[Expr] = []
         bounds: list[Bound] = []
         for part in parts:
-            if part.kind == "name" and part.value in self.scope.indices:
-                bound = self.scope.indices[part.value]
-                if bound in bounds:
-                    raise self.error(
-                        IndexNotationError,
-                        f"index '{part.value}' stands twice on the left",
-                        self.at(statement, left),
-                        f"Use two indices and an Iverson bracket: [i == k]*{name}_i.",
-                    )
-                indices.append(bound.index)
-                bounds.append(bound)
-                continue
             expr = resolver.subscript(part)
-            if free_indices(expr) or names_of(expr):
+            coefficients = {} if names_of(expr) else affine(expr)[0]
+            if len(coefficients) > 1 or names_of(expr) or any(value is not ONE for value in coefficients.values()):
                 raise self.error(
                     IndexNotationError,
                     "the left side takes plain indices and constants",
                     self.at(statement, part),
                     f"Define {name} at a plain index and shift the right side.",
                 )
+            for index in coefficients:
+                bound = given.get(index.name) or self.scope.indices[index.name]
+                if any(other.index is index for other in bounds):
+                    raise self.error(
+                        IndexNotationError,
+                        f"index '{index.name}' stands twice on the left",
+                        self.at(statement, left),
+                        f"Use two indices and an Iverson bracket: [i == k]*{name}_i.",
+                    )
+                bounds.append(bound)
             indices.append(expr)
         resolver.free.clear()
-        return Access(name, tuple(indices)), tuple(bounds)
+        for bound in bounds:
+            lost = (free_indices(bound.lower) | free_indices(bound.upper)) - {other.index for other in bounds}
+            if lost:
+                raise self.error(
+                    IndexNotationError,
+                    f"the range of '{bound.index.name}' depends on '{next(iter(lost)).name}', which is not on the left",
+                    self.at(statement, left),
+                    f"Limit it here: {self.written(self.at(statement, left))} = ... for {bound.index.name} = 1..N.",
+                )
+        return Access(name, tuple(indices)), _in_order(bounds)
 
     def check_free(self, resolver: Resolver, right: Syntax, target: Access, bounds: tuple[Bound, ...]) -> None:
         allowed = {bound.index.name for bound in bounds}
@@ -508,27 +579,59 @@ class _Reader(Declarations):
                 self.axes[name] = self.hull_axes(name, known.rank)
 
     def narrowed(self, name: str) -> tuple[Axis, ...]:
-        """Return declared axes; one whose index has no range and stands nowhere else is read at its hull."""
+        """Return declared axes; those whose index no statement gives a range have the hull of what is read."""
         axes = list(self.axes[name])
+        readings = [self.boxes(reading) for reading in self.readings.get(name, ()) if not reading.guarded]
         for place, axis in enumerate(axes):
-            index = stem_of(axis.index) if axis.index.name not in self.scope.indices else axis.index.name
-            if index in self.scope.stated or index in self.used:
+            index = axis.index.name if axis.index.name in self.scope.indices else stem_of(axis.index)
+            if self.is_declared_index(index) or (index in self.scope.stated and index not in self.part_limits):
                 continue
-            boxes = [self.boxes(reading)[place] for reading in self.readings.get(name, ()) if not reading.guarded]
-            boxes += [defined.box[place] for defined in self.definitions.get(name, ())]
-            intervals = [box for box in boxes if box is not None]
-            found = ranges.hull(intervals) if intervals and len(intervals) == len(boxes) else None
-            if found is not None and not isinstance(found[0], tuple):
+            boxes = list(readings)
+            if index not in self.used:
+                boxes += [defined.box for defined in self.definitions.get(name, ())]
+            found = ranges.hull_along(place, boxes) if boxes and all(box[place] for box in boxes) else None
+            # Where the index is read over a range of its own there is nothing to narrow.
+            if found is not None and not isinstance(found[0], tuple) and not self.is_open(Index(index), found):
                 axes[place] = ranges.axis_of(axis.index, found)
-                self.scope.indices[index] = Bound(Index(index), axes[place].lower, axes[place].upper)
-                self.scope.sizes.pop(f"n_{index}", None)
-        return tuple(axes)
+        return self.with_layers(name, axes)
 
-    def boxes(self, reading: Reading) -> tuple[ranges.Interval | None, ...]:
+    def is_open(self, index: Index, interval: ranges.Interval) -> bool:
+        """Return whether the range of an index is the one of an undeclared index, ``1..n_i``."""
+        return any(node is Size(f"n_{index.name}") for limit in interval for node in walk(limit))
+
+    def with_layers(self, name: str, axes: list[Axis]) -> tuple[Axis, ...]:
+        """Return axes whose limits, where they differ from layer to layer, are in the indices of the others."""
+        names: dict[Any, Expr] = {ranges.position(place): axis.index for place, axis in enumerate(axes)}
+        own = {axis.index for axis in axes}
+        found = []
+        for axis in axes:
+            limits = [normal(substitute(limit, names)) for limit in (axis.lower, axis.upper)]
+            lost = (free_indices(limits[0]) | free_indices(limits[1])) - own
+            if lost:
+                raise self.error(
+                    IndexNotationError,
+                    f"the range of '{axis.index}' in '{name}' depends on '{next(iter(lost))}', "
+                    f"which is no index of '{name}'",
+                    self.place_of(name),
+                    f"Give it a range of its own: index {axis.index}_1 = 1..N.",
+                )
+            found.append(Axis(axis.index, *limits))
+        return tuple(found)
+
+    def place_of(self, name: str) -> Span:
+        declared = self.declared.get(name)
+        if declared is not None:
+            return self.at(declared.statement, declared.target)
+        if name in self.definitions:
+            defined = self.definitions[name][0]
+            return self.at(defined.statement, defined.target)
+        return self.readings[name][0].span
+
+    def boxes(self, reading: Reading) -> ranges.Box:
         key = (reading.indices, reading.bounds)
         found = self.reached.get(key)
         if found is None:
-            found = tuple(ranges.reach(index, reading.bounds, self.domains) for index in reading.indices)
+            found = ranges.reached(reading.indices, reading.bounds, self.domains)
             self.reached[key] = found
         return found
 
@@ -547,30 +650,30 @@ class _Reader(Declarations):
         axes: list[Axis] = []
         for axis in range(rank):
             column = [box[axis] for box in boxes]
-            intervals = [box for box in column if box is not None]
-            if len(intervals) < len(column):
-                place = next(place for place, box in zip(places, column, strict=True) if box is None)
+            if None in column:
+                place = places[column.index(None)]
                 raise self.error(
                     IndexNotationError,
                     f"the range of '{name}' cannot be told from here",
                     place,
                     f"Declare it, input {name}[i], and the range of its index.",
                 )
-            found = ranges.hull(intervals)
+            found = ranges.hull_along(axis, boxes)
             if isinstance(found[0], tuple):
-                one, other = found
-                place = next(place for place, box in zip(places, column, strict=True) if box == other)
+                names: dict[Any, Expr] = {ranges.position(place): own.index for place, own in enumerate(axes)}
+                one, other = (" .. ".join(str(substitute(limit, names)) for limit in pair) for pair in found)
+                verb = "defined" if name in self.definitions and name not in self.fixed else "read"
                 raise self.error(
                     IndexNotationError,
-                    f"'{name}' is read at {one[0]}..{one[1]} and at {other[0]}..{other[1]}",
-                    place,
+                    f"'{name}' is {verb} at {one} and at {other}".replace(" .. ", ".."),
+                    places[column.index(found[1])],
                     "Declare the indices with ranges that can be compared: index i, k = 1..N.",
                 )
             interval: ranges.Interval = found
             index = fresh_index(self.axis_index(name, axis, interval, definitions, readings, taken), taken)
             taken.add(index)
             axes.append(ranges.axis_of(index, interval))
-        return tuple(axes)
+        return self.with_layers(name, axes)
 
     def is_partly_fixed(self, name: str, definitions: list[_Defined], readings: list[Reading]) -> bool:
         """Return whether components of an input are fixed: numbers on the left side, read beyond them."""
@@ -603,6 +706,8 @@ class _Reader(Declarations):
     ) -> Index:
         """Return the index that an axis is printed with."""
         targets = [defined.equation.target.indices for defined in definitions]
+        # Of z[0,i] and z[l,j] the second tells how its axes are called.
+        targets.sort(key=lambda indices: sum(not isinstance(index, Index) for index in indices))
         plain = [*targets, *(reading.indices for reading in readings)]
         for indices in plain:
             index = indices[axis]
@@ -661,22 +766,49 @@ class _Reader(Declarations):
 
     def check_reading(self, name: str, reading: Reading) -> None:
         boxes = self.boxes(reading)
-        for axis, box in zip(self.axes[name], boxes, strict=True):
-            if box is not None and (ranges.is_below(box[0], axis.lower) or ranges.is_below(axis.upper, box[1])):
+        axes = self.axes[name]
+        layers: dict[Any, Expr] = {
+            axis.index: index for axis, index in zip(axes, reading.indices, strict=True) if not names_of(index)
+        }
+        for place, (axis, box) in enumerate(zip(axes, boxes, strict=True)):
+            if free_indices(axis.lower) | free_indices(axis.upper):
+                lower, upper = (substitute(limit, layers) for limit in (axis.lower, axis.upper))
+                index = reading.indices[place]
+                if not (at_least(upper, index, reading.bounds) and at_least(index, lower, reading.bounds)):
+                    raise self.beyond_layer(name, reading, index, upper)
+            elif box is not None and (ranges.is_below(box[0], axis.lower) or ranges.is_below(axis.upper, box[1])):
                 raise self.outside(name, reading.span, box, axis)
         definitions = self.definitions.get(name, [])
-        if len(boxes) == 1 and boxes[0] is not None and definitions and self.is_defined(name):
-            columns = [defined.box[0] for defined in definitions]
-            intervals = [box for box in columns if box is not None]
-            if len(intervals) == len(columns):
-                missing = ranges.gap(intervals, boxes[0])
-                if missing is not None:
-                    raise self.error(
-                        IndexNotationError,
-                        f"{name}[{missing}] is read but never defined",
-                        reading.span,
-                        f"Add an equation: {name}[{missing}] = ...",
-                    )
+        if not definitions or not self.is_defined(name):
+            return
+        for place, (axis, box) in enumerate(zip(axes, boxes, strict=True)):
+            intervals = [defined.box[place] for defined in definitions]
+            if box is None or ranges.is_layered((axis.lower, axis.upper)) or None in intervals:
+                continue
+            missing = ranges.gap([interval for interval in intervals if interval is not None], box)
+            if missing is not None:
+                component = Access(
+                    name, tuple(missing if other is axis else other.index for other in axes)
+                )
+                raise self.error(
+                    IndexNotationError,
+                    f"{component} is read but never defined",
+                    reading.span,
+                    f"Add an equation: {component} = ...",
+                )
+
+    def beyond_layer(self, name: str, reading: Reading, index: Expr, upper: Expr) -> SympropError:
+        """The error of an access along an axis that differs from layer to layer, which the sizes do not cover."""
+        reached = index
+        for bound in reading.bounds:
+            if bound.index is index:
+                reached = bound.upper
+        return self.error(
+            IndexNotationError,
+            f"{self.written(reading.span)} may run outside the range: {index} reaches {reached}",
+            reading.span,
+            f"'{name}' ends at {upper} there. Limit it: sum({index} = 1..{upper}, ...).",
+        )
 
     def is_defined(self, name: str) -> bool:
         return name in self.defined and name not in self.declared and name not in self.fixed
@@ -686,26 +818,29 @@ class _Reader(Declarations):
         reached = box[0] if low else box[1]
         where = f"'{name}' has {axis.index} = {axis.lower}..{axis.upper}"
         access = f"{name}[{','.join(other.index.name for other in self.axes[name])}]"
+        hint = f"Change the range, guard it with where(...), or write: zero outside {access}."
+        if name in self.definitions and self.is_defined(name):
+            first = Access(name, tuple(reached if other is axis else other.index for other in self.axes[name]))
+            hint = f"Define {first} = ..., change the range, guard it with where(...), or write: zero outside {access}."
         return self.error(
             IndexNotationError,
             f"{self.written(place)} runs outside the range: it reaches {reached}",
             place,
-            f"{where}. Change the range, guard it with where(...), or write: zero outside {access}.",
+            f"{where}. {hint}",
         )
 
     def in_order(self) -> tuple[Equation, ...]:
         """Return the equations in topological order; a circle is an error that names it."""
-        parts = [
-            ranges.Part(
-                defined.equation.name,
-                defined.box,
-                tuple(
-                    (reading.name, self.boxes(reading)) for reading in defined.readings if reading.name in self.defined
-                ),
-            )
-            for defined in self.equations
-        ]
-        found, circle = ranges.order(ranges.dependencies(parts))
+        definitions = ranges.Definitions((defined.equation.name, defined.box) for defined in self.equations)
+        links = dict.fromkeys(
+            Link(reader, read, reading.name, reading.indices, reading.bounds)
+            for reader, defined in enumerate(self.equations)
+            for reading in defined.readings
+            if reading.name in self.defined
+            for read in definitions.of(reading.name, self.boxes(reading))
+        )
+        targets = [(defined.equation.name, defined.equation.target.indices) for defined in self.equations]
+        found, circle = schedule(targets, list(links))
         if circle:
             raise self.circle([self.equations[place] for place in circle])
         return tuple(self.equations[place].equation for place in found)
@@ -713,15 +848,18 @@ class _Reader(Declarations):
     def circle(self, circle: list[_Defined]) -> SympropError:
         first = circle[0]
         following = circle[1] if len(circle) > 1 else first
-        reading = next(reading for reading in first.readings if reading.name == following.equation.name)
         name = first.equation.name
+        target = first.equation.target
+        own = [reading for reading in first.readings if reading.name == following.equation.name]
+        reading = next((reading for reading in own if reading.indices == target.indices), own[0])
         if len(circle) == 1:
-            if ranges.shifts_itself(first.equation.target, reading.indices):
+            if reading.indices != target.indices:
+                read = " and ".join(dict.fromkeys(str(Access(name, reading.indices)) for reading in own))
                 return self.error(
                     DeclarationError,
-                    f"'{name}' is defined by itself at another index; recurrences are not read yet",
-                    reading.span,
-                    "Write the steps out, each with a name of its own.",
+                    f"'{target}' is defined by {read}, which no order computes",
+                    own[-1].span,
+                    "A recurrence reads only what comes before along one of its indices, or only what comes after.",
                 )
             return self.error(
                 DeclarationError,
@@ -837,12 +975,108 @@ class _Reader(Declarations):
             )
         return found
 
+    def sizes_in_use(self) -> dict[str, Expr | None]:
+        """Return the sizes without those of undeclared indices that turned out to have another range everywhere."""
+        own = [bound for name, bound in self.scope.indices.items() if bound.upper is Size(f"n_{name}")]
+        if not own:
+            return dict(self.scope.sizes)
+        limits = [limit for axes in self.axes.values() for axis in axes for limit in (axis.lower, axis.upper)]
+        for defined in self.equations:
+            limits.append(defined.equation.expression)
+            limits.extend(limit for bound in defined.equation.bounds for limit in (bound.lower, bound.upper))
+        used = {node.name for limit in limits for node in _nodes(limit) if isinstance(node, Size)}
+        for bound in own:
+            name = bound.index.name
+            if f"n_{name}" not in used:
+                self.scope.sizes.pop(f"n_{name}", None)
+                self.scope.indices[name] = self.range_in_use(bound)
+        return dict(self.scope.sizes)
+
+    def range_in_use(self, bound: Bound) -> Bound:
+        """Return the first range that an index, whose own no one uses, is given where it stands."""
+        for axes in self.axes.values():
+            for axis in axes:
+                if axis.index is bound.index:
+                    return Bound(axis.index, axis.lower, axis.upper)
+        for defined in self.equations:
+            for node in _nodes(defined.equation.expression):
+                for inner in node.bounds if isinstance(node, Reduction) else ():
+                    if inner.index is bound.index:
+                        return inner._replace(written=False)
+        return bound
+
     def all_indices(self) -> dict[Index, Bound]:
         found = {bound.index: bound for bound in self.scope.indices.values()}
         for axes in self.axes.values():
             for axis in axes:
                 found.setdefault(axis.index, Bound(axis.index, axis.lower, axis.upper))
         return found
+
+
+def _in_order(bounds: list[Bound]) -> tuple[Bound, ...]:
+    """Return bounds such that each stands after those that its limits use."""
+    of_index = {bound.index: bound for bound in bounds}
+    reads = {bound.index: free_indices(bound.lower) | free_indices(bound.upper) for bound in bounds}
+    return tuple(of_index[index] for group in groups_in_order(reads) for index in group)
+
+
+def _placed(
+    target: Access,
+    bounds: tuple[Bound, ...],
+    expression: Expr,
+    readings: list[Reading],
+) -> tuple[Access, tuple[Bound, ...], Expr, list[Reading]]:
+    """Return an equation with its left side at plain indices: ``h[t+1] = e for t = 0..T-1`` is one of h[t].
+
+    An index that ``for`` fixes, with a lower limit that is the upper one, is replaced by its value.
+    """
+    mapping: dict[Any, Expr] = {}
+    moved: dict[Bound, tuple[Bound, ...]] = {}
+    for bound in bounds:
+        offset = next(index for index in target.indices if bound.index in free_indices(index)) - bound.index
+        if bound.written and bound.lower is bound.upper:
+            mapping[bound.index] = bound.lower
+            moved[bound] = ()
+        elif offset is not ZERO:
+            mapping[bound.index] = bound.index - offset
+            moved[bound] = (Bound(bound.index, normal(bound.lower + offset), normal(bound.upper + offset), True),)
+    if not mapping:
+        return target, bounds, expression, readings
+
+    def replaced(bound: Bound) -> tuple[Bound, ...]:
+        return tuple(
+            own._replace(lower=normal(substitute(own.lower, mapping)), upper=normal(substitute(own.upper, mapping)))
+            for own in moved.get(bound, (bound,))
+        )
+
+    def ranges_of(some: tuple[Bound, ...]) -> tuple[Bound, ...]:
+        return tuple(own for bound in some for own in replaced(bound))
+
+    indices = tuple(normal(substitute(index, mapping)) for index in target.indices)
+    return (
+        Access(target.name, indices),
+        ranges_of(bounds),
+        substitute(expression, mapping),
+        [
+            reading._replace(
+                indices=tuple(substitute(index, mapping) for index in reading.indices),
+                bounds=ranges_of(reading.bounds),
+            )
+            for reading in readings
+        ],
+    )
+
+
+def _nodes(expr: Expr) -> Iterator[Expr]:
+    """Yield every node of an expression once."""
+    seen: set[int] = set()
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            yield node
+            stack.extend(node.children)
 
 
 def _is_infinite(syntax: Syntax) -> bool:

@@ -1,17 +1,84 @@
-"""Ranges: what a quantity's axes are when only its use tells, what is read outside them, and in which order."""
+"""Ranges: what a quantity's axes are when only its use tells, what is read outside them, and who reads whom."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
-from heapq import heapify, heappop, heappush
+from typing import Any
 
-from symprop.algebra.expressions import ONE, Access, Bound, Expr, Index, Number, add, free_indices, substitute, walk
+from symprop.algebra.expressions import (
+    ONE,
+    Access,
+    Bound,
+    Expr,
+    Index,
+    Number,
+    Size,
+    add,
+    free_indices,
+    substitute,
+    transform,
+    walk,
+)
 from symprop.algebra.indices import affine, extremes, normal, sign
 from symprop.declaration.quantity import Axis, Domain
 
-Interval = tuple[Expr, Expr]  # inclusive, in sizes
+# Inclusive limits, in sizes; where they differ from layer to layer `position` stands in them.
+Interval = tuple[Expr, Expr]
+Box = tuple[Interval | None, ...]  # the components that an access reaches, axis by axis; None: unknown
+
+
+def position(axis: int) -> Index:
+    """Return the index that stands for the position along an axis in the limits of another: ``1..n(position(0))``."""
+    return Index(f"axis {axis}")
+
+
+def free_outside_layers(limit: Expr) -> frozenset[Index]:
+    """Return the indices that a limit depends on otherwise than by sizes of layers, ``n(l)``."""
+
+    def rule(node: Expr) -> Expr:
+        return Size(node.name) if isinstance(node, Size) else node
+
+    return free_indices(transform(limit, rule))
+
+
+def reached(indices: tuple[Expr, ...], bounds: tuple[Bound, ...], domains: Mapping[str, Domain]) -> Box:
+    """Return which components an access reaches.
+
+    Along an axis whose extent differs from layer to layer the limits depend on the position along another axis.
+    """
+    found = tuple(reach(index, bounds, domains) for index in indices)
+    if None not in found:
+        return found
+    return tuple(
+        _layered_reach(indices, axis, bounds) if interval is None else interval for axis, interval in enumerate(found)
+    )
+
+
+def _layered_reach(indices: tuple[Expr, ...], axis: int, bounds: tuple[Bound, ...]) -> Interval | None:
+    layers: dict[Expr, Expr] = {}
+    for other, index in enumerate(indices):
+        try:
+            coefficients, offset = affine(index)
+        except ValueError:
+            continue
+        if other != axis and list(coefficients.values()) == [ONE]:
+            layers.setdefault(next(iter(coefficients)), position(other) - offset)
+    inner = [bound for bound in bounds if bound.index in free_indices(indices[axis])]
+    try:
+        low, high = extremes(indices[axis], inner)
+    except ValueError:
+        return None
+    if (free_outside_layers(low) | free_outside_layers(high)) or not free_indices(low) | free_indices(high) <= set(
+        layers
+    ):
+        return None
+    return normal(substitute(low, layers)), normal(substitute(high, layers))
+
+
+def is_layered(interval: Interval) -> bool:
+    """Return whether limits depend on the position along another axis."""
+    return bool(free_indices(interval[0]) | free_indices(interval[1]))
 
 
 def reach(index: Expr, bounds: Iterable[Bound], domains: Mapping[str, Domain]) -> Interval | None:
@@ -104,6 +171,22 @@ def hull(intervals: Sequence[Interval]) -> Interval | tuple[Interval, Interval]:
     return low, high
 
 
+def hull_along(axis: int, boxes: Sequence[Box]) -> Interval | tuple[Interval, Interval]:
+    """Return the hull of boxes along an axis that all know, as `hull` does; limits may differ from layer to layer."""
+    column = [interval for box in boxes if (interval := box[axis]) is not None]
+    layered = next((interval for interval in column if is_layered(interval)), None)
+    if layered is None:
+        return hull(column)
+    for interval, box in zip(column, boxes, strict=True):
+        layer: dict[Any, Expr] = {
+            position(other): ends[0] for other, ends in enumerate(box) if ends is not None and ends[0] is ends[1]
+        }
+        low, high = (normal(substitute(limit, layer)) for limit in layered)
+        if not (is_at_most(low, interval[0]) and is_at_most(interval[1], high)):
+            return layered, interval
+    return layered
+
+
 def are_disjoint(left: Sequence[Interval | None], right: Sequence[Interval | None]) -> bool:
     """Return whether two boxes of components are proved to have none in common."""
     for one, other in zip(left, right, strict=True):
@@ -123,7 +206,10 @@ def do_meet(left: Sequence[Interval | None], right: Sequence[Interval | None]) -
 
 
 def gap(intervals: Sequence[Interval], wanted: Interval) -> Expr | None:
-    """Return a value inside `wanted` that is proved to lie in none of the intervals along one axis, or None."""
+    """Return a value inside `wanted` that is proved to lie in none of the intervals along one axis, or None.
+
+    That `wanted` is not empty is taken for granted.
+    """
     low = wanted[0]
     # In ascending order one pass is enough; limits in sizes, which have no order, may take more.
     ordered = sorted(intervals, key=lambda pair: pair[0].value if isinstance(pair[0], Number) else Fraction(0))
@@ -137,81 +223,28 @@ def gap(intervals: Sequence[Interval], wanted: Interval) -> Expr | None:
         if all(isinstance(lower, Number) and isinstance(upper, Number) for lower, upper in ordered):
             break
     proved = all(is_below(low, lower) or is_below(upper, low) for lower, upper in ordered)
-    return low if proved and is_at_most(low, wanted[1]) else None
+    return low if proved and (low is wanted[0] or is_at_most(low, wanted[1])) else None
 
 
-@dataclass(frozen=True)
-class Part:
-    """What one equation needs for the order: which components it defines, and which it reads."""
+class Definitions:
+    """Who defines what: the boxes of components that each of several equations defines."""
 
-    name: str
-    box: tuple[Interval | None, ...]
-    reads: tuple[tuple[str, tuple[Interval | None, ...]], ...]
+    def __init__(self, parts: Iterable[tuple[str, Box]]) -> None:
+        self._of: dict[str, list[tuple[int, Box]]] = {}
+        for number, (name, box) in enumerate(parts):
+            self._of.setdefault(name, []).append((number, box))
+        self._known: dict[tuple[str, Box], tuple[int, ...]] = {}
 
-
-def dependencies(parts: Sequence[Part]) -> list[list[int]]:
-    """Return for each equation the equations that define what it reads."""
-    definitions: dict[str, list[int]] = {}
-    for place, part in enumerate(parts):
-        definitions.setdefault(part.name, []).append(place)
-    known: dict[tuple[str, tuple[Interval | None, ...]], list[int]] = {}
-    found: list[list[int]] = []
-    for part in parts:
-        needed: dict[int, None] = {}
-        for read in part.reads:
-            if read not in known:
-                name, box = read
-                places = definitions.get(name, [])
-                alone = len(places) == 1
-                known[read] = [place for place in places if alone or not are_disjoint(parts[place].box, box)]
-            needed.update(dict.fromkeys(known[read]))
-        found.append(list(needed))
-    return found
-
-
-def order(needed: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:
-    """Return the equations so that each stands after those it needs, in text order where that is free.
-
-    The second list names a circle, each needing the next and the last the first; it is empty if there is none.
-    """
-    waiting = [len(set(places)) for places in needed]
-    users: list[list[int]] = [[] for _ in needed]
-    for place, places in enumerate(needed):
-        for other in set(places):
-            users[other].append(place)
-    ready = [place for place, count in enumerate(waiting) if not count]
-    heapify(ready)
-    found: list[int] = []
-    while ready:
-        place = heappop(ready)
-        found.append(place)
-        for user in users[place]:
-            waiting[user] -= 1
-            if not waiting[user]:
-                heappush(ready, user)
-    if len(found) == len(needed):
-        return found, []
-    # Walking on among equations that still wait must come back to one that was visited.
-    place = next(place for place, count in enumerate(waiting) if count)
-    path: list[int] = []
-    seen: dict[int, int] = {}
-    while place not in seen:
-        seen[place] = len(path)
-        path.append(place)
-        place = next(other for other in needed[place] if waiting[other])
-    return found, path[seen[place] :]
-
-
-def shifts_itself(target: Access, reading: tuple[Expr, ...]) -> bool:
-    """Return whether an equation reads its own target at shifted indices: a recurrence."""
-    for left, right in zip(target.indices, reading, strict=True):
-        try:
-            coefficients, offset = affine(right - left)
-        except ValueError:
-            continue
-        if not coefficients and isinstance(offset, Number) and offset.value != Fraction(0):
-            return True
-    return False
+    def of(self, name: str, box: Box) -> tuple[int, ...]:
+        """Return the numbers of the equations that may define components of `name` within `box`."""
+        found = self._known.get((name, box))
+        if found is None:
+            parts = self._of.get(name, [])
+            found = tuple(
+                number for number, defined in parts if len(parts) == 1 or not are_disjoint(defined, box)
+            )
+            self._known[name, box] = found
+        return found
 
 
 def axis_of(index: Index, interval: Interval) -> Axis:

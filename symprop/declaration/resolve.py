@@ -363,12 +363,12 @@ class Resolver:
         if name in scope.quantities:
             return self._read(name, (), syntax)
         if name in scope.sizes:
-            return Size(name)
+            return self._size(name, syntax)
         if name in CONSTANTS:
             return CONSTANTS[name]
         if scope.range_of(name) is not None:
             return self._free(name, syntax)
-        if name in scope.functions or (name in _CALLABLE and not scope.undefined_are_inputs):
+        if name in scope.functions or (name in CALLABLE and not scope.undefined_are_inputs):
             raise self.error(DeclarationError, f"'{name}' is a function", syntax, f"Call it: {name}(...).")
         if name in INFINITE:
             raise self.error(NotationError, "infinity is no number", syntax, "It may stand in a domain: (0, inf).")
@@ -380,7 +380,7 @@ class Resolver:
         if name in scope.indices:
             return self._free(name, syntax)
         if name in scope.sizes:
-            return Size(name)
+            return self._size(name, syntax)
         if name in scope.constants:
             value = scope.constants[name]
             if value.denominator == 1:
@@ -395,6 +395,16 @@ class Resolver:
         if scope.in_claims and self.place == "subscript":
             return self._free(name, syntax)
         raise self._unknown_name(syntax)
+
+    def _size(self, name: str, syntax: Syntax) -> Expr:
+        if name in self.scope.layered:
+            raise self.error(
+                IndexNotationError,
+                f"the size '{name}' differs from layer to layer",
+                syntax,
+                f"Write {name}(l) for that of layer l.",
+            )
+        return Size(name)
 
     def _not_an_index(self, name: str, syntax: Syntax) -> SympropError:
         known = self.scope.quantities[name]
@@ -555,13 +565,15 @@ class Resolver:
             raise self.error(NotationError, f"'{name}' is an argument and not a function", self.at_name(syntax))
         if name in scope.functions:
             return self._defined(syntax)
-        if name in scope.quantities and (name in ALIASES or name not in _CALLABLE):
+        if name in scope.quantities and (name in ALIASES or name not in CALLABLE):
             raise self.error(
                 NotationError,
                 f"'{name}' is a quantity and not a function",
                 self.at_name(syntax),
                 f"'{name}' {scope.quantities[name]}. Write {name}*(...) for a product, {name}[...] for a component.",
             )
+        if name in scope.layered:
+            return self._layer_size(syntax)
         if scope.in_claims and name in OPERATORS:
             return self._derivative(syntax)
         if name in REFUSED:
@@ -598,9 +610,13 @@ class Resolver:
             )
         raise self._unknown_function(syntax)
 
+    def _layer_size(self, syntax: Syntax) -> Expr:
+        (layer,) = self.arguments(syntax, 1)
+        return Size(syntax.value[0], (self.limit(layer),))
+
     def _unknown_function(self, syntax: Syntax) -> SympropError:
         name = syntax.value[0]
-        known = sorted({*self.scope.functions, *_CALLABLE} - set(ALIASES))
+        known = sorted({*self.scope.functions, *CALLABLE} - set(ALIASES))
         close = get_close_matches(name, known, n=5, cutoff=0.55)
         hint = f"Did you mean '{close[0]}'? " if get_close_matches(name, close, n=1, cutoff=0.6) else ""
         some = sorted(close) if close else ["exp", "log", "relu", "sigmoid", "softmax", "sum", "tanh", "where"]
@@ -911,7 +927,7 @@ class Resolver:
             )
 
 
-_CALLABLE = frozenset((*FUNCTIONS, *ALIASES, *LOSSES, *REDUCTIONS, *BODY_FIRST, *SOFTMAXES, *SPECIAL)) - {"Sigma", "Pi"}
+CALLABLE = frozenset((*FUNCTIONS, *ALIASES, *LOSSES, *REDUCTIONS, *BODY_FIRST, *SOFTMAXES, *SPECIAL)) - {"Sigma", "Pi"}
 
 
 def flattened(expr: Expr) -> Expr:

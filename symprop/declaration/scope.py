@@ -69,6 +69,8 @@ class Scope:
     stated : set of str
         The indices whose range is declared, or follows from a declared axis: they may be shifted.
     sizes : dict of str to Expr or None
+    layered : set of str
+        The sizes that differ from layer to layer, ``n(l)``.
     functions : dict of str to Function
     quantities : dict of str to Known
     axes : dict of str to tuple of Axis
@@ -89,6 +91,7 @@ class Scope:
     indices: dict[str, Bound] = field(default_factory=dict)
     stated: set[str] = field(default_factory=set)
     sizes: dict[str, Expr | None] = field(default_factory=dict)
+    layered: set[str] = field(default_factory=set)
     functions: dict[str, Function] = field(default_factory=dict)
     quantities: dict[str, Known] = field(default_factory=dict)
     axes: dict[str, tuple[Axis, ...]] = field(default_factory=dict)
@@ -114,7 +117,8 @@ class Scope:
         scope.indices.update({index.name: bound for index, bound in network.indices.items()})
         scope.stated = set(scope.indices)
         scope.sizes = dict(network.sizes)
-        for bound in scope.indices.values():
+        axes = (axis for quantity in network.quantities.values() for axis in quantity.axes)
+        for bound in (*scope.indices.values(), *axes):
             for limit in (bound.lower, bound.upper):
                 scope.add_sizes(limit)
         scope.functions = dict(network.functions)
@@ -127,6 +131,8 @@ class Scope:
         for node in walk(limit):
             if isinstance(node, Size):
                 self.sizes.setdefault(node.name, None)
+                if node.arguments:
+                    self.layered.add(node.name)
 
     def range_of(self, name: str) -> Bound | None:
         """Return the range of an index; ``k_1`` has that of ``k``."""

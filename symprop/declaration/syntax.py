@@ -24,6 +24,7 @@ LONGEST_NAME = 100  # characters
 MOST_DIGITS = 400  # of a number written out, which covers the range of float64
 STATEMENT_WORDS = (
     "assume",
+    "batch",
     "constant",
     "function",
     "hyperparameter",
@@ -220,8 +221,14 @@ class Builder:
     # Statements.
 
     def equation(self, items: list[Any]) -> Syntax:
-        left, right = items
-        return Syntax("equation", None, [left, right], left.start, right.end)
+        left, right, *parts = items
+        return Syntax("equation", parts, [left, right], left.start, (parts[-1] if parts else right).end)
+
+    def part(self, items: list[Any]) -> Syntax:
+        token, lower, _, upper = items
+        parts = [limit for limit in (lower, upper) if limit is not None]
+        end = parts[-1].end if parts else _end(token)
+        return Syntax("part", _name(token), parts, _start(token), end, _end(token))
 
     def declared_index(self, items: list[Any]) -> Syntax:
         token, lower, _, upper = items
@@ -231,11 +238,18 @@ class Builder:
         )
 
     def declared_size(self, items: list[Any]) -> Syntax:
-        token, value = items
+        token, _, layer, closing, value = items
+        if layer is not None and value is not None:
+            raise Refused(
+                "the sizes of layers are given as a list, not by an equation",
+                value.start,
+                value.end,
+                f"Write size {token}({layer}), and give {token} = [4, 16, 1] with the data.",
+            )
         parts = [] if value is None else [value]
-        return Syntax(
-            "declared_size", _name(token), parts, _start(token), value.end if value else _end(token), _end(token)
-        )
+        end = value.end if value else _end(closing or token)
+        kind = "declared_size" if layer is None else "declared_layers"
+        return Syntax(kind, _name(token), parts, _start(token), end, _end(token))
 
     def role(self, items: list[Any]) -> Any:
         words = [str(token) for token in items]
@@ -272,6 +286,9 @@ class Builder:
 
     def index_statement(self, items: list[Any]) -> Syntax:
         return _statement("index", None, items)
+
+    def batch_statement(self, items: list[Any]) -> Syntax:
+        return _statement("batch", None, items)
 
     def size_statement(self, items: list[Any]) -> Syntax:
         return _statement("size", None, items)
@@ -391,7 +408,7 @@ _SENTENCES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (r"@", MATRICES, ""),
         (r":=|<-|←", "updates are not read yet", "Optimizers are chosen when training."),
         (r":", "shapes are not declared by ':' yet", "Name the indices: parameter W[j,i]."),
-        (r"for\b", "'for' is not read yet", "Declare the range: index t = 1..T."),
+        (r"for\b", "'for' limits a whole equation", "It stands last: h[t,j] = ... for t = 1..T."),
         (r"if\b", "'if' does not limit an equation", "Write where(condition, then, otherwise)."),
         (r"else\b", "there is no 'else'", "Write where(condition, then, otherwise)."),
         (r"\\", *LATEX),
@@ -444,13 +461,7 @@ def _refuse_later(source: Source, span: Span, text: str) -> None:
             place,
             f"Choose another name, such as {word[0]}_1.",
         )
-    if word[0] == "batch" and follows.isalpha():
-        raise source.error(
-            NotationError,
-            "batch indices are not read yet",
-            place,
-            "Write the network for one example; arrays get the examples as first axis.",
-        )
+
     if word[0] in ("optimizer", "optimiser", "state") and follows.isalpha():
         raise source.error(
             NotationError, "optimizers are not read yet", place, "They are chosen by name when training."

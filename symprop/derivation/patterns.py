@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from symprop.algebra.expressions import (
     MINUS_ONE,
     ONE,
+    TRUE,
     Access,
     Add,
+    Bound,
     Call,
     Compare,
     Expr,
@@ -18,16 +22,18 @@ from symprop.algebra.expressions import (
     Number,
     Power,
     Reduction,
+    Where,
     add,
     base_and_exponent,
     factors_of,
     free_indices,
+    junction,
     mul,
     negative,
     power,
     substitute,
-    transform,
 )
+from symprop.algebra.indices import conditions_of, linear_in, normal, tighten, within
 from symprop.declaration.network import Equation
 
 Binding = dict[Index, Expr]
@@ -56,7 +62,46 @@ def match(pattern: Expr, expr: Expr, binding: Binding, variables: frozenset[Inde
         return
     if isinstance(pattern, (Call, Compare, Access)) and _head(pattern) != _head(expr):
         return
+    if isinstance(pattern, Access):
+        if len(pattern.children) != len(expr.children):
+            return
+        # Plain indices first: they bind what the others need.
+        pairs = sorted(zip(pattern.children, expr.children, strict=True), key=lambda pair: type(pair[0]) is not Index)
+        yield from _match_indices(pairs, binding, variables)
+        return
     yield from _match_in_order(pattern.children, expr.children, binding, variables)
+
+
+def _match_indices(
+    pairs: list[tuple[Expr, Expr]], binding: Binding, variables: frozenset[Index]
+) -> Iterator[Binding]:
+    """Match index expressions by their value: ``h[t - 1]`` is ``h[s]`` for t = s + 1."""
+    if not pairs:
+        yield binding
+        return
+    (pattern, expr), *rest = pairs
+    pattern = substitute(pattern, binding) if not isinstance(pattern, Index) else pattern
+    unknown = free_indices(pattern) & variables - binding.keys()
+    found: Iterable[Binding] = ()
+    if isinstance(pattern, Index):
+        found = match(pattern, expr, binding, variables)
+    elif not unknown:
+        found = (binding,) if normal(pattern) == normal(expr) else ()
+    elif len(unknown) == 1 and (solution := _solved(pattern, expr, *unknown)) is not None:
+        found = ({**binding, **solution},)
+    else:
+        found = match(pattern, expr, binding, variables)
+    for each in found:
+        yield from _match_indices(rest, each, variables)
+
+
+def _solved(pattern: Expr, expr: Expr, variable: Index) -> Binding | None:
+    """Return the value of `variable` that makes a pattern an index expression, if its coefficient is 1 or -1."""
+    try:
+        coefficient, rest = linear_in(pattern, variable)
+    except ValueError:
+        return None
+    return {variable: normal(coefficient * (expr - rest))} if coefficient in (ONE, MINUS_ONE) else None
 
 
 def _head(expr: Expr) -> object:
@@ -115,6 +160,57 @@ def _match_reduction(
                 yield inner
 
 
+@dataclass(frozen=True)
+class Rewriting:
+    """``pattern -> result`` for every value of the variables within `bounds`."""
+
+    pattern: Expr
+    result: Expr
+    bounds: tuple[Bound, ...]
+
+    @property
+    def variables(self) -> frozenset[Index]:
+        """The indices that stand for any index expression in their range."""
+        return frozenset(bound.index for bound in self.bounds)
+
+    def at(self, form: Expr, binding: Binding) -> Expr:
+        """Return a form of the pattern's variables, such as the result, for their values."""
+        return substitute(form, binding)
+
+    def bindings(self, pattern: Expr, node: Expr, ranges: tuple[Bound, ...]) -> Iterator[Binding]:
+        """Yield the values of all variables that make `pattern` a node and are proved to be in range there."""
+        for binding in match(pattern, node, {}, self.variables):
+            if self.holds(binding, ranges):
+                yield binding
+
+    def holds(self, binding: Binding, ranges: tuple[Bound, ...]) -> bool:
+        """Return whether every variable has a value and each is in its range, wherever `ranges` hold.
+
+        An equation says nothing outside its range: ``h[t] = ...`` for t from 1 on does not tell what h[0] is.
+        """
+        return all(
+            bound.index in binding
+            and within(
+                binding[bound.index], substitute(bound.lower, binding), substitute(bound.upper, binding), ranges
+            )
+            is TRUE
+            for bound in self.bounds
+        )
+
+
+@lru_cache(maxsize=4096)
+def rewriting(pattern: Expr, result: Expr, bounds: tuple[Bound, ...]) -> Rewriting:
+    """Return a rewriting whose variables have names that no expression has."""
+    apart: dict[Expr, Expr] = {}
+    renamed: list[Bound] = []
+    for bound in bounds:
+        lower, upper = substitute(bound.lower, apart), substitute(bound.upper, apart)
+        index = Index(f"?{bound.index.name}")
+        apart[bound.index] = index
+        renamed.append(Bound(index, lower, upper))
+    return Rewriting(substitute(pattern, apart), substitute(result, apart), tuple(renamed))
+
+
 class Names:
     """Forward equations as rewriting rules: ``right side -> name``.
 
@@ -122,66 +218,132 @@ class Names:
     """
 
     def __init__(self, equations: Iterable[Equation]) -> None:
-        self.equations = [equation for equation in equations if _is_worth_a_name(equation.expression)]
+        self.rewritings = [
+            rewriting(equation.expression, equation.target, equation.bounds)
+            for equation in equations
+            if _is_worth_a_name(equation.expression)
+        ]
 
-    def fold(self, expr: Expr) -> Expr:
-        """Replace every occurrence of a right side by its name."""
-        return transform(expr, self.at_node) if self.equations else expr
+    def fold(self, expr: Expr, ranges: tuple[Bound, ...]) -> Expr:
+        """Replace every occurrence of a right side by its name; `ranges` are those of the free indices."""
+        return transform_within(expr, ranges, self.at_node) if self.rewritings else expr
 
-    def at_node(self, node: Expr) -> Expr:
-        for equation in self.equations:
-            node = self.once(equation, node)
+    def at_node(self, node: Expr, ranges: tuple[Bound, ...]) -> Expr:
+        """Return the name of a node, or the node if it has none."""
+        for rule in self.rewritings:
+            node = self.once(rule, node, ranges)
         return node
 
-    def once(self, equation: Equation, node: Expr) -> Expr:
-        pattern, variables = equation.expression, _variables(equation)
+    def once(self, rule: Rewriting, node: Expr, ranges: tuple[Bound, ...]) -> Expr:
+        pattern = rule.pattern
         if type(pattern) is type(node):
-            for binding in match(pattern, node, {}, variables):
-                if len(binding) == len(variables):
-                    return substitute(equation.target, binding)
+            for binding in rule.bindings(pattern, node, ranges):
+                return rule.at(rule.result, binding)
         if isinstance(pattern, Power) and isinstance(node, Power):
-            folded = _fold_power(pattern, node, equation, variables)
+            folded = _fold_power(pattern, node, rule, ranges)
             if folded is not None:
                 return folded
         if isinstance(node, Mul) and isinstance(pattern, Mul):
-            return _fold_factors(pattern, node, equation, variables)
+            return _fold_factors(pattern, node, rule, ranges)
         return node
 
-    def solved(self, expr: Expr) -> Expr:
+    def solved(self, expr: Expr, ranges: tuple[Bound, ...]) -> Expr:
         """Replace a factor of a right side by the name divided by the other factors.
 
         With ``h[j] = (x[j] - mu)*r``, ``x[j] - mu`` becomes ``h[j]/r``; with ``mu = sum(j, x[j])/n`` the sum becomes
         ``mu*n``.  Shorter only together with other rules, so it is tried, not always done.
         """
-        for equation in self.equations:
-            for place, factor in enumerate(factors_of(equation.expression)):
-                if isinstance(factor, (Add, Reduction)) and len(factors_of(equation.expression)) > 1:
-                    expr = self.solve_for(equation, place, factor, expr)
+        for rule in self.rewritings:
+            factors = factors_of(rule.pattern)
+            for place, factor in enumerate(factors):
+                if isinstance(factor, (Add, Reduction)) and len(factors) > 1:
+                    expr = _solve_for(rule, place, factor, expr, ranges)
         return expr
 
-    def solve_for(self, equation: Equation, place: int, factor: Expr, expr: Expr) -> Expr:
-        factors = factors_of(equation.expression)
-        others = mul(*(factors[:place] + factors[place + 1 :]))
-        variables = _variables(equation)
-        solution = mul(equation.target, power(others, MINUS_ONE))
-        signed = [(ONE, factor)]
-        if isinstance(factor, Add):  # mu - x[j] is known as well as x[j] - mu
-            signed.append((MINUS_ONE, add(*(negative(term) for term in factor.terms))))
 
-        def rule(node: Expr) -> Expr:
-            if type(node) is not type(factor):
-                return node
-            for sign, form in signed:
-                for binding in match(form, node, {}, variables):
-                    if len(binding) == len(variables):
-                        return mul(sign, substitute(solution, binding))
+def _solve_for(rule: Rewriting, place: int, factor: Expr, expr: Expr, ranges: tuple[Bound, ...]) -> Expr:
+    factors = factors_of(rule.pattern)
+    others = mul(*(factors[:place] + factors[place + 1 :]))
+    solution = mul(rule.result, power(others, MINUS_ONE))
+    signed = [(ONE, factor)]
+    if isinstance(factor, Add):  # mu - x[j] is known as well as x[j] - mu
+        signed.append((MINUS_ONE, add(*(negative(term) for term in factor.terms))))
+
+    def at_node(node: Expr, here: tuple[Bound, ...]) -> Expr:
+        if type(node) is not type(factor):
             return node
+        for sign, form in signed:
+            for binding in rule.bindings(form, node, here):
+                return mul(sign, rule.at(solution, binding))
+        return node
 
-        return transform(expr, rule)
+    return transform_within(expr, ranges, at_node)
 
 
-def _variables(equation: Equation) -> frozenset[Index]:
-    return frozenset(bound.index for bound in equation.bounds)
+def transform_within(
+    expr: Expr, ranges: tuple[Bound, ...], rule: Callable[[Expr, tuple[Bound, ...]], Expr]
+) -> Expr:
+    """Apply `rule` to every node and the ranges of the indices there, children first.
+
+    A reduction adds the ranges of its indices, a ``where`` narrows them by what its condition says.
+    """
+    return _Within(ranges, rule).visit(expr)
+
+
+class _Within:
+    """One place from which the ranges are the same."""
+
+    def __init__(self, ranges: tuple[Bound, ...], rule: Callable[[Expr, tuple[Bound, ...]], Expr]) -> None:
+        self.ranges = ranges
+        self.rule = rule
+        self.memo: dict[int, Expr] = {}
+
+    def visit(self, node: Expr) -> Expr:
+        found = self.memo.get(id(node))
+        if found is None:
+            children = node.children
+            changed = self.below(node)
+            same = all(a is b for a, b in zip(changed, children, strict=True))
+            found = self.memo[id(node)] = self.rule(node if same else node.rebuild(changed), self.ranges)
+        return found
+
+    def below(self, node: Expr) -> tuple[Expr, ...]:
+        if isinstance(node, Reduction):
+            here, children = self, []
+            for bound in node.bounds:
+                children += [here.visit(bound.lower), here.visit(bound.upper)]
+                outer = tuple(other for other in here.ranges if not _concerns(other, bound.index))
+                here = _Within((*outer, bound), self.rule)
+            return (*children, here.visit(node.body))
+        if isinstance(node, Where):
+            return (
+                self.visit(node.condition),
+                self.where(node.condition).visit(node.then),
+                self.where(junction("not", node.condition)).visit(node.otherwise),
+            )
+        return tuple(map(self.visit, node.children))
+
+    def where(self, condition: Expr) -> _Within:
+        """The same with the ranges narrowed by what `condition` says."""
+        ranges = list(self.ranges)
+        for place, bound in enumerate(ranges):
+            before = ranges[:place]
+            names = {other.index for other in before}
+            for part in conditions_of(condition):
+                if bound.index in free_indices(part) and free_indices(part) <= {*names, bound.index}:
+                    bound = _narrowed(bound, part, before)
+            ranges[place] = bound
+        return self if tuple(ranges) == self.ranges else _Within(tuple(ranges), self.rule)
+
+
+def _concerns(bound: Bound, index: Index) -> bool:
+    return bound.index is index or index in free_indices(bound.lower) | free_indices(bound.upper)
+
+
+def _narrowed(bound: Bound, part: Expr, before: list[Bound]) -> Bound:
+    if isinstance(part, Compare) and part.operator == "==" and part.left is bound.index:
+        return bound._replace(lower=part.right, upper=part.right)
+    return tighten(bound, part, before)[0]
 
 
 def _is_worth_a_name(expr: Expr) -> bool:
@@ -191,28 +353,25 @@ def _is_worth_a_name(expr: Expr) -> bool:
     return not (isinstance(expr, Mul) and all(isinstance(factor, (Access, Number)) for factor in expr.factors))
 
 
-def _fold_power(
-    pattern: Power, node: Power, equation: Equation, variables: frozenset[Index]
-) -> Expr | None:
+def _fold_power(pattern: Power, node: Power, rule: Rewriting, ranges: tuple[Bound, ...]) -> Expr | None:
     """With ``r = s**(-1/2)``: ``s**(-3/2)`` is ``r**3``."""
     if not (isinstance(pattern.exponent, Number) and isinstance(node.exponent, Number)):
         return None
     ratio = node.exponent.value / pattern.exponent.value
     if ratio.denominator != 1:
         return None
-    for binding in match(pattern.base, node.base, {}, variables):
-        if len(binding) == len(variables):
-            return power(substitute(equation.target, binding), Number(Fraction(ratio)))
+    for binding in rule.bindings(pattern.base, node.base, ranges):
+        return power(rule.at(rule.result, binding), Number(Fraction(ratio)))
     return None
 
 
-def _fold_factors(pattern: Mul, node: Mul, equation: Equation, variables: frozenset[Index]) -> Expr:
+def _fold_factors(pattern: Mul, node: Mul, rule: Rewriting, ranges: tuple[Bound, ...]) -> Expr:
     """Replace as many whole copies of the pattern's factors as the product holds."""
     coefficient = pattern.factors[0].value if isinstance(pattern.factors[0], Number) else Fraction(1)
     wanted = [base_and_exponent(factor) for factor in pattern.factors if not isinstance(factor, Number)]
     held = [base_and_exponent(factor) for factor in node.factors]
-    for binding, places in _assign(wanted, held, {}, variables, ()):
-        if len(binding) != len(variables):
+    for binding, places in _assign(wanted, held, {}, rule.variables, ()):
+        if not rule.holds(binding, ranges):
             continue
         copies = min(
             (_copies(held[place][1], exponent) for place, (_, exponent) in zip(places, wanted, strict=True)),
@@ -220,7 +379,7 @@ def _fold_factors(pattern: Mul, node: Mul, equation: Equation, variables: frozen
         )
         if copies < 1:
             continue
-        name = substitute(equation.target, binding)
+        name = rule.at(rule.result, binding)
         left = mul(
             *(
                 power(base, exponent - _taken(place, places, wanted, copies))

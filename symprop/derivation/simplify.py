@@ -49,7 +49,7 @@ from symprop.algebra.scalars import rewritings, scalar_template
 from symprop.algebra.writer import is_negative
 from symprop.declaration.network import Equation, Network
 from symprop.derivation.gather import gather, sum_over
-from symprop.derivation.patterns import Names, match
+from symprop.derivation.patterns import Names, Rewriting, rewriting, transform_within
 from symprop.derivation.steps import Adjoint, Step, Term
 
 # sympy is asked about expressions of at most this cost; beyond, its answer would not be read either.
@@ -166,46 +166,44 @@ def _pick(node: Reduction, bracket: Where, equation: Compare, context: Context) 
 def own_values(expr: Expr, context: Context) -> Expr:
     """Write a function's derivative in the function's own value: s*(1 - s) for the sigmoid."""
 
-    def rule(node: Expr) -> Expr:
+    def rule(node: Expr, ranges: tuple[Bound, ...]) -> Expr:
         if not (isinstance(node, Call) and node.orders and node.function in FUNCTIONS):
             return node
         row = FUNCTIONS[node.function]
         if node.orders == (1,) + (0,) * (len(node.arguments) - 1) and row.in_output is not None:
-            value = context.names.at_node(Call(node.function, node.arguments, ()))
+            value = context.names.at_node(Call(node.function, node.arguments, ()), ranges)
             mapping: dict[Expr, Expr] = dict(zip(row.symbols, node.arguments, strict=True))
             in_value = substitute(row.in_output, {**mapping, OUTPUT: value})
             in_argument = derivative(node)
             return in_value if cost(in_value) < cost(in_argument) else in_argument
         return derivative(node)
 
-    return transform(expr, rule)
+    return transform_within(expr, context.bounds, rule)
 
 
 def forward_names(expr: Expr, context: Context) -> Expr:
     """Call the right side of a forward equation by its name."""
-    return context.names.fold(expr)
+    return context.names.fold(expr, context.bounds)
 
 
 def stated_facts(expr: Expr, context: Context) -> Expr:
     """Use what the network assumes, such as sum(k, t[k]) = 1."""
     for fact in context.network.facts:
-        variables = frozenset(bound.index for bound in fact.bounds)
-        left, right = fact.left, fact.right
+        left, right, bounds = fact.left, fact.right, fact.bounds
         if fact.kind == "onehot":  # in particular the components add up to 1
-            bounds = tuple(bound for bound in fact.bounds if bound.index is fact.right)
-            left, right = reduce("sum", bounds, left), ONE
-            variables -= {bound.index for bound in bounds}
+            left = reduce("sum", tuple(bound for bound in bounds if bound.index is fact.right), left)
+            bounds, right = tuple(bound for bound in bounds if bound.index is not fact.right), ONE
         if cost(right) >= cost(left):
             continue
+        stated = rewriting(left, right, bounds)
 
-        def rule(node: Expr, left: Expr = left, right: Expr = right, variables: frozenset = variables) -> Expr:  # type: ignore[type-arg]
-            if type(node) is type(left):
-                for binding in match(left, node, {}, variables):
-                    if len(binding) == len(variables):
-                        return substitute(right, binding)
+        def rule(node: Expr, ranges: tuple[Bound, ...], stated: Rewriting = stated) -> Expr:
+            if type(node) is type(stated.pattern):
+                for binding in stated.bindings(stated.pattern, node, ranges):
+                    return stated.at(stated.result, binding)
             return node
 
-        expr = transform(expr, rule)
+        expr = transform_within(expr, context.bounds, rule)
     return expr
 
 
@@ -237,8 +235,8 @@ def shared_factors_out(node: Add) -> Expr:
         shared = [factor for factor in shared if factor in factors]
     if not shared:
         return node
-    rest = [mul(term, *(power(factor, MINUS_ONE) for factor in shared)) for term in node.terms]
-    return mul(*shared, add(*rest))
+    terms = (mul(term, *(power(factor, MINUS_ONE) for factor in shared)) for term in node.terms)
+    return mul(*shared, add(*terms))
 
 
 def fewest_signs(expr: Expr, context: Context) -> Expr:
@@ -370,7 +368,7 @@ def candidates(expr: Expr, context: Context) -> Iterable[tuple[str, Expr]]:
         inlined = apply_rules(written, context)
         yield label, inlined
         yield from _sympy_forms(label, inlined, context)
-        solved = apply_rules(context.names.solved(inlined), context)
+        solved = apply_rules(context.names.solved(inlined, context.bounds), context)
         if solved != inlined:
             yield label, solved
             yield from _sympy_forms(label, solved, context)
@@ -560,11 +558,11 @@ def with_definitions(expr: Expr, context: Context) -> tuple[Expr, ...]:
 
     ``sum(j, x[j] - mu)`` is 0 by the definition of mu, ``(x[j] - mu)*r`` is ``h[j]``.
     """
-    forms = [apply_rules(context.names.solved(expr), context)]
+    forms = [apply_rules(context.names.solved(expr, context.bounds), context)]
     split = split_sums(expr, context)
     if split is not expr:
-        split = apply_rules(context.names.solved(split), context)
-        forms.extend((split, apply_rules(context.names.solved(split), context)))
+        split = apply_rules(context.names.solved(split, context.bounds), context)
+        forms.extend((split, apply_rules(context.names.solved(split, context.bounds), context)))
     return tuple(form for form in dict.fromkeys(forms) if form != expr)
 
 

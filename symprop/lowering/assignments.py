@@ -58,10 +58,17 @@ from symprop.errors import MissingRuleError
 from symprop.lowering.memo import at_least, extremes, normal
 
 # What generated code has functions for, besides the primitives: forms of one exponential that no formula expresses.
-CODE_FUNCTIONS = frozenset(name for name, row in PRIMITIVES.items() if row.definition is None) | {"sigmoid", "tanh", "softplus", "sigmoid_slope"}
+CODE_FUNCTIONS = frozenset(name for name, row in PRIMITIVES.items() if row.definition is None) | {
+    "sigmoid",
+    "sigmoid_slope",
+    "tanh",
+    "tanh_slope",
+    "softplus",
+    "pair",  # two values that one reduction looks at
+}
 
 # Functions whose value costs as much as dozens of products: worth an array of their own if they are needed twice.
-COSTLY = CODE_FUNCTIONS - {"abs", "sign", "floor", "max", "min"}
+COSTLY = CODE_FUNCTIONS - {"abs", "sign", "floor", "max", "min", "pair"}
 
 
 @dataclass(frozen=True)
@@ -343,6 +350,8 @@ def in_code(expr: Expr) -> Expr:
             return _logistic_slopes(node)
         if not isinstance(node, Call):
             return node
+        if node.orders == (1,) and node.function == "tanh":
+            return call("tanh_slope", *node.arguments)
         if node.orders:
             return in_code(derivative(node, stable=True))
         if node.function == "stop":
@@ -472,6 +481,9 @@ class Sharing:
             if found is not None:
                 return found
         if isinstance(expr, Call):
+            found_softmax = self.softmax(expr, scope, TRUE) if expr.function == "exp" else None
+            if found_softmax is not None:
+                return found_softmax
             return expr.rebuild(tuple(self.inside(argument, scope, TRUE) for argument in expr.arguments))
         if isinstance(expr, Where) and expr.otherwise is ZERO:
             condition = self.inside(expr.condition, scope, TRUE)
@@ -507,9 +519,13 @@ class Sharing:
             then = self.inside(expr.then, scope, junction("and", guard, expr.condition))
             no = junction("not", expr.condition)
             return where(condition, then, self.inside(expr.otherwise, scope, junction("and", guard, no)))
+        if isinstance(expr, Call) and expr.function == "exp":
+            found_softmax = self.softmax(expr, scope, guard)
+            if found_softmax is not None:
+                return found_softmax
         if isinstance(expr, Call) and _is_costly(expr) and free_indices(expr):
             outside = bool({bound.index for bound in scope} - free_indices(expr))
-            if outside or canonical(signature(expr)) in self.wanted:
+            if outside or canonical(signature(expr)) in self.wanted or self.is_slope_of_known(expr):
                 found = self.named_call(expr, scope, guard)
                 if found is not None:
                     return found
@@ -517,6 +533,10 @@ class Sharing:
             return expr
         children = tuple(self.inside(child, scope, guard) for child in expr.children)
         return expr if all(a is b for a, b in zip(children, expr.children, strict=True)) else expr.rebuild(children)
+
+    def is_slope_of_known(self, expr: Call) -> bool:
+        """Return whether the function itself is computed at the same place: one exponential then serves both."""
+        return bool(expr.orders) and canonical(signature(Call(expr.function, expr.arguments, ()))) in self.known
 
     def look_up(self, expr: Expr, scope: tuple[Bound, ...], guard: Expr) -> Access | None:
         for known in self.known.get(canonical(signature(expr)), ()):
@@ -564,9 +584,13 @@ class Sharing:
                     return False
                 if not (at_least(low, axis.lower) and at_least(axis.upper, high)):
                     return False
-                if any(isinstance(n, Power) or (isinstance(n, Number) and n.value.denominator > 1) for n in walk(index)):
-                    return False  # a division, whole only where a guard says so
-        inner = (*scope, *expr.bounds) if isinstance(expr, Reduction) else scope
+                if _divides(index):
+                    return False
+        inner = scope
+        if isinstance(expr, Reduction):
+            if any(_divides(bound.lower) or _divides(bound.upper) for bound in expr.bounds):
+                return False
+            inner = (*scope, *expr.bounds)
         children = (expr.condition,) if isinstance(expr, Where) else expr.children
         return all(self.stays_inside(child, inner) for child in children)
 
@@ -604,9 +628,9 @@ class Sharing:
         """Return the array that holds a reduction."""
         if expr.kind == "logsumexp":
             # Two parts: the maximum, and what the sum adds to it. Their sum would round the second away.
-            greatest = self.named(reduce("max", expr.bounds, expr.body), scope, guard)  # type: ignore[arg-type]
-            excess = reduce("log_excess", expr.bounds, expr.body - greatest)
-            return add(greatest, self.named(excess, scope, guard))  # type: ignore[arg-type]
+            greatest, shifted, exponential = self.shifted_exponentials(expr, scope, guard)
+            excess = Reduction("log_excess", expr.bounds, Call("pair", (shifted, exponential), ()))
+            return add(greatest, self.named(excess, scope, guard))
         moved, back = _unshifted(expr)
         ranges = _shifted(scope, back)
         condition = substitute(self.relevant(guard, expr), _inverse(back))
@@ -618,6 +642,57 @@ class Sharing:
             if found is None:
                 return expr
         return substitute(found, back)
+
+    def shifted_exponentials(self, expr: Reduction, scope: tuple[Bound, ...], guard: Expr) -> tuple[Expr, Expr, Expr]:
+        """Return the greatest value of the body of a logsumexp, the body less that, and the exponential of this.
+
+        The exponentials are arrays where possible: the sum and the softmax both read them.
+        """
+        greatest = self.named(reduce("max", expr.bounds, expr.body), scope, guard)  # type: ignore[arg-type]
+        inner = (*scope, *expr.bounds)
+        shifted: Expr = expr.body - greatest
+        exponential: Expr = call("exp", shifted)
+        if guard is TRUE and self.stays_inside(shifted, inner):
+            places = []
+            for value, stem in ((shifted, "shifted"), (exponential, "exp")):
+                place = self.look_up(value, inner, TRUE)
+                if place is None:
+                    made = value if value is shifted else call("exp", places[0])
+                    made = self.inside(made, inner, TRUE) if value is shifted else made
+                    place = self.new(made, inner, TRUE, "_".join((stem, *sorted(names_of(expr.body))[:1])), value)
+                if place is None:
+                    return greatest, shifted, exponential
+                places.append(place)
+            shifted, exponential = places
+        return greatest, shifted, exponential
+
+    def softmax(self, expr: Call, scope: tuple[Bound, ...], guard: Expr) -> Expr | None:
+        """Return ``exp(u - logsumexp(k, v))`` as ``exp(u - max)/sum(k, exp(v - max))``, if u is v at another k.
+
+        One exponential for each element then serves the softmax and the logsumexp.
+        """
+        (argument,) = expr.arguments
+        for term in terms_of(argument):
+            inner = mul(Number(-ONE.value), term)
+            if not (isinstance(inner, Reduction) and inner.kind == "logsumexp" and len(inner.bounds) == 1):
+                continue
+            (bound,) = inner.bounds
+            place = Index(f"{bound.index.name}?")
+            body = substitute(inner.body, {bound.index: place})
+            for binding in match(body, argument - term, {}, frozenset((place,))):
+                value = binding.get(place)
+                ranges = _narrowed(scope, guard)
+                if value is None or not (at_least(value, bound.lower, ranges) and at_least(bound.upper, value, ranges)):
+                    continue
+                inner = bound_apart(inner, {b.index for b in scope})  # type: ignore[assignment]
+                (bound,) = inner.bounds
+                outer = tuple(b for b in scope if b.index not in free_indices(value) or b.index in free_indices(inner))
+                _, _, exponential = self.shifted_exponentials(inner, outer, guard)
+                if not isinstance(exponential, Access):
+                    return None
+                total = self.named(reduce("sum", inner.bounds, exponential), scope, guard)  # type: ignore[arg-type]
+                return divide(substitute(exponential, {bound.index: value}), total)
+        return None
 
     def relevant(self, guard: Expr, expr: Expr) -> Expr:
         """Return the parts of a guard that protect the readings of `expr`."""
@@ -665,6 +740,11 @@ class Sharing:
         if guard_left is TRUE:
             self.known.setdefault(key, []).append(_Known(pattern or expr, target, bounds))
         return target
+
+
+def _divides(index: Expr) -> bool:
+    """Return whether an index expression holds a division, which comes out whole only where a guard says so."""
+    return any(isinstance(n, Power) or (isinstance(n, Number) and n.value.denominator > 1) for n in walk(index))
 
 
 def _is_costly(expr: Call) -> bool:

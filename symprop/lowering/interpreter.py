@@ -114,6 +114,8 @@ class _Machine:
         integers = {name: frame.integer(e) for name, e in zip(kernel.integers, call.integers, strict=True)}
         memory = {own: frame.memory[given] for own, given in zip(kernel.arrays, call.arrays, strict=True)}
         shapes = {own: frame.shapes[given] for own, given in zip(kernel.arrays, call.arrays, strict=True)}
+        if call.flat:
+            shapes = {name: (math.prod(shape),) for name, shape in shapes.items()}
         self.execute(kernel.body, _Frame(integers, dict(integers), memory, shapes))
 
     def product(self, p: Product, frame: _Frame) -> None:
@@ -303,5 +305,6 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
     "min": min,
     "sigmoid": _sigmoid,
     "sigmoid_slope": lambda x: _sigmoid(x) * _sigmoid(-x),
+    "tanh_slope": lambda x: 4 * _sigmoid(2 * x) * _sigmoid(-2 * x),
     "softplus": lambda x: max(x, 0.0) + math.log1p(_exp(-abs(x))),
 }

@@ -93,11 +93,15 @@ class Product:
 
 @dataclass(frozen=True)
 class Invoke:
-    """A call of the kernel `function` with arrays and integers, in the order of its arguments."""
+    """A call of the kernel `function` with arrays and integers, in the order of its arguments.
+
+    If `flat`, the kernel sees every array as one long row of elements, in the order of memory.
+    """
 
     function: str
     arrays: tuple[str, ...]
     integers: tuple[Expr, ...]
+    flat: bool = False
 
 
 Statement = Comment | Assign | Accumulate | Loop | If | Product | Invoke

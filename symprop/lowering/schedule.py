@@ -23,6 +23,7 @@ from symprop.algebra.expressions import (
     ZERO,
     Access,
     Bound,
+    Call,
     Compare,
     Expr,
     Index,
@@ -52,6 +53,7 @@ from symprop.lowering.assignments import Assignment, Assignments, Variable, assi
 from symprop.lowering.contraction import extents, matrix_product, separated, split_reduction
 from symprop.lowering.memo import at_least, extent, extremes, forget, minus, normal
 from symprop.lowering.program import (
+    ELEMENT,
     ONES,
     Accumulate,
     Assign,
@@ -117,7 +119,7 @@ class _Kernels:
     kernels: list[Kernel] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
 
-    def invoke(self, body: tuple[Statement, ...], ranks: Mapping[str, int], stem: str) -> Invoke:
+    def invoke(self, body: tuple[Statement, ...], ranks: Mapping[str, int], stem: str, flat: bool) -> Invoke:
         """Return the call of the kernel with this body, new or known."""
         arrays, integers = _names_in(body)
         form = _renamed(body, arrays, integers)
@@ -128,7 +130,7 @@ class _Kernels:
             self.kernels.append(
                 Kernel(name, arrays, tuple(ranks[a] for a in arrays), tuple(i.name for i in integers), body)
             )
-        return Invoke(name, arrays, tuple(integers))
+        return Invoke(name, arrays, tuple(integers), flat)
 
 
 def _expressions(body: tuple[Statement, ...]) -> Iterable[Expr]:
@@ -300,11 +302,38 @@ def _components(count: int, before: list[set[int]]) -> list[list[int]]:
     return result
 
 
+def is_flat(line: Assignment, variables: Mapping[str, Variable]) -> bool:
+    """Return whether a line treats whole arrays of one shape, element by element: a single loop then does."""
+    variable = variables[line.name]
+    if len(variable.axes) < 2 or len(line.bounds) != len(variable.axes):
+        return False
+    if line.target.indices != tuple(bound.index for bound in line.bounds):
+        return False
+    for bound, axis in zip(line.bounds, variable.axes, strict=True):
+        if normal(bound.lower) is not normal(axis.lower) or normal(bound.upper) is not normal(axis.upper):
+            return False
+        if free_indices(bound.lower) or free_indices(bound.upper):
+            return False
+    lengths = extents(variable)
+
+    def fits(expr: Expr) -> bool:
+        if isinstance(expr, Access):
+            other = variables[expr.name]
+            if not other.axes:
+                return True
+            return expr.indices == line.target.indices and extents(other) == lengths and not other.integer and all(
+                minus(a.lower, b.lower) is ZERO for a, b in zip(other.axes, variable.axes, strict=True)
+            )
+        return not isinstance(expr, (Index, Reduction)) and all(map(fits, expr.children))
+
+    return fits(line.expression)
+
+
 @dataclass
 class _Op:
     """A step of a routine: a nest of elementwise lines, a nest with a reduction, or statements that are ready."""
 
-    kind: str  # "pointwise", "reduction" or "ready"
+    kind: str  # "pointwise", "flat" (pointwise over whole arrays of one shape), "reduction" or "ready"
     lines: list[Assignment] = field(default_factory=list)
     ready: tuple[Statement, ...] = ()
     reads: frozenset[str] = frozenset()
@@ -502,8 +531,11 @@ class _Scheduler:
             product = matrix_product(plain, names, self.variables)
             if product is not None:
                 return _Op("ready", [line], (Comment(line.comment), product), line.reads, frozenset({line.name}))
-        has_reduction = any(isinstance(node, Reduction) for node in walk(line.expression))
-        return _Op("reduction" if has_reduction else "pointwise", [line], (), line.reads, frozenset({line.name}))
+        if any(isinstance(node, Reduction) for node in walk(line.expression)):
+            kind = "reduction"
+        else:
+            kind = "flat" if not fixed and is_flat(line, self.variables) else "pointwise"
+        return _Op(kind, [line], (), line.reads, frozenset({line.name}))
 
     def place(self, ops: list[_Op], op: _Op, fixed: tuple[Bound, ...]) -> None:
         """Put `op` after what it depends on, into an existing nest if one has the same ranges."""
@@ -511,7 +543,7 @@ class _Scheduler:
         for number, other in enumerate(ops):
             if op.reads & other.writes:
                 earliest = number if self.fit(other, op, fixed) else number + 1
-        if op.kind == "pointwise":
+        if op.kind in ("pointwise", "flat"):
             for number in range(earliest, len(ops)):
                 if self.fit(ops[number], op, fixed):
                     ops[number].lines += op.lines
@@ -522,7 +554,7 @@ class _Scheduler:
 
     def fit(self, nest: _Op, op: _Op, fixed: tuple[Bound, ...]) -> bool:
         """Return whether `op` may join the loop nest: same ranges, and it reads what is there at its own indices."""
-        if nest.kind != "pointwise" or op.kind != "pointwise":
+        if nest.kind != op.kind or op.kind not in ("pointwise", "flat"):
             return False
         names = {bound.index for bound in fixed}
         (new,) = op.lines
@@ -549,7 +581,7 @@ class _Scheduler:
                 continue
             own = {line.name for line in op.lines}
             inside = {name for name in own - self.outputs if self.only_read_by(name, op.lines, fixed)}
-            result += Nest(op.lines, fixed, self.variables, frozenset(inside), self.kernels).statements()
+            result += Nest(op.lines, fixed, self.variables, frozenset(inside), self.kernels, op.kind == "flat").statements()
         return tuple(result)
 
     def only_read_by(self, name: str, lines: list[Assignment], fixed: tuple[Bound, ...]) -> bool:
@@ -811,8 +843,10 @@ class Nest:
         variables: Mapping[str, Variable],
         inside: frozenset[str],
         kernels: _Kernels,
+        flat: bool = False,
     ) -> None:
         names = {bound.index for bound in fixed}
+        self.flat = flat
         self.fixed = fixed
         self.variables = variables
         self.inside = inside
@@ -833,8 +867,8 @@ class Nest:
         body = self.by_columns() or self.by_elements()
         body = _with_local_loads(body, set())
         stem = "compute_" + "_".join(dict.fromkeys(line.name for line in self.lines[:2]))
-        ranks = {name: max(1, len(variable.axes)) for name, variable in self.variables.items()}
-        return (*comments, self.kernels.invoke((*comments, *body), ranks, stem))
+        ranks = {name: 1 if self.flat else max(1, len(variable.axes)) for name, variable in self.variables.items()}
+        return (*comments, self.kernels.invoke((*comments, *body), ranks, stem, self.flat))
 
     def by_columns(self) -> tuple[Statement, ...] | None:
         """Return a sum whose target is filled row by row, if its terms lie side by side along the target's index.
@@ -879,7 +913,9 @@ class Nest:
             block: list[Statement] = []
             value = self.value(expression, block)
             if line.name in self.inside:
-                local = Access(self.local_name(line.name), ())
+                # An update in place reads the array of the same name.
+                own = f"{line.name}_value" if line.name in line.reads else line.name
+                local = Access(self.local_name(own), ())
                 block.append(Assign(local, value))
                 self.values[line.target] = local
             elif read_here:
@@ -889,6 +925,9 @@ class Nest:
             else:
                 block.append(Assign(self.element(line.target), value))
             body += block if guard is TRUE else [If(self.placed(guard), tuple(block))]
+        if self.flat:
+            count = normal(mul(*(extent(b.lower, b.upper) for b in self.loops)))
+            return (Loop(ELEMENT, ZERO, count, tuple(body)),)
         return self.nest(self.loops, tuple(body))
 
     def nest(self, bounds: tuple[Bound, ...], body: tuple[Statement, ...]) -> tuple[Statement, ...]:
@@ -907,6 +946,8 @@ class Nest:
         variable = self.variables[access.name]
         if not variable.axes:
             return Access(access.name, (ZERO,))
+        if self.flat:
+            return Access(access.name, (ELEMENT,))
         return Access(
             access.name,
             tuple(
@@ -975,8 +1016,12 @@ class Nest:
                 block.append(Assign(ties, MINUS_ONE))
                 inner = []
                 term = self.local("term")
-                inner.append(Assign(term, self.value(expr.body, inner)))
-                inner.append(Accumulate(total, where(compare("<", term, ZERO), call("exp", term), ZERO)))
+                if isinstance(expr.body, Call) and expr.body.function == "pair":
+                    body, exponential = (self.value(part, inner) for part in expr.body.arguments)
+                else:
+                    body, exponential = self.value(expr.body, inner), call("exp", term)
+                inner.append(Assign(term, body))
+                inner.append(Accumulate(total, where(compare("<", term, ZERO), exponential, ZERO)))
                 inner.append(Accumulate(ties, where(compare("<", term, ZERO), ZERO, ONE)))
                 block += self.nest(expr.bounds, tuple(inner))
                 return call("log1p", add(total, ties))
@@ -1129,7 +1174,62 @@ class _Lowering:
         self.reduction = reduction
         self.update = update
         self.kernels = _Kernels(taken=set(made.variables))
-        self.lines = separated(made.lines, self.new_name)
+        self.circular = _circular(made.lines)
+        self.lines = self.flattened(separated(made.lines, self.new_name))
+
+    def flattened(self, lines: list[Assignment]) -> list[Assignment]:
+        """Take costly functions out of lines that are not flat: they then run over whole arrays in a single loop.
+
+        ``z[n,j] = tanh(s[n,j] + b[j])`` becomes ``t[n,j] = s[n,j] + b[j]``, ``z[n,j] = tanh(t[n,j])``.  Lines of
+        recurrences stay as they are.
+        """
+        variables = self.made.variables
+        result: list[Assignment] = []
+        for line in lines:
+            variable = variables[line.name]
+            whole = (
+                len(line.bounds) == len(variable.axes) > 1
+                and line.target.indices == tuple(b.index for b in line.bounds)
+                and not any(isinstance(node, Reduction) for node in walk(line.expression))
+                and line.name not in line.reads
+                and line.name not in self.circular
+            )
+            if not whole or is_flat(line, variables):
+                result.append(line)
+                continue
+            before: list[Assignment] = []
+
+            def rule(node: Expr, line: Assignment = line, before: list[Assignment] = before) -> Expr:
+                if not (isinstance(node, Call) and node.function in EXPONENTIALS):
+                    return node
+                if free_indices(node) != set(line.target.indices):
+                    return node
+                (argument,) = node.arguments
+                if not isinstance(argument, Access):
+                    before.append(self.whole_array(argument, line, "argument"))
+                    argument = before[-1].target
+                if is_flat(replace(line, expression=argument), variables):
+                    before.append(self.whole_array(call(node.function, argument), line, node.function))
+                    return before[-1].target
+                return node
+
+            if any(isinstance(node, Where) for node in walk(line.expression)):
+                result.append(line)  # what a guard protects stays inside it
+                continue
+            expression = transform(line.expression, rule)
+            if isinstance(line.expression, Call) and expression is not line.expression and before:
+                last = before.pop()  # the line itself is the function's value
+                expression = last.expression
+            result += before
+            result.append(replace(line, expression=expression))
+        return result
+
+    def whole_array(self, value: Expr, line: Assignment, stem: str) -> Assignment:
+        variables = self.made.variables
+        name = fresh_name(f"{stem}_{line.name}", set(variables))
+        variables[name] = replace(variables[line.name], name=name, role="temporary", zero_outside=False, integer=False)
+        target = Access(name, line.target.indices)
+        return Assignment(target, line.bounds, value, f"{target} = {value}")
 
     def new_name(self, value: Expr, scope: tuple[Bound, ...]) -> Assignment | None:
         needed = free_indices(value)
@@ -1370,7 +1470,7 @@ GIVEN = ("input", "target", "parameter")
 
 def _parts(expr: Expr) -> Iterable[Expr]:
     """Yield the terms of a sum, looking through functions of one argument."""
-    from symprop.algebra.expressions import Add, Call
+    from symprop.algebra.expressions import Add
 
     if isinstance(expr, Add):
         for term in expr.terms:
@@ -1387,6 +1487,26 @@ def _unguarded(expr: Expr, scope: tuple[Bound, ...]) -> Iterable[tuple[Access, t
     inner = (*scope, *expr.bounds) if isinstance(expr, Reduction) else scope
     for child in (expr.condition,) if isinstance(expr, Where) else expr.children:
         yield from _unguarded(child, inner)
+
+
+# Functions that generated code computes without branches, so that loops over them become vector instructions.
+EXPONENTIALS = frozenset({"exp", "tanh", "tanh_slope", "sigmoid", "sigmoid_slope", "softplus"})
+
+
+def _circular(lines: list[Assignment]) -> frozenset[str]:
+    """Return the names that depend on themselves."""
+    needs: dict[str, set[str]] = {}
+    for line in lines:
+        needs.setdefault(line.name, set()).update(line.reads)
+    names = sorted(needs)
+    numbers = {name: n for n, name in enumerate(names)}
+    before = [{numbers[other] for other in needs[name] if other in numbers} for name in names]
+    return frozenset(
+        names[n]
+        for component in _components(len(names), before)
+        for n in component
+        if len(component) > 1 or n in before[n]
+    )
 
 
 def _needed(lines: list[Assignment], outputs: Iterable[str]) -> list[Assignment]:

@@ -82,6 +82,10 @@ MOST_TERMS = 8
 CLEARLY_SHORTER = 0.7
 
 
+# A common factor is taken out of a sum if that saves this many characters.
+COST_OF_BRACKETS = 4
+
+
 class MatrixProduct(Expr):
     """``A @ B @ ...``, of at least two factors, flat."""
 
@@ -472,7 +476,7 @@ class _Converter:
         arrays = [self.array(term) for term in terms]
         axes = self.common_axes(arrays)
         if not axes:
-            return _scalar(add(*(array.whole for array in arrays)))
+            return _scalar(_collected(add(*(array.whole for array in arrays)), (_sign_of_total,)))
         # Columns are added before they are repeated along the other axis.
         groups: dict[frozenset[Index], list[_Array]] = {}
         for array in arrays:
@@ -484,7 +488,7 @@ class _Converter:
                 whole.append(self.spread(_Array(add(*(one.whole for one in group)), array.axes), axes))
             else:
                 whole.extend(self.spread(one, axes) for one in group)
-        total = add(*whole)
+        total = _collected(add(*whole), (_first_factor, _last_factor, _sign_of_total))
         return _Array(total, axes) if total is not ZERO else _scalar(ZERO)
 
     def sum(self, bounds: tuple[Bound, ...], body: Expr) -> _Array:
@@ -667,6 +671,66 @@ def _times(scale: Expr, node: Expr) -> Expr:
     return Mul((*(factor for factor in factors_of(scale) if not is_below(factor)), node, *below))
 
 
+_Part = tuple[Expr | None, Expr]  # what is taken out of a term, and the rest of it
+
+
+def _collected(total: Expr, ways: Sequence[Callable[[Expr], _Part]]) -> Expr:
+    """Return a sum with what its products begin or end with taken out: ``X.T @ (p - t)`` for ``X.T @ p - X.T @ t``.
+
+    Of scalars ``u.T @ x`` only totals are collected: the bracket would hold rows.
+    """
+    terms = list(terms_of(total))
+    for take_out in ways:
+        groups: dict[Expr, list[Expr]] = {}
+        for term in terms:
+            groups.setdefault(take_out(term)[0] or term, []).append(term)
+        collected = []
+        for key, group in groups.items():
+            if len(group) == 1:
+                collected.append(group[0])
+            else:
+                rest = add(*(take_out(term)[1] for term in group))
+                collected.append(_put_back(key, rest, take_out))
+        terms = collected
+    shorter = add(*terms)
+    return shorter if len(spelled(shorter)) + COST_OF_BRACKETS <= len(spelled(total)) else total
+
+
+def _scale_and_array(term: Expr) -> tuple[Expr, Expr]:
+    """Split a term into its scalar factors and the matrix product or total among them, if there is just one."""
+    found = [factor for factor in factors_of(term) if isinstance(factor, (MatrixProduct, Total))]
+    if len(found) != 1:
+        return ONE, term
+    return mul(*(factor for factor in factors_of(term) if factor is not found[0])), found[0]
+
+
+def _first_factor(term: Expr) -> _Part:
+    scale, array = _scale_and_array(term)
+    if not isinstance(array, MatrixProduct):
+        return None, term
+    return array.factors[0], _times(scale, matrix_product(*array.factors[1:]))
+
+
+def _last_factor(term: Expr) -> _Part:
+    scale, array = _scale_and_array(term)
+    if not isinstance(array, MatrixProduct):
+        return None, term
+    return array.factors[-1], _times(scale, matrix_product(*array.factors[:-1]))
+
+
+def _sign_of_total(term: Expr) -> _Part:
+    scale, array = _scale_and_array(term)
+    if not isinstance(array, Total):
+        return None, term
+    return Total(ONE, array.axis, array.extents), _times(scale, array.operand)
+
+
+def _put_back(key: Expr, rest: Expr, take_out: Callable[[Expr], _Part]) -> Expr:
+    if isinstance(key, Total):
+        return Total(rest, key.axis, key.extents)
+    return matrix_product(key, rest) if take_out is _first_factor else matrix_product(rest, key)
+
+
 def _settled(expr: Expr) -> Expr:
     """Return an expression in which a diagonal that no trace used up is written with the identity matrix."""
 
@@ -718,7 +782,7 @@ class _Page:
         lines = tuple(map(self.line, document.lines))
         results = tuple(map(self.formula, document.results))
         definitions = tuple(map(self.formula, document.definitions))
-        simplifications = tuple(map(self.simplification, document.simplifications))
+        simplifications = tuple(filter(None, map(self.simplification, document.simplifications)))
         return replace(
             document,
             introduction=(*document.introduction, *self.introduction(bool(document.lines))),
@@ -772,11 +836,12 @@ class _Page:
             for size in self.shape(access.name)
         )
         bounds = self.bounds_of((index for access in accesses for index in access.children), formula)
-        forms: list[Expr | None] = [None]
-        if bounds is not None and self.is_whole(accesses, bounds):
-            forms = [matrix_form(form, bounds, self.arrays) for form in formula.forms]
+        if bounds is None or not self.is_whole(accesses, bounds):
+            self.reads_index = True
+            return formula
+        forms = [matrix_form(form, bounds, self.arrays) for form in formula.forms]
         found = different(form for form in forms if form is not None)
-        if len(found) < len(forms) and None in forms:
+        if None in forms:
             self.reads_index = True
             return replace(formula, shape=shape)
         names = {access: Access(access.name, ()) for access in accesses if isinstance(access, Access)}
@@ -801,7 +866,8 @@ class _Page:
         forward = None if line.forward is None else replace(self.formula(line.forward), shape=())
         return replace(line, forward=forward, backward=self.formula(line.backward))
 
-    def simplification(self, simplification: Simplification) -> Simplification:
+    def simplification(self, simplification: Simplification) -> Simplification | None:
+        """Return the forms of an adjoint in matrix notation; None if they have become one and the same."""
         before = Formula(simplification.left, "=", (simplification.first,))
         forms = [self.formula(replace(before, forms=(form,))) for _, form in simplification.steps]
         first = self.formula(before)
@@ -814,7 +880,7 @@ class _Page:
             if formula.forms[0] != shown:
                 shown = formula.forms[0]
                 steps.append((rule, shown))
-        return Simplification(first.left, first.forms[0], tuple(steps))
+        return Simplification(first.left, first.forms[0], tuple(steps)) if steps else None
 
 
 def _with_names(left: Expr, names: Mapping[Expr, Access]) -> Expr:

@@ -34,7 +34,7 @@ TARGETS = ("numba", "numpy")
 DTYPES = ("float64", "float32")
 
 # Helpers that are made of one exponential.
-EXPONENTIALS = frozenset({"exp", "tanh", "sigmoid", "sigmoid_slope", "softplus"})
+EXPONENTIALS = frozenset({"exp", "tanh", "tanh_slope", "sigmoid", "sigmoid_slope", "softplus"})
 
 INDENT = "    "
 WIDEST = 116  # characters of a comment before it is broken
@@ -89,6 +89,7 @@ class _Module:
             "real": "f32" if self.dtype == "float32" else "",
             "dtype": self.dtype,
             "used": self.code.used | self.exact.used,
+            "used_tanh": bool((self.code.used | self.exact.used) & {"tanh", "tanh_slope"}),
             "exponentials": bool((self.code.used | self.exact.used) & EXPONENTIALS),
             "products": any(isinstance(s, Product) for r in made for s in statements(r.body)),
             "kernels": kernels,
@@ -304,8 +305,9 @@ class _Module:
                     elif otherwise:
                         lines.append(f"{pad}if not ({code.condition(condition)}):")
                         self.print(otherwise, lines, depth + 1)
-                case Invoke(function=function, arrays=arrays, integers=integers):
-                    arguments = (*arrays, *map(code.integer, integers))
+                case Invoke(function=function, arrays=arrays, integers=integers, flat=flat):
+                    given = (f"flat({array})" for array in arrays) if flat else arrays
+                    arguments = (*given, *map(code.integer, integers))
                     lines.append(f"{pad}{function}({', '.join(arguments)})")
                 case Product():
                     lines += [f"{pad}{line}" for line in self.product(statement)]

@@ -141,6 +141,10 @@ class ClaimReader:
                 yield from self.line(number, written)
             except SympropError as error:
                 yield Claim(number, written[:LONGEST_SHOWN], "error", error=on_line(error, number, written))
+            except ValueError as error:  # a letter that no name can hold
+                yield Claim(
+                    number, written[:LONGEST_SHOWN], "error", error=on_line(NotationError(str(error)), number, written)
+                )
             except RecursionError:
                 error = NotationError("the line is nested too deeply", hint="Give its parts names on lines before.")
                 yield Claim(number, written[:LONGEST_SHOWN], "error", error=on_line(error, number, written))
@@ -383,7 +387,8 @@ class ClaimReader:
             by_name = self.split_name(by)
             if of_name.split("[")[0] not in known or by_name.split("[")[0] not in known:
                 return match[0]
-            clash = [name for name in (f"{mark}{of or ''}", f"{other}{by}") if spelled(name) in known]
+            written = [f"{mark}{of or ''}"] * (mark == "d") + [f"{other}{by}"] * (other == "d")
+            clash = [name for name in written if spelled(name) in known]
             operators = f"D({of_name}{of_index or ''}, {by_name}{by_index or ''})"
             if clash:
                 quotient = f"({mark}{of or ''}{of_index or ''})/({other}{by}{by_index or ''})"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from symprop.algebra.expressions import (
     ONE,
+    ZERO,
     Access,
     Bound,
     Derivative,
@@ -66,6 +67,14 @@ ORDER = (
     "stopped-early",
     "unrecognised",
 )
+
+
+# Slips that are found by undoing them in a claim.
+MENDABLE = ("sign", "transposed", "wrong-index", "index-shift", "wrong-quantity", "wrong-layer", "missing-factor",
+            "extra-factor", "learning-rate-in-gradient", "constant-factor", "averaged", "power")  # fmt: skip
+
+# Explanations that need no other beside them.
+PLAIN = ("sign", "constant-factor", "averaged", "learning-rate-in-gradient")
 
 
 @dataclass(frozen=True)
@@ -236,10 +245,12 @@ class Diagnoser:
         claimed = self.values(claimed_expr, question, draw)
         if truth is None or claimed is None:
             return Diagnosis("unrecognised", "No known slip explains this line.")
-        found = self.by_ratio(question, prepared, truth, claimed, draw) or self.by_condition(question)
-        if found is not None and found.kind != "symmetric":
+        found = self.by_ratio(question, prepared, truth, claimed, draw)
+        if found is not None:
             return found
-        condition = found
+        condition = self.by_condition(question)
+        if condition is not None and condition.kind == "condition":
+            return condition
         true_slips = self.made_in_truth(question, draw, deadline)
         claim_slips = self.made_in_claim(question, claimed_expr, draw, deadline)
         explained: list[_Candidate] = []
@@ -258,7 +269,7 @@ class Diagnoser:
         explained += self.other_quantities(question, prepared, claimed, draw)
         if explained:
             best = self.best(explained, question)
-            if condition is not None and (best.kind != "transposed" or self.both_orders(question)):
+            if condition is not None and best.kind == "transposed" and self.both_orders(question):
                 return replace(condition, kind="condition")
             return best
         if condition is not None:
@@ -276,14 +287,17 @@ class Diagnoser:
         import numpy as np
 
         judge = self.judge
-        need = np.isfinite(truth) & np.isfinite(claimed) & (np.abs(truth) > 1e-12)
+        finite = np.isfinite(truth) & np.isfinite(claimed)
+        # Entries that are tiny beside the others may be rounding.
+        typical = np.median(np.abs(truth[finite])) if finite.any() else 0.0
+        need = finite & (np.abs(truth) > 1e-6 * typical)
         if not need.any() or (np.isfinite(truth) & np.isfinite(claimed) & (truth == 0) & (np.abs(claimed) > 1e-9)).any():
             return None
         with np.errstate(all="ignore"):
             ratio = np.where(need, claimed / np.where(need, truth, 1), np.nan)
         some = ratio[need]
         fixed = bool(question.point) and not judge.leaves_open(question)
-        slack = 1e-8 * abs(some[0])
+        slack = 1e-7 * abs(some[0])
         if question.tolerance is not None:
             slack += float(question.tolerance) / np.abs(truth[need]).min()
         expected = judge.expected(question.left, question)
@@ -370,7 +384,7 @@ class Diagnoser:
         for kind, words, facts, condition in self.judge.conditions(question):
             if self.judge.holds_under(question, condition):
                 return Diagnosis(
-                    "symmetric" if kind == "symmetric" else "condition",
+                    kind,
                     f"This is right only if {words}, which the network does not say."
                     + (f" If it is so, add: assume {facts}." if facts else ""),
                 )
@@ -410,7 +424,7 @@ class Diagnoser:
                 if len(result) >= MOST_SLIPS or time.monotonic() > deadline:
                     return result
                 expr = stage.with_fragment(slip.result)
-                if expr in seen:
+                if expr in seen or expr is ZERO:
                     continue
                 seen.add(expr)
                 result.append(_Candidate(slip, stage, expr))
@@ -424,7 +438,7 @@ class Diagnoser:
             for slip in maker.at(form, question.bounds):
                 if len(result) >= MOST_SLIPS:
                     return result
-                if slip.result in seen or slip.kind == "power" and isinstance(slip.part, Access):
+                if slip.result in seen or slip.result is ZERO or slip.kind == "power" and isinstance(slip.part, Access):
                     continue
                 seen.add(slip.result)
                 slip = inverted(slip)
@@ -478,6 +492,8 @@ class Diagnoser:
         also = tuple(dict.fromkeys(c.slip.kind for c in ordered if c.slip.kind != best.slip.kind))
         message = self.sentence(best)
         other = next((c for c in ordered if c.slip.kind != best.slip.kind), None)
+        if best.slip.kind in PLAIN:
+            other = None
         if other is not None:
             message += f" Equally well: {self.core(other)}."
         return Diagnosis(best.slip.kind, message, (best.slip,), also)
@@ -544,7 +560,11 @@ class Diagnoser:
                     if kept[place] is not one:
                         found.append((one, kept[place]))
         if not found:
-            found = self.second_slips(question, claimed, kept, draw, deadline)
+            # What is mended in the claim by two slips has the truth's numbers, also where the claim has none.
+            mendable = [c for c in claim_slips if c.slip.kind in MENDABLE]
+            found = self.second_slips(question, truth, mendable, draw, time.monotonic() + PAIR_TIME / 2, True)
+        if not found:
+            found = self.second_slips(question, claimed, kept, draw, deadline + PAIR_TIME / 2, False)
         if not found:
             return None
         rank = {kind: place for place, kind in enumerate(ORDER)}
@@ -555,7 +575,13 @@ class Diagnoser:
         return Diagnosis(one.slip.kind, message, (one.slip, other.slip), (other.slip.kind,))
 
     def second_slips(
-        self, question: Question, claimed: Any, kept: list[_Candidate], draw: Draw, deadline: float
+        self,
+        question: Question,
+        wanted: Any,
+        kept: list[_Candidate],
+        draw: Draw,
+        deadline: float,
+        in_claim: bool,
     ) -> list[tuple[_Candidate, _Candidate]]:
         """Make a second slip in expressions that have one; the likeliest first, as long as time allows."""
         maker = self.slips(question)
@@ -564,10 +590,11 @@ class Diagnoser:
             for slip in maker.at(one.expr, question.bounds):
                 if time.monotonic() > deadline:
                     return []
-                if slip.kind in ("extra-sum", "stopped-early"):
+                if slip.kind in ("extra-sum", "stopped-early") or (in_claim and slip.kind not in MENDABLE):
                     continue
-                if self.same(self.values(slip.result, question, draw), claimed, question):
-                    return [(one, _Candidate(slip, None, slip.result))]
+                if self.same(self.values(slip.result, question, draw), wanted, question):
+                    second = inverted(slip) if in_claim else replace(slip, undone=slip.what)
+                    return [(one, _Candidate(second, None, slip.result))]
         return []
 
 

@@ -139,6 +139,25 @@ class Verdict:
         """0 right, 1 refuted, 3 undecided."""
         return {"proved": 0, "agrees": 0, "refuted": 1}.get(self.verdict, 3)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values for JSON."""
+        return {
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "message": self.message,
+            "witness": self.witness.to_dict() if self.witness else None,
+        }
+
+    def to_text(self) -> str:
+        """Return verdict, reason and witness in words."""
+        rows = [f"{self.verdict}: {self.reason}."]
+        if self.witness is not None:
+            at = ", ".join(f"{name} = {value}" for name, value in self.witness.values.items())
+            rows.append(f"{f'At {at} the' if at else 'The'} left side is {self.witness.true}, the right {self.witness.claimed}.")
+        if self.message:
+            rows.append(self.message)
+        return "\n".join(rows)
+
     def __str__(self) -> str:
         return self.verdict
 
@@ -528,7 +547,8 @@ class Judge:
             if isinstance(found, Verdict):
                 return found
             if found.outside:
-                return Verdict("refuted", found.outside, None, outside=found.outside)
+                witness = None if question.point else self.undefined(prepared, found.outside)
+                return Verdict("refuted", found.outside, witness, outside=found.outside)
             if not question.point:
                 proof = self.prove(prepared, min(deadline, time.monotonic() + PROOF_TIME))
                 if proof is not None:
@@ -679,6 +699,32 @@ class Judge:
                     continue
         return None
 
+    def undefined(self, question: Question, outside: str) -> Witness | None:
+        """Return a simple point at which the true side has a value and the claimed one reads outside a range."""
+        import numpy as np
+
+        sampler = Sampler(self.network, self.seed)
+        for sizes in small_sizes(sampler.free_sizes()):
+            complete = sampler.complete(sizes)
+            if complete is None:
+                continue
+            points = tuple(sampler.simple_point(complete, choices) for choices in SIMPLE_NUMBERS)
+            draw = self.made_draw(points)
+            self.with_free(draw, 0, question.free)
+            left = draw.probe.entries(question.left, question.bounds)
+            draw.probe.outside.clear()
+            right = draw.probe.entries(question.right, question.bounds)
+            if not draw.probe.outside:
+                continue
+            for flat in np.flatnonzero(np.isnan(right) & np.isfinite(left)):
+                *places, number = (int(n) for n in np.unravel_index(flat, left.shape))
+                entry = self.entry_of(question.bounds, places, draw)
+                evaluator = self.evaluator_at(points[number], {})
+                true = evaluator.ball(question.left, entry)
+                witness = self.witness(points[number], {}, entry, (true, true))
+                return replace(witness, claimed=f"not defined: {draw.probe.outside[0]}")
+        return None
+
     def evaluator_at(self, point: Point, free: Mapping[str, Fraction]) -> Evaluator:
         network = self.network
         values: dict[str, Any] = dict(point.values)
@@ -696,12 +742,14 @@ class Judge:
         if question.condition is not TRUE:
             difference = where(question.condition, difference, ZERO)
         difference = self.with_definitions(difference)
-        normalizer = Normalizer(question.bounds, deadline=deadline)
-        for form in self.forms(difference):
-            if time.monotonic() > deadline:
-                return None
-            if normalizer.vanishes(form):
-                return Verdict("proved", "both sides have the same normal form, for all sizes and values")
+        # With functions as atoms first, which is cheap; then with everything in exponentials.
+        for atoms in (True, False):
+            normalizer = Normalizer(question.bounds, deadline=deadline, atoms=atoms)
+            for form in self.forms(difference):
+                if time.monotonic() > deadline:
+                    return None
+                if normalizer.vanishes(form):
+                    return Verdict("proved", "both sides have the same normal form, for all sizes and values")
         return None
 
     def certify(self, question: Question, asked: Question, found: _Compared, deadline: float) -> Verdict:
@@ -887,7 +935,10 @@ class Judge:
     # -- conditions that a network does not state ----------------------------------------------------------------
 
     def conditions(self, question: Question) -> Iterator[tuple[str, str, str, Condition]]:
-        """Yield conditions under which a wrong claim may be right: (kind, in words, as a fact, how to meet it)."""
+        """Yield conditions under which a wrong claim may be right: (kind, in words, as a fact, how to meet it).
+
+        The kinds ``members`` and ``symmetric`` explain a claim only where no slip does.
+        """
         network = self.network
         read = self.names_behind(question)
         stated = {name for fact in network.facts for name in names_of(fact.left)}
@@ -906,7 +957,7 @@ class Judge:
                     lambda point, name=name, place=place: adding_up(point, name, place),
                 )
                 yield (
-                    "condition",
+                    "members",
                     f"{name} is one-hot",
                     f"onehot({index}, {access})",
                     lambda point, name=name, place=place: one_hot(point, name, place),
@@ -914,7 +965,7 @@ class Judge:
             if not axes and quantity.role != "parameter" and quantity.domain is None:
                 for members in ((0, 1), (-1, 1)):
                     yield (
-                        "condition",
+                        "members",
                         f"{access} is {members[0]} or {members[1]}",
                         "",
                         lambda point, name=name, members=members: in_members(point, name, members),

@@ -14,8 +14,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import permutations, product
 from math import inf
+from typing import Any
 
 from symprop.algebra.expressions import (
     FALSE,
@@ -48,6 +50,7 @@ from symprop.algebra.expressions import (
     power,
     reduce,
     substitute,
+    walk,
 )
 from symprop.algebra.functions import FUNCTIONS, derivative
 from symprop.algebra.indices import affine, at_least, decide, linear_in, normal, within
@@ -56,6 +59,7 @@ from symprop.algebra.indices import affine, at_least, decide, linear_in, normal,
 MOST_TERMS = 600
 LARGEST_POWER = 6
 MOST_BOUNDS = 6
+MOST_EXPLICIT = 6
 
 
 class TooLarge(Exception):
@@ -73,13 +77,30 @@ class Term:
     @property
     def body(self) -> Expr:
         """The product of the factors, without coefficient and sums."""
-        ordered = sorted(self.factors.items(), key=lambda item: repr(item[0]))
+        ordered = sorted(self.factors.items(), key=lambda item: text(item[0]))
         return mul(*(power(atom, Number(exponent)) for atom, exponent in ordered))
+
+    @property
+    def identity(self) -> tuple[frozenset[tuple[Expr, Fraction]], tuple[Bound, ...]]:
+        """Equal for terms with the same atoms and bounds."""
+        return frozenset(self.factors.items()), self.bounds
+
+    @property
+    def rank(self) -> tuple[tuple[str, Fraction], ...]:
+        """By which terms are put in order, whatever their coefficients."""
+        limits = tuple((text(bound.lower) + text(bound.upper), Fraction(0)) for bound in self.bounds)
+        return tuple(sorted((text(atom), exponent) for atom, exponent in self.factors.items())) + limits
 
     @property
     def key(self) -> Expr:
         """Equal for terms that differ in the coefficient only."""
         return reduce("sum", self.bounds, self.body)
+
+
+@lru_cache(maxsize=100_000)
+def text(expr: Expr) -> str:
+    """Return a text that is the same for equal expressions; for putting them in order."""
+    return repr(canonical(expr))
 
 
 Terms = list[Term]
@@ -92,9 +113,11 @@ def one(coefficient: Fraction = Fraction(1)) -> Terms:
 class Normalizer:
     """Brings expressions into normal form. `ranges` are those of the free indices."""
 
-    def __init__(self, ranges: Iterable[Bound] = (), deadline: float = inf) -> None:
+    def __init__(self, ranges: Iterable[Bound] = (), deadline: float = inf, atoms: bool = False) -> None:
         self.ranges = tuple(ranges)
+        self.atoms = atoms  # whether functions stay atoms that are not written in exponentials: cheaper, proves less
         self.deadline = deadline  # of time.monotonic(); beyond, nothing is proved
+        self.explicit = 1  # sums over at most so many known values are written term by term
         self.count = 0
         self.memo: dict[Expr, Terms] = {}
 
@@ -154,7 +177,7 @@ class Normalizer:
         return self.rebuilt(self.terms(expr))
 
     def rebuilt(self, terms: Terms) -> Expr:
-        ordered = sorted(terms, key=lambda term: repr(canonical(term.key)))
+        ordered = sorted(terms, key=lambda term: term.rank)
         return canonical(add(*(mul(Number(term.coefficient), term.key) for term in ordered)))
 
     # -- arithmetic ----------------------------------------------------------------------------------------------
@@ -262,7 +285,7 @@ class Normalizer:
             for term in terms
         ]
         rest = self.collected([self.cleaned(term) for term in rest])
-        leading = min(rest, key=lambda term: repr(canonical(term.key))).coefficient
+        leading = min(rest, key=lambda term: term.rank).coefficient
         return leading, common, [replace(term, coefficient=term.coefficient / leading) for term in rest]
 
     # -- functions -----------------------------------------------------------------------------------------------
@@ -279,6 +302,8 @@ class Normalizer:
             return self.exponential(self.terms(arguments[0]))
         if function == "log":
             return self.logarithm(self.terms(arguments[0]))
+        if self.atoms and function in FUNCTIONS:
+            return self.with_parity(expr)
         written = in_exponentials(function, arguments)
         if written is not None:
             return self.terms(written)
@@ -345,7 +370,7 @@ class Normalizer:
         parity = _PARITY.get(expr.function)
         inner = self.terms(expr.arguments[0]) if len(expr.arguments) == 1 else []
         if parity is not None and inner:
-            leading = min(inner, key=lambda term: repr(canonical(term.key))).coefficient
+            leading = min(inner, key=lambda term: term.rank).coefficient
             if leading < 0:
                 positive = self.rebuilt([replace(term, coefficient=-term.coefficient) for term in inner])
                 return [Term(Fraction(parity), {canonical(call(expr.function, positive)): Fraction(1)})]
@@ -450,6 +475,12 @@ class Normalizer:
                 parts = self.times(self.times(scale, guard), replaced)
                 return [t for part in parts for t in self.over(tuple(rest), part)]
             for place, bound in enumerate(pending):
+                length = normal(bound.upper - bound.lower + ONE)
+                if isinstance(length, Number) and length.value <= self.explicit:
+                    rest_ = pending[:place] + pending[place + 1 :]
+                    return [t for part in self.written_term_by_term(bound, length, rest_, factors, scale)
+                            for t in part]  # fmt: skip
+            for place, bound in enumerate(pending):
                 used = any(bound.index in free_indices(atom) for atom in factors) or any(
                     bound.index in free_indices(other.lower) | free_indices(other.upper) for other in pending
                 )
@@ -463,18 +494,103 @@ class Normalizer:
                     return [t for part in parts for t in self.over(tuple(pending), part)]
         return [Term(scale[0].coefficient, factors, tuple(pending))] if scale else []
 
+    def written_term_by_term(
+        self, bound: Bound, length: Number, rest: list[Bound], factors: Mapping[Expr, Fraction], scale: Terms
+    ) -> Iterator[Terms]:
+        """The terms of a sum over a few values that are known."""
+        for n in range(int(length.value)):
+            value = normal(bound.lower + n)
+            mapping: dict[Expr, Expr] = {bound.index: value}
+            others = tuple(
+                other._replace(
+                    lower=normal(substitute(other.lower, mapping)), upper=normal(substitute(other.upper, mapping))
+                )
+                for other in rest
+            )
+            replaced: Terms = scale
+            for atom, exponent in factors.items():
+                replaced = self.times(replaced, self.power(substitute(atom, mapping), Number(exponent)))
+            yield [t for part in replaced for t in self.over(others, part)]
+
+    def joined(self, found: dict[Any, Term]) -> None:
+        """Join sums over neighbouring ranges, and single terms that continue a sum."""
+        changed = True
+        while changed:
+            changed = False
+            for key, term in list(found.items()):
+                if not term.coefficient or not term.bounds or key not in found:
+                    continue
+                for place, bound in enumerate(term.bounds):
+                    longer = self.longer(found, key, term, place, bound)
+                    if longer is not None:
+                        changed = True
+                        break
+                if changed:
+                    break
+
+    def longer(self, found: dict[Any, Term], key: Any, term: Term, place: int, bound: Bound) -> Term | None:
+        """Join one sum with what continues its range on either side, if that is there with the same coefficient."""
+        if not self.reads_plainly(term, bound.index) and not at_least(bound.upper, bound.lower, self.ranges):
+            return None
+        others = term.bounds[:place] + term.bounds[place + 1 :]
+        if any(bound.index in free_indices(o.lower) | free_indices(o.upper) for o in others):
+            return None
+        for end, value in ((False, normal(bound.lower - ONE)), (True, normal(bound.upper + ONE))):
+            single = self.renamed(replace(term, bounds=others), {bound.index: value})
+            named = self.named(replace(single, factors=self.cleaned(single).factors))
+            if named.identity == key:
+                continue
+            other = found.get(named.identity)
+            if other is None or other.coefficient != term.coefficient:
+                continue
+            wider = bound._replace(upper=value) if end else bound._replace(lower=value)
+            joined = self.named(replace(term, bounds=(*term.bounds[:place], wider, *term.bounds[place + 1 :])))
+            del found[key], found[named.identity]
+            before = found.get(joined.identity)
+            total = joined.coefficient + (before.coefficient if before else 0)
+            found[joined.identity] = replace(joined, coefficient=total)
+            return joined
+        # A whole range that starts where this one ends.
+        for other_key, other in list(found.items()):
+            if other_key == key or other.coefficient != term.coefficient or len(other.bounds) != len(term.bounds):
+                continue
+            for other_place, following in enumerate(other.bounds):
+                if following.lower != normal(bound.upper + ONE):
+                    continue
+                wider = bound._replace(upper=following.upper)
+                mine = self.named(replace(term, bounds=(*others, wider)))
+                stretched = following._replace(lower=bound.lower)
+                rest = other.bounds[:other_place] + other.bounds[other_place + 1 :]
+                theirs = self.named(replace(other, bounds=(*rest, stretched)))
+                if mine.identity == theirs.identity:
+                    del found[key], found[other_key]
+                    before = found.get(mine.identity)
+                    total = mine.coefficient + (before.coefficient if before else 0)
+                    found[mine.identity] = replace(mine, coefficient=total)
+                    return mine
+        return None
+
+    def reads_plainly(self, term: Term, index: Index) -> bool:
+        """Whether a term reads a quantity at an index itself: then its values lie in that quantity's range."""
+        return any(
+            isinstance(node, Access) and index in node.indices for atom in term.factors for node in walk(atom)
+        )
+
     # -- canonical names and collecting --------------------------------------------------------------------------
 
     def collected(self, terms: Terms) -> Terms:
         if len(terms) > MOST_TERMS or time.monotonic() > self.deadline:
             raise TooLarge
-        found: dict[Expr, Term] = {}
+        found: dict[Any, Term] = {}
         for term in self.without_squares_of_sines(terms):
             named = self.named(term)
-            key = canonical(named.key) if named.factors or named.bounds else ONE
+            key = named.identity
             before = found.get(key)
             total = named.coefficient + (before.coefficient if before else 0)
             found[key] = replace(named, coefficient=total)
+        found = {key: term for key, term in found.items() if term.coefficient}
+        if len({(b.lower, b.upper) for term in found.values() for b in term.bounds}) > 0 and len(found) > 1:
+            self.joined(found)
         return [term for term in found.values() if term.coefficient]
 
     def without_squares_of_sines(self, terms: Terms) -> Terms:
@@ -499,16 +615,16 @@ class Normalizer:
             return term
         if len(term.bounds) > MOST_BOUNDS:
             raise TooLarge
-        best: tuple[str, Term] | None = None
+        best: tuple[Any, Term] | None = None
         for ordering in permutations(range(len(term.bounds))):
             names: dict[Expr, Expr] = {
                 term.bounds[place].index: Index(f"@{rank}") for rank, place in enumerate(ordering)
             }
             renamed = self.renamed(term, names)
             bounds = tuple(sorted(renamed.bounds, key=lambda bound: bound.index.name))
-            text = repr([(b.lower, b.upper) for b in bounds]) + repr(canonical(renamed.body))
-            if best is None or text < best[0]:
-                best = text, replace(renamed, bounds=bounds)
+            rank = replace(renamed, bounds=bounds).rank
+            if best is None or rank < best[0]:
+                best = rank, replace(renamed, bounds=bounds)
         assert best is not None
         return best[1]
 
@@ -516,6 +632,23 @@ class Normalizer:
 
     def vanishes(self, expr: Expr) -> bool:
         """Return whether `expr` is proved to be 0 for all sizes and values; False means not proved."""
+        if self.is_zero(expr):
+            return True
+        if not any(
+            isinstance(node, Reduction)
+            and any(isinstance(normal(bound.upper - bound.lower), Number) for bound in node.bounds)
+            for node in walk(expr)
+        ):
+            return False
+        # Ranges that are known numbers: sums can be compared term by term.
+        self.explicit, kept = MOST_EXPLICIT, self.memo
+        self.memo = {}
+        try:
+            return self.is_zero(expr)
+        finally:
+            self.explicit, self.memo = 1, kept
+
+    def is_zero(self, expr: Expr) -> bool:
         try:
             terms = self.without_denominators(self.terms(expr), inside_sums=False)
             groups: dict[tuple[tuple[Expr, Expr], ...], Terms] = {}

@@ -259,7 +259,10 @@ class _Scope:
         found = self.probe.memo.get(key)
         if found is None:
             # The scope is kept too: identities in the key stay unique as long as what they name lives.
-            found = self.probe.memo[key] = ((expr, self), self.compute(expr))
+            values = self.compute(expr)
+            # A value met again where fewer indices are in scope must not bring their axes along.
+            spare = next((n for n, length in enumerate(values.shape[:-1]) if length != 1), values.ndim - 1)
+            found = self.probe.memo[key] = ((expr, self), values.reshape(values.shape[spare:]) if spare else values)
         return found[1]
 
     def compute(self, expr: Expr) -> Array:

@@ -405,7 +405,8 @@ def index_expressions(draw: st.DrawFn, names: tuple[Index, ...]) -> Expr:
 @st.composite
 def bodies(draw: st.DrawFn, names: tuple[Index, ...], depth: int = 3) -> Expr:
     """Return an expression over the free indices `names`, with reductions whose limits use them too."""
-    kind = draw(st.sampled_from(("reading", "add", "mul", "where", "call") + ("reduction",) * 4)) if depth else "reading"
+    kinds = ("add", "mul", "where", "call", "reading", "reduction", "reduction", "reduction", "reduction")
+    kind = draw(st.sampled_from(kinds)) if depth else "reading"
     if kind == "reading":
         return at(draw(st.sampled_from("xy")), draw(index_expressions(names)), draw(index_expressions(names)))
     if kind == "reduction":

@@ -58,7 +58,7 @@ from symprop.algebra.indices import (
     without_fractions,
 )
 
-i, j, k, l = map(Index, "ijkl")
+i, j, k, layer = map(Index, ("i", "j", "k", "l"))
 N, H = Size("N"), Size("H")
 two, three = number(2), number(3)
 INDICES = (i, j, k)
@@ -131,7 +131,9 @@ def test_affine_parts_in_a_table(expr: Expr, coefficients: dict[Index, Expr], of
     assert rest == offset
 
 
-@pytest.mark.parametrize("expr", [i * j, i * i, power(i, two), call("floor", i), Access("tok", (i,)), N * i * j], ids=str)
+@pytest.mark.parametrize(
+    "expr", [i * j, i * i, power(i, two), call("floor", i), Access("tok", (i,)), N * i * j], ids=str
+)
 def test_what_is_not_affine_is_refused(expr: Expr) -> None:
     with pytest.raises(ValueError, match="index"):
         affine(expr)
@@ -162,7 +164,7 @@ def test_linear_in_one_index_lets_the_others_be() -> None:
         (-N * H - ONE, "negative"),
         (2 * N - H, None),
         (N * N - 2 * N + ONE, "nonnegative"),
-        (Size("n", (l,)) - ONE, "nonnegative"),
+        (Size("n", (layer,)) - ONE, "nonnegative"),
         (i, None),
         (scalar("x"), None),
     ],
@@ -219,9 +221,9 @@ def test_decisions_in_a_table(condition: Expr, bounds: tuple[Bound, ...], wanted
 
 
 def test_a_fixed_layer_fixes_the_sizes_of_that_layer() -> None:
-    n = Size("n", (l,))
-    condition = junction("and", compare("==", l, N), compare("<=", j, Size("n", (N,))))
-    assert decide_together(condition, (Bound(l, ONE, N), Bound(j, ONE, n))) == compare("==", l, N)
+    n = Size("n", (layer,))
+    condition = junction("and", compare("==", layer, N), compare("<=", j, Size("n", (N,))))
+    assert decide_together(condition, (Bound(layer, ONE, N), Bound(j, ONE, n))) == compare("==", layer, N)
 
 
 @pytest.mark.parametrize(

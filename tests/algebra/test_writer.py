@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_networks import GIVEN, LIMITS, Free, I, J, K, expressions
+from random_networks import GIVEN, LIMITS, Free, expressions
 
 from symprop.algebra.expressions import (
     FALSE,
@@ -58,7 +58,9 @@ def at(name: str, *indices: Expr | int) -> Access:
     return Access(name, tuple(map(as_expr, indices)))
 
 
-def over(kind: str, index: Index, body: Expr, lower: Expr | int = 1, upper: Expr | int = N, written: bool = False) -> Expr:
+def over(
+    kind: str, index: Index, body: Expr, lower: Expr | int = 1, upper: Expr | int = N, written: bool = False
+) -> Expr:
     return reduce(kind, (Bound(index, as_expr(lower), as_expr(upper), written),), body)
 
 
@@ -228,7 +230,7 @@ parameter W[j,i], U[i,k], v[t], c
 function bend(u, w) = u*sigmoid(w*u)
 L = sum(i, x[i]*c) + sum(j, i, W[j,i]) + sum(i, k, U[i,k]) + sum(t, v[t])
 """
-FREE = Free(tuple(Bound(index, *LIMITS[index]) for index in (I, J, K)), 4)
+FREE = Free(tuple(Bound(index, *LIMITS[index]) for index in (i, j, k)), 4)
 
 
 @given(expressions(GIVEN, FREE))

@@ -8,9 +8,9 @@ from fractions import Fraction
 from functools import cached_property
 
 import pytest
+from brute_force import Witness, no_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from brute_force import Witness, no_network
 
 from symprop.algebra.expressions import (
     ONE,
@@ -20,9 +20,6 @@ from symprop.algebra.expressions import (
     Bound,
     Expr,
     Index,
-    Mul,
-    Power,
-    Reduction,
     Size,
     add,
     compare,
@@ -31,14 +28,13 @@ from symprop.algebra.expressions import (
     mul,
     number,
     walk,
-    where,
 )
 from symprop.derivation.gather import gather, sum_over
 
-I, J, K, M = map(Index, "ijkm")
+i, j, k, m = map(Index, "ijkm")
 N, H = Size("N"), Size("H")
-NAMES = (I, J, K)
-COMPONENTS = (I, M, J, K)  # those of an array may be called like the loops
+NAMES = (i, j, k)
+COMPONENTS = (i, m, j, k)  # those of an array may be called like the loops
 
 
 @dataclass(frozen=True)
@@ -152,3 +148,179 @@ def test_gather_is_scatter_whatever_is_read(case: Case) -> None:
 @settings(max_examples=5000)
 def test_gather_is_scatter_in_many_more_cases(case: Case) -> None:
     assert_gather_is_scatter(case)
+
+
+# ---- single forms ----------------------------------------------------------------------------------------------
+
+T = Size("T")
+i_1 = Index("i_1")
+
+
+def at(name: str, *indices: Expr) -> Access:
+    return Access(name, indices)
+
+
+def rectangle(*indices: Index) -> tuple[Bound, ...]:
+    return tuple(Bound(index, ONE, N) for index in indices)
+
+
+FORMS: tuple[tuple[str, Case, str], ...] = (
+    (
+        "a plain reading drops its loops",
+        Case(at("W", j, i), at("c", j) * at("x", i), rectangle(i, j), TRUE, rectangle(j, i)),
+        "c[j]*x[i]",
+    ),
+    (
+        "a loop that the reading lacks is a sum",
+        Case(at("x", i), at("c", j) * at("W", j, i), rectangle(j, i), TRUE, rectangle(i)),
+        "sum(j, c[j]*W[j,i])",
+    ),
+    (
+        "the names of the array and of the loops may be swapped",
+        Case(at("x", i), at("c", j) * at("W", j, i), rectangle(j, i), TRUE, rectangle(j)),
+        "sum(j_1, c[j_1]*W[j_1,j])",
+    ),
+    (
+        "a shared weight at a fixed place collects everything",
+        Case(at("v", ONE), at("c", i), rectangle(i), TRUE, rectangle(m)),
+        "where(m == 1, sum(i, c[i]), 0)",
+    ),
+    (
+        "a diagonal is where both are equal",
+        Case(at("W", i, i), at("c", i), rectangle(i), TRUE, rectangle(j, k)),
+        "where(k == j, c[j], 0)",
+    ),
+    (
+        "a shift is a guard",
+        Case(at("h", i - ONE), at("c", i), (Bound(i, ONE, N),), TRUE, (Bound(m, ZERO, N),)),
+        "where(m <= N - 1, c[m + 1], 0)",
+    ),
+    (
+        "a stride is a guard and a division",
+        Case(at("x", 2 * i), at("c", i), rectangle(i), TRUE, (Bound(m, ONE, 2 * N),)),
+        "where(divides(2, m) and m >= 2, c[m/2], 0)",
+    ),
+    (
+        "a triangular sum turns round",
+        Case(at("x", j), at("c", i), (Bound(i, ONE, N), Bound(j, ONE, i)), TRUE, rectangle(m)),
+        "sum(i = m..N, c[i])",
+    ),
+    (
+        "a reversed axis is reversed again",
+        Case(at("x", N + ONE - i), at("c", i), rectangle(i), TRUE, rectangle(m)),
+        "c[-m + N + 1]",
+    ),
+    (
+        "nothing outside the range of the array",
+        Case(at("x", i + N), at("c", i), rectangle(i), TRUE, rectangle(m)),
+        "0",
+    ),
+    (
+        "no loop of coefficient one leaves a bracket",
+        Case(at("x", 2 * i + 3 * j), at("c", i, j), rectangle(i, j), TRUE, (Bound(m, ONE, 5 * N),)),
+        "sum(i, j, where(m == 2*i + 3*j, c[i,j], 0))",
+    ),
+    (
+        "an integer input as an index leaves a bracket",
+        Case(at("E", at("s", i), j), at("c", i, j), rectangle(i, j), TRUE, rectangle(k, m)),
+        "sum(i, where(k == s[i], c[i,m], 0))",
+    ),
+)
+
+
+@pytest.mark.parametrize(("case", "text"), [(case, text) for _, case, text in FORMS], ids=[name for name, *_ in FORMS])
+def test_forms(case: Case, text: str) -> None:
+    assert str(case.gathered) == text
+
+
+# What went wrong once.
+ONCE: tuple[tuple[str, Case], ...] = (
+    (
+        "a solved loop stood in the limits of the loop that it was solved with",
+        Case(at("x", i + 2 * j), at("c", i, j), (Bound(i, ONE, N), Bound(j, ONE, i)), TRUE, (Bound(m, ONE, 3 * N),)),
+    ),
+    (
+        "... or of one before that",
+        Case(
+            at("x", i + k),
+            at("c", i, j, k),
+            (Bound(i, ONE, N), Bound(j, ONE, i), Bound(k, ONE, j)),
+            TRUE,
+            (Bound(m, ONE, 2 * N),),
+        ),
+    ),
+    (
+        "a stride of H - 1 is 0 where H is 1",
+        Case(at("x", (H - ONE) * i), at("c", i), rectangle(i), TRUE, (Bound(m, ZERO, N * H),)),
+    ),
+    (
+        "a condition read a value before the range was known",
+        Case(at("x", i), at("c", i), rectangle(i), compare(">", at("c", i), ZERO), (Bound(m, ZERO, N + ONE),)),
+    ),
+    (
+        "... and before the loop that gives the range",
+        Case(
+            at("x", 2 * j),
+            at("c", i, j),
+            (Bound(i, ONE, N), Bound(j, ONE, i)),
+            compare(">", at("w", j), ZERO),
+            (Bound(m, ZERO, 3 * N),),
+        ),
+    ),
+    (
+        "a factor left a loop that may be empty",
+        Case(
+            at("x", j - ONE),
+            at("c", i) * at("w", j),
+            (Bound(i, ONE, N), Bound(j, ONE, i)),
+            TRUE,
+            (Bound(m, ZERO, N),),
+        ),
+    ),
+    (
+        "a limit was half a number",
+        Case(
+            at("x", 2 * i),
+            at("c", i, j),
+            (Bound(i, ONE, N), Bound(j, ONE, i)),
+            TRUE,
+            (Bound(m, ONE, 2 * N + ONE),),
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize("case", [case for _, case in ONCE], ids=[name for name, _ in ONCE])
+def test_what_went_wrong_once(case: Case) -> None:
+    assert_gather_is_scatter(case)
+
+
+def test_free_indices_of_the_equation_stay_free() -> None:
+    """With `outer` the equation's own indices are not summed over, as in a local partial."""
+    loops = (Bound(j, ONE, N),)
+    outer = (Bound(i, ONE, N), Bound(m, ONE, N))
+    assert str(gather(at("x", j), at("W", i, j), loops, TRUE, (m,), outer)) == "W[i,m]"
+    assert str(gather(at("x", i), at("c", i), (), TRUE, (m,), outer)) == "where(m == i, c[i], 0)"
+    assert str(gather(at("x", j), at("W", i, j), loops, TRUE, (N,), outer)) == "W[i,N]"
+    assert gather(at("x", j), at("W", i, j), loops, TRUE, (N + ONE,), outer) is ZERO
+
+
+@pytest.mark.parametrize(
+    ("bounds", "body", "text"),
+    [
+        (rectangle(i), at("a", i) * at("b", j), "b[j]*sum(i, a[i])"),
+        (rectangle(i, j), at("a", i) * at("b", j), "sum(j, b[j])*sum(i, a[i])"),
+        (rectangle(i), at("b", j), "N*b[j]"),
+        (rectangle(i, j), ONE, "N**2"),
+        ((Bound(i, ONE, j),), at("b", k), "sum(i = 1..j, b[k])"),  # j may be 0
+        ((Bound(i, ONE, N), Bound(j, ONE, i)), at("b", k), "b[k]*sum(i, i)"),
+        ((Bound(i, j, N),), at("a", i) * at("b", j + ONE), "sum(i = j..N, a[i]*b[j + 1])"),
+        (rectangle(i), at("a", i) * at("b", j + ONE), "b[j + 1]*sum(i, a[i])"),
+        (rectangle(i), ZERO, "0"),
+        ((), at("b", j), "b[j]"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_sums_let_out_what_does_not_concern_them(bounds: tuple[Bound, ...], body: Expr, text: str) -> None:
+    bounds = tuple(bound._replace(written=bound.upper is not N or bound.lower is not ONE) for bound in bounds)
+    assert str(sum_over(bounds, body)) == text

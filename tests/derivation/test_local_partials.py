@@ -133,8 +133,8 @@ def test_the_component_may_keep_its_indices(text: str) -> None:
                 assert close(witness.of(formula, {**component, **indices}), witness.of(special, indices))
 
 
-def one(expression: Expr, target: Access = scalar("a"), bounds: tuple[Bound, ...] = ()) -> Equation:
-    return Equation(target, bounds, expression)
+def one(expression: Expr, *bounds: Bound) -> Equation:
+    return Equation(Access("a", tuple(bound.index for bound in bounds)), bounds, expression)
 
 
 NOTHING = Network({}, ())
@@ -165,7 +165,7 @@ def test_readings_carry_their_loops_and_guards() -> None:
 
 def test_bound_indices_that_are_taken_are_renamed() -> None:
     expression = reduce("sum", (Bound(i, ONE, i),), at("w", i))  # up to the free i of the equation
-    (reading,) = readings(one(expression, at("a", i), (Bound(i, ONE, N),)), NOTHING)
+    (reading,) = readings(one(expression, Bound(i, ONE, N)), NOTHING)
     assert reading.operand == at("w", i_1)
     assert reading.bounds == (Bound(i, ONE, N), Bound(i_1, ONE, i))
 

@@ -42,8 +42,8 @@ DETAILS = ("final", "steps", "full")
 
 NETWORK = parse("""
 index i = 0..D, j = 1..H
-input x[i], z1, t, y, y_hat, p_star, lr, w_prime, e1, a_1, h_tilde, phi
-parameter alpha[j,i], z[j], W_hh[j], tok, Theta2[i,j]
+input x[i], z1, z0, beta0, gamma1, beta_j, alpha_0, t, y, y_hat, p_star, lr, w_prime, e1, a_1, h_tilde, phi
+parameter alpha[j,i], z[j], beta[j], gamma[j], W_hh[j], tok, Theta2[i,j]
 function g(u)
 L = t*g(y)
 """)
@@ -54,7 +54,7 @@ SPELLINGS = [
     ("a_1*phi", r"a_{1} \phi"),
     ("e1*tok*lr", r"e_{1} \, \mathrm{tok} \, \mathrm{lr}"),
     ("W_hh[j]", r"W_{\mathrm{hh},j}"),
-    ("Theta2[i,j]", r"\Theta_{2,i,j}"),
+    ("Theta2[i,j]", r"\Theta_{2,ij}"),
     ("y_hat", r"\hat{y}"),
     ("h_tilde**2", r"\tilde{h}^{2}"),
     ("p_star**2", r"(p^{*})^{2}"),
@@ -62,6 +62,11 @@ SPELLINGS = [
     ("z[j]**2", r"z_{j}^{2}"),
     ("x[2*j+1]*z[j-1]", r"x_{2j+1} z_{j-1}"),
     ("z1*z[1]", r"\mathrm{z1} \, z_{1}"),  # z with subscript 1 would be either
+    ("z0*z[1]", r"z_{0} z_{1}"),  # there is no z[0]
+    ("beta0*beta[j]", r"\beta_{0} \beta_{j}"),
+    ("gamma1*gamma[j]", r"{\gamma\mathrm{1}} \, \gamma_{j}"),
+    ("beta_j", r"\beta_{\mathrm{j}}"),  # upright: j is no index here
+    ("alpha_0", r"\alpha_{0}"),  # one of two indices would be missing
     # arithmetic
     ("-t", "-t"),
     ("t - (y - lr)", r"t - y + \mathrm{lr}"),

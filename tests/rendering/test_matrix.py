@@ -21,7 +21,7 @@ import networks
 import numpy as np
 import pytest
 
-from symprop.algebra.expressions import Access, Bound, Derivative, Expr, Index, stem_of
+from symprop.algebra.expressions import Access, Bound, Derivative, Expr, Index, Reduction, free_indices, stem_of, walk
 from symprop.declaration.network import Network
 from symprop.declaration.parser import parse
 from symprop.declaration.quantity import Axis
@@ -56,7 +56,8 @@ index i = 1..D
 input X[n,i]
 target t[n]
 parameter w[i], b
-p[n] = sigmoid(sum(i, X[n,i]*w[i]) + b)
+a[n] = sum(i, X[n,i]*w[i]) + b
+p[n] = sigmoid(a[n])
 L = sum(n, binary_cross_entropy(t[n], p[n]))
 """
 
@@ -166,12 +167,12 @@ GOLD = [
     ("mlp", "a_bar", "z_bar*z*(1 - z)"),
     ("mlp", "W_bar", "a_bar @ x.T"),
     ("mlp", "dW", "((W2.T @ (delta2 - t))*z*(1 - z)) @ x.T"),
-    ("logistic", "p", "sigmoid(X @ w + b)"),
+    ("logistic", "a", "X @ w + b"),
     ("logistic", "dw", "X.T @ (p - t)"),
     ("logistic", "db", "sum(p - t)"),
     ("least_squares", "L", "sum((X @ w - y)**2)/2"),
     ("least_squares", "dw", "X.T @ (X @ w - y)"),
-    ("ridge", "w_bar", "X.T @ r_bar + 2*lam*w"),
+    ("ridge", "w_bar", "2*lam*w + X.T @ r_bar"),
     ("softmax_batch", "A", "X @ W + outer(ones(N), b)"),
     ("softmax_batch", "P", "softmax(A)"),
     ("softmax_batch", "A_bar", "(P - T)/N"),
@@ -182,6 +183,7 @@ GOLD = [
     ("attention", "dP", "q @ diag(W) @ k.T/sqrt(C)"),
     ("attention", "dP_bar", "P*(P_bar - outer(sum(P_bar*P, axis=1), ones(T)))"),
     ("quadratic", "q", "x.T @ A @ x + trace(A)*(u.T @ x) + sum(sum(A*eye(D), axis=1)*x)"),
+    ("quadratic", "dx", "A @ x + A.T @ x + trace(A)*u + sum(A*eye(D), axis=1)"),
 ]
 
 
@@ -233,7 +235,6 @@ def test_the_jacobian_of_a_softmax_is_a_diagonal_less_an_outer_product() -> None
         "y[i] = sum(k = 1..i, A[i,k]*x[k])",  # triangular
         "y[i] = where(i > 1, x[i-1], 0)",  # a shift
         "y[i] = sum(k, B[i,k,k]*x[k])",  # three indices
-        "y[i] = sum(k, A[i,k]*A[k,i]*A[k,k])",  # three matrices meet in one index
         "y[i] = i*x[i]",  # an index as a number
         "y[i] = max(k, A[i,k])",
         "y[i] = x[N + 1 - i]",
@@ -445,7 +446,7 @@ def check(derivation: Derivation) -> int:
     values: dict[str, Number] = {name: float(value) for name, value in evaluator.sizes.items() if isinstance(value, int)}
     count = 0
     for before, after in zip(formulas(with_indices), formulas(in_notation), strict=True):
-        if after.left is before.left and (before.left.children or any(map(has_array, before.forms))):
+        if any(map(has_index, after.forms)) or free_indices(after.left):
             continue  # it has kept its indices
         bounds = bounds_of(before, derivation)
         for form in after.forms:
@@ -467,8 +468,10 @@ def check(derivation: Derivation) -> int:
     return count
 
 
-def has_array(expr: Expr) -> bool:
-    return "[" in str(expr)
+def has_index(expr: Expr) -> bool:
+    return any(
+        isinstance(node, (Index, Reduction)) or (isinstance(node, Access) and node.indices) for node in walk(expr)
+    )
 
 
 def names_in(text: str) -> set[str]:
@@ -492,7 +495,7 @@ CORPUS: dict[str, Callable[[], Derivation]] = {
     **{
         f"printed_{name}": (lambda derivation=derivation: derivation)
         for name, derivation in networks.derivations().items()
-        if derivation.mode == "reverse" and name != "curious"  # which has an abstract function
+        if name != "curious"  # which has an abstract function
     },
     **{
         path.stem: (lambda path=path: backpropagate(parse(path.read_text(encoding="utf-8"))))
@@ -526,9 +529,9 @@ def test_a_page_in_matrix_notation_keeps_to_its_form(name: str, detail: str) -> 
     [
         ("mlp", "W2_bar", r"\bar{\delta}_{2} z^{\top}"),
         ("mlp", "a_bar", r"\bar{z} \odot z \odot (1 - z)"),
-        ("mlp", "L", r"\frac{1}{2} \mathbf{1}_{K}^{\top} \, (\delta_{2} - t)^{\odot2}"),
+        ("mlp", "L", r"\frac{1}{2} \, \mathbf{1}_{K}^{\top} (\delta_{2} - t)^{\odot2}"),
         ("attention", "dP", r"\frac{q \operatorname{diag}(W) k^{\top}}{\sqrt{C}}"),
-        ("softmax_batch", "A", r"X W + \mathbf{1}_{N} \, b^{\top}"),
+        ("softmax_batch", "A", r"X W + \mathbf{1}_{N} b^{\top}"),
         ("softmax_batch", "b_bar", r"\bar{A}^{\top} \, \mathbf{1}_{N}"),
     ],
 )

@@ -186,6 +186,16 @@ def test_the_rules_of_differentiation_are_named(equation: str, rule: str) -> Non
     assert next(line.rule for line in lines if line.partial is not None) == rule
 
 
+def test_each_of_several_readings_names_the_rules_of_its_own_way() -> None:
+    text = "index i = 1..N\ninput x\nparameter v[i]\nL = sum(i, v[i]**2) + sum(i, x*log(v[i])) + v[1]/x"
+    lines = [line for line in document(backpropagate(parse(text)), "steps").lines if line.partial is not None]
+    assert [line.rule for line in lines] == [
+        "sum and power rule",
+        "sum and product rule, chain rule through log",
+        "sum and product rule",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "note", "stated"),
     [
@@ -257,9 +267,9 @@ def test_options_that_cannot_be_used_are_refused_with_a_hint(write: Callable[...
     assert caught.value.hint == "Did you mean 'steps'? Known: final, steps, full."
     with pytest.raises(OptionError, match="unknown notation 'indices'"):
         write(derivation, notation="indices")
-    for notation in ("matrix", "scalar"):
-        with pytest.raises(OptionError, match=f"{notation} notation cannot be printed yet"):
-            write(derivation, notation=notation)
+    for notation in ("index", "matrix"):
+        with pytest.raises(OptionError, match=f"{notation} notation is for all sizes"):
+            write(derivation, notation=notation, sizes={"D": 2})
 
 
 def test_a_page_that_is_too_narrow_is_refused() -> None:

@@ -222,6 +222,12 @@ class LatexPage:
             rows.append(f"{row} && {latex(ranges)}" if ranges else row)
         return aligned(rows)
 
+    def row(self, formula: Formula) -> str:
+        """Return a formula as a row of an alignment, on one line, its ranges after it."""
+        ranges = self._ranges(formula)
+        tail = rf" \quad {latex(ranges)}" if ranges else ""
+        return f"{latex(self._left(formula))} &{self._sign(formula)} {latex(self._right(formula))}{tail}"
+
     def chain(self, simplification: Simplification) -> str:
         """Return the forms of an adjoint one below the other, the rule that made each at the right."""
         left = self.box(simplification.left)
