@@ -52,11 +52,10 @@ def polynomial(expr: Expr) -> Mapping[Monomial, Fraction]:
     if isinstance(expr, Number):
         return {(): expr.value} if expr.value else {}
     if isinstance(expr, Add):
-        result: Polynomial = {}
+        result: Mapping[Monomial, Fraction] = {}
         for term in expr.terms:
-            for monomial, coefficient in polynomial(term).items():
-                result[monomial] = result.get(monomial, Fraction(0)) + coefficient
-        return {monomial: coefficient for monomial, coefficient in result.items() if coefficient}
+            result = _sum(result, polynomial(term))
+        return result
     if isinstance(expr, Mul):
         result = {(): Fraction(1)}
         for factor in expr.factors:
@@ -75,6 +74,13 @@ def polynomial(expr: Expr) -> Mapping[Monomial, Fraction]:
                     return {((expr, 1),): Fraction(1)}
             return result
     return {((expr, 1),): Fraction(1)}
+
+
+def _sum(left: Mapping[Monomial, Fraction], right: Mapping[Monomial, Fraction], factor: int = 1) -> Polynomial:
+    result = dict(left)
+    for monomial, coefficient in right.items():
+        result[monomial] = result.get(monomial, Fraction(0)) + factor * coefficient
+    return {monomial: coefficient for monomial, coefficient in result.items() if coefficient}
 
 
 def _product(left: Mapping[Monomial, Fraction], right: Mapping[Monomial, Fraction]) -> Polynomial:
@@ -141,9 +147,13 @@ def sign(expr: Expr) -> str | None:
 
     Every size is written as 1 plus a natural number; then equal signs of all coefficients decide.
     """
+    return _sign(polynomial(expr))
+
+
+def _sign(terms: Mapping[Monomial, Fraction]) -> str | None:
     shifted: Polynomial = {(): Fraction(0)}
-    for monomial, coefficient in polynomial(expr).items():
-        factor: Polynomial = {(): coefficient}
+    for monomial, coefficient in terms.items():
+        factor: Mapping[Monomial, Fraction] = {(): coefficient}
         for atom, exponent in monomial:
             if not isinstance(atom, Size):
                 return None
@@ -161,10 +171,9 @@ def sign(expr: Expr) -> str | None:
 def at_least(left: Expr, right: Expr, bounds: Iterable[Bound] = ()) -> bool:
     """Return whether ``left >= right`` is proved for all values of the indices in `bounds` and all sizes."""
     try:
-        difference = _over(left - right, bounds, least=True)
+        return _sign(_over(_sum(polynomial(left), polynomial(right), -1), bounds, least=True)) == "nonnegative"
     except ValueError:
         return False
-    return sign(difference) == "nonnegative"
 
 
 def extremes(expr: Expr, bounds: Iterable[Bound]) -> tuple[Expr, Expr]:
@@ -178,14 +187,15 @@ def extremes(expr: Expr, bounds: Iterable[Bound]) -> tuple[Expr, Expr]:
         If the expression is not affine, or a coefficient's sign depends on sizes.
     """
     bounds = tuple(bounds)
-    return _over(expr, bounds, least=True), _over(expr, bounds, least=False)
+    terms = polynomial(expr)
+    low, high = _over(terms, bounds, least=True), _over(terms, bounds, least=False)
+    return from_polynomial(low), from_polynomial(high)
 
 
-def _over(expr: Expr, bounds: Iterable[Bound], least: bool) -> Expr:
-    expr = normal(expr)
+def _over(terms: Mapping[Monomial, Fraction], bounds: Iterable[Bound], least: bool) -> Mapping[Monomial, Fraction]:
     for bound in reversed(tuple(bounds)):
-        expr = _extreme(expr, bound, least)
-    return expr
+        terms = _extreme(terms, bound, least)
+    return terms
 
 
 def linear_in(expr: Expr, index: Index) -> tuple[Expr, Expr]:
@@ -196,9 +206,14 @@ def linear_in(expr: Expr, index: Index) -> tuple[Expr, Expr]:
     ValueError
         If it is not.
     """
+    coefficient, rest = _linear_in(polynomial(expr), index)
+    return from_polynomial(coefficient), from_polynomial(rest)
+
+
+def _linear_in(terms: Mapping[Monomial, Fraction], index: Index) -> tuple[Polynomial, Polynomial]:
     coefficient: Polynomial = {}
     rest: Polynomial = {}
-    for monomial, value in polynomial(expr).items():
+    for monomial, value in terms.items():
         degree = sum(exponent for atom, exponent in monomial if atom is index)
         if any(atom is not index and index in free_indices(atom) for atom, _ in monomial) or degree > 1:
             raise ValueError(f"not linear in {index.name}")
@@ -206,18 +221,21 @@ def linear_in(expr: Expr, index: Index) -> tuple[Expr, Expr]:
             coefficient[tuple(item for item in monomial if item[0] is not index)] = value
         else:
             rest[monomial] = value
-    return from_polynomial(coefficient), from_polynomial(rest)
+    return coefficient, rest
 
 
-def _extreme(expr: Expr, bound: Bound, least: bool) -> Expr:
-    if bound.index not in free_indices(expr):
-        return expr
-    coefficient, rest = linear_in(expr, bound.index)
-    signed = sign(coefficient)
+def _extreme(terms: Mapping[Monomial, Fraction], bound: Bound, least: bool) -> Mapping[Monomial, Fraction]:
+    if not any(bound.index in free_indices(atom) for monomial in terms for atom, _ in monomial):
+        return terms
+    coefficient, rest = _linear_in(terms, bound.index)
+    signed = _sign(coefficient)
     if signed is None:
         raise ValueError("the sign of a stride depends on sizes")
     limit = bound.lower if (signed == "nonnegative") == least else bound.upper
-    return normal(coefficient * limit + rest)
+    result = _sum(_product(coefficient, polynomial(limit)), rest)
+    if any(isinstance(atom, Power) for monomial in result for atom, _ in monomial):
+        return polynomial(from_polynomial(result))  # N*(m/N) is m
+    return result
 
 
 def decide_together(condition: Expr, bounds: Iterable[Bound]) -> Expr:

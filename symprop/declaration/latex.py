@@ -1,8 +1,8 @@
 r"""LaTeX as a second spelling of the language: formulas as they stand in lecture notes, to lines of the infix spelling.
 
-The way of a text: `latex_text` finds the formulas, `latex_tokens` cuts them up, `latex_syntax` reads each by the grammar
-of ``latex.lark``, `latex_names` says what a symbol means among the names that are known, and `latex_writer` writes it
-down.  Every character that is written keeps its place in the LaTeX text, so that later mistakes point there.
+The way of a text: `latex_text` finds formulas, `latex_tokens` cuts them up, `latex_syntax` reads each by the grammar
+in ``latex.lark``, `latex_names` says what a symbol means among the names that are known, and `latex_writer` writes it.
+Every character that is written keeps its place in the LaTeX text, so that later mistakes point there.
 
 Nothing is expanded, executed or followed; a command that is not known is an error of its line.
 """
@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from symprop.declaration.latex_names import Item, Meaning, Names, count_of, is_known_function, split_subscript
+from symprop.declaration.latex_names import Meaning, Names, count_of, is_known_function, split_subscript
 from symprop.declaration.latex_syntax import parse_formula
-from symprop.declaration.latex_text import Stretch, is_document, looks_like_latex, stretches
+from symprop.declaration.latex_text import Stretch, has_letter_subscripts, is_document, looks_like_latex, stretches
 from symprop.declaration.latex_tokens import LONGEST_FORMULA, Token, Tokenizer
 from symprop.declaration.latex_writer import Piece, Places, Symbol, Writer
 from symprop.declaration.names import is_forbidden
@@ -38,6 +38,7 @@ __all__ = [
 # Limits that no text of a person meets.
 LONGEST_DOCUMENT = 500_000  # characters
 MOST_LINES = 5_000
+_WINDOW = 200  # characters around a formula in which words are looked for
 
 _UPDATES = (":=", "+=", "-=")
 _OPENING, _CLOSING = ("OPEN", "LBRACE", "CASES"), ("CLOSE", "RBRACE", "ENDCASES")
@@ -205,7 +206,8 @@ def _accepted(text: str) -> str:
         raise NotationError(f"LaTeX is read from text, not from {type(text).__name__}")
     if len(text) > LONGEST_DOCUMENT:
         raise NotationError(
-            f"the text has {len(text)} characters; at most {LONGEST_DOCUMENT} are read", hint="Give the part that matters."
+            f"the text has {len(text)} characters; at most {LONGEST_DOCUMENT} are read",
+            hint="Give the part that matters.",
         )
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     bad = {character for character in set(text) if is_forbidden(character)}
@@ -262,11 +264,12 @@ class _Reader:
         self.index_ranges: dict[str, tuple[str, str] | None] = {}
 
     def read(self) -> Iterator[LatexLine]:
-        statements = list(self.statements())
-        if len(statements) > MOST_LINES:
-            raise NotationError(f"there are {len(statements)} formulas; {MOST_LINES} are read at most")
-        for statement in statements:
+        statements: list[_Statement] = []
+        for statement in self.statements():
+            if len(statements) == MOST_LINES:
+                raise NotationError(f"there are more than {MOST_LINES} formulas, and no more are read")
             self.parse(statement)
+            statements.append(statement)
         self._look_ahead(statements)
         if self.is_network:
             _Collector(self.text, self.names).collect(statements)
@@ -307,7 +310,9 @@ class _Reader:
                     plain=stretch,
                 )
             elif stretch.end - stretch.start > LONGEST_FORMULA:
-                message = f"the formula has {stretch.end - stretch.start} characters; {LONGEST_FORMULA} are read at most"
+                message = (
+                    f"the formula has {stretch.end - stretch.start} characters; {LONGEST_FORMULA} are read at most"
+                )
                 yield _Statement((), failure=Refused(message, stretch.start, stretch.start + 1), plain=stretch)
             else:
                 inline = stretch.kind == "inline" and self._is_in_sentence(stretch)
@@ -316,9 +321,9 @@ class _Reader:
 
     def _is_in_sentence(self, stretch: Stretch) -> bool:
         """Whether words stand around a formula on its line; a number or a bullet before it is none."""
-        start = self.text.rfind("\n", 0, stretch.start) + 1
-        stop = self.text.find("\n", stretch.end)
-        around = self.text[start : stretch.start] + self.text[stretch.end : len(self.text) if stop < 0 else stop]
+        before = self.text[max(0, stretch.start - _WINDOW) : stretch.start].rpartition("\n")[2]
+        after = self.text[stretch.end : stretch.end + _WINDOW].partition("\n")[0]
+        around = before + after
         return re.search(r"[^\W\d_]{2}", re.sub(r"\$[^$]*\$", "", around)) is not None
 
     def _statement_word(self, stretch: Stretch) -> str:
@@ -328,7 +333,7 @@ class _Reader:
     def _plain(self, stretch: Stretch, block: int) -> Iterator[_Statement]:
         word = self._statement_word(stretch)
         written = self.text[stretch.start : stretch.end]
-        if not word or not looks_like_latex(written):
+        if not word or not (looks_like_latex(written) or has_letter_subscripts(written)):
             yield _Statement((), plain=stretch, block=block, word=word)
             return
         start = stretch.start + written.index(word) + len(word)
@@ -340,49 +345,28 @@ class _Reader:
         """Yield the lines of a formula; an operator at a break, or an open bracket, joins them."""
         tokens = Tokenizer(self.text, stretch.start, stretch.end).read()
         row: list[Token] = []
-        depth = 0
-        for token in tokens:
-            if token.type in ("OPEN", "LBRACE", "CASES", "ROOT"):
-                depth += 1
-            elif token.type in ("CLOSE", "RBRACE", "ENDCASES", "RBRACKET"):
-                depth -= 1
-            if token.type != "ROW" or depth > 0:
-                if token.type == "ROW" and not _inside_cases(row):
-                    continue
+        depth = cases = 0
+        for place, token in enumerate(tokens):
+            depth += (token.type in (*_OPENING, "ROOT")) - (token.type in (*_CLOSING, "RBRACKET"))
+            cases += (token.type == "CASES") - (token.type == "ENDCASES")
+            if token.type != "ROW":
                 row.append(token)
-                continue
-            depth = 0
-            yield from self._finished(row, tokens, token)
-            row = self._kept
-        self._kept = []
-        if row:
-            yield row
-
-    _kept: list[Token] = []
-
-    def _finished(self, row: list[Token], tokens: list[Token], at: Token) -> Iterator[list[Token]]:
-        following = next((token for token in tokens if token.start >= at.end and token.type != "ROW"), None)
-        last = row[-1].type if row else ""
-        continues = last in _BINARY or (
-            following is not None
-            and row
-            and (
-                following.type in ("TIMES", "SLASH")
-                or (following.type in ("PLUS", "MINUS") and not _has_relation_before_row(tokens, following))
-            )
-        )
-        if continues:
-            self._kept = row
-            return
-        self._kept = []
+            elif depth > 0:
+                if cases:
+                    row.append(token)
+            elif row and not _continues(row, tokens, place + 1):
+                yield row
+                row, depth = [], 0
         if row:
             yield row
 
     def _row(self, row: list[Token], inline: bool, block: int) -> Iterator[_Statement]:
-        first = row[0]
-        if first.type in ("WORD", "TEXT") and first.value.split()[0:1] and first.value.split()[0] in STATEMENT_WORDS:
-            yield _Statement(tuple(row[1:]) or tuple(row), inline=inline, block=block, word=first.value.split()[0])
-            return
+        words = [place for place, token in enumerate(row) if _begins_statement(row, place)]
+        if words:
+            for start, stop in zip(words, [*words[1:], len(row)], strict=True):
+                word = row[start].value.split()[0]
+                yield _Statement(tuple(row[start + 1 : stop]) or (row[start],), inline=inline, block=block, word=word)
+            row = row[: words[0]]
         current: _Statement | None = None
         pending: list[_Segment] = []
         held: _Statement | None = None  # a formula that `where` explains comes after its explanation
@@ -398,7 +382,7 @@ class _Reader:
                     continue
                 yield from [current] if current is not None else []
                 current = None
-                yield _Statement(tuple([*_flat(pending), *segment.tokens]), inline=inline, block=block, word="in")
+                yield _Statement((*_flat(pending), *segment.tokens), inline=inline, block=block, word="in")
                 pending = []
             elif current is not None and (is_range or self._limits(segment, current)):
                 for one in (*pending, segment):
@@ -410,14 +394,19 @@ class _Reader:
                 continue  # for all j: a free index says so
             elif not has_relation and all(token.type == "TEXT" for token in segment.tokens):
                 continue
-            elif not has_relation and current is not None and len(segment.tokens) == 1 and segment.tokens[0].type == "WORD":
+            elif (
+                not has_relation
+                and current is not None
+                and len(segment.tokens) == 1
+                and segment.tokens[0].type == "WORD"
+            ):
                 current.notes.append(f"passed over: {segment.tokens[0].value}")
             else:
                 if current is not None and segment.word in ("where", "with") and held is None:
                     held = current
                 elif current is not None:
                     yield current
-                current = _Statement(tuple([*_flat(pending), *segment.tokens]), inline=inline, block=block)
+                current = _Statement((*_flat(pending), *segment.tokens), inline=inline, block=block)
                 pending = []
         if current is not None:
             if pending:
@@ -440,7 +429,10 @@ class _Reader:
         first = segment.tokens[0]
         alone = len(segment.tokens) > 1 and segment.tokens[1].type == "REL"
         return bool(
-            alone and first.type == "LETTER" and first.value in self.names.limits and first.value not in self.names.ranks
+            alone
+            and first.type == "LETTER"
+            and first.value in self.names.limits
+            and first.value not in self.names.ranks
         )
 
     def _limit(self, held: _Segment, segment: _Segment, current: _Statement) -> None:
@@ -568,7 +560,9 @@ class _Reader:
             return self._assembled([left, " <- ", left, f" {update[0]} ", *self._right(sides, writer, 3)], syntax)
         rights = [writer.write(side) for side in sides]
         if "~=" in operators and not any(re.fullmatch(r"-?[\d.]+", right.text) for right in rights):
-            raise Refused("'\\approx' is judged for numbers alone", syntax.start, syntax.end, "Write = for an identity.")
+            raise Refused(
+                "'\\approx' is judged for numbers alone", syntax.start, syntax.end, "Write = for an identity."
+            )
         sign = " = "
         if update is not None and left.meaning is not None and not self.is_network:
             trained = left.meaning.name in writer.names.ranks and left.meaning.name not in writer.names.defined
@@ -653,7 +647,9 @@ class _Reader:
             match = re.fullmatch(r"([a-z])\+1", text)
             if match is None or match[1] in self.names.limits or kind not in ("sub", "sup"):
                 continue
-            others = [(one, other) for one, other in zip(inner.value, inner.parts[1:], strict=True) if other is not part]
+            others = [
+                (one, other) for one, other in zip(inner.value, inner.parts[1:], strict=True) if other is not part
+            ]
             base = inner.parts[0]
             bare = Syntax("scripted", [one for one, _ in others], [base, *(other for _, other in others)],
                           inner.start, inner.end) if others else base  # fmt: skip
@@ -807,7 +803,7 @@ class _Reader:
 
 
 class _Collector:
-    """Finds out from a network's own text what its names are: which letters are indices, which subscripts are labels."""
+    """Finds out from the text of a network what its names are: which letters are indices, which subscripts labels."""
 
     def __init__(self, text: str, names: Names) -> None:
         self.text = text
@@ -838,7 +834,9 @@ class _Collector:
             self._bound_letters(tree)
         for tree in trees:
             self._free_letters(tree)
-        self.names.limits.update({letter: ("", "") for letter in self.letters})
+        self.names.limits.update(dict.fromkeys(self.letters, ("", "")))
+        for tree in trees:
+            self._defined_square(tree)
         symbols = [symbol for tree in trees for symbol in self._symbols(tree)]
         by_letters = [symbol for symbol in symbols if self._has_letters(symbol)]
         for symbol in (*by_letters, *symbols):
@@ -847,7 +845,7 @@ class _Collector:
             self.names.ranks.pop(letter, None)
 
     def _plain(self, written: str) -> None:
-        for name, inside in re.findall(r"([^\W\d]\w*)\s*\[([^\[\]]*)\]", written):
+        for name, inside in re.findall(r"\b([^\W\d]\w*)\s*\[([^\[\]]*)\]", written):
             self.names.ranks.setdefault(name, len(inside.split(",")))
             self.letters.update(word for word in _NAME.findall(inside) if len(word) == 1)
         word = _NAME.match(written.strip())
@@ -876,7 +874,9 @@ class _Collector:
             if node.kind != "scripted":
                 continue
             base = node.parts[0]
-            if base.kind == "symbol" and (base.value[0] == "BIG" or base.value[1] in ("max", "min", "argmax", "softmax")):
+            if base.kind == "symbol" and (
+                base.value[0] == "BIG" or base.value[1] in ("max", "min", "argmax", "softmax")
+            ):
                 for kind, part in zip(node.value, node.parts[1:], strict=True):
                     if kind == "sub":
                         self.letters.update(_below(part))
@@ -889,6 +889,16 @@ class _Collector:
         right = {word for side in rights for word in _subscript_letters(side)}
         self.letters.update(word for word in _subscript_letters(left) if word in right and len(word) == 1)
 
+    def _defined_square(self, tree: Syntax) -> None:
+        """Make sigma2 a name where a left side is ``\\sigma^2``, which defines no other one."""
+        left = _alone(tree.parts[0]) if tree.kind == "relation" else tree
+        if tree.kind != "relation" or left.kind != "scripted" or left.parts[0].kind != "symbol":
+            return
+        symbol = Writer(self.names, self.text).symbol(left)
+        if symbol.layers and not symbol.layers[0][1] and symbol.layers[0][0].text.isdigit():
+            meaning = self.names.defines(symbol.stem, symbol.items, symbol.layers[0][0], self.letters)
+            self.names.ranks[meaning.name] = len(meaning.indices)
+
     def _symbols(self, tree: Syntax) -> Iterator[Symbol]:
         writer = Writer(self.names, self.text)
         stack: list[tuple[Syntax, bool]] = [(tree, False)]
@@ -898,9 +908,7 @@ class _Collector:
                 items = list(zip(node.value, node.parts, strict=True))
                 for place, (_, part) in enumerate(items):
                     following = items[place + 1] if place + 1 < len(items) else None
-                    before_bracket = (
-                        following is not None and following[0] == "" and following[1].kind in ("bracket",)
-                    )
+                    before_bracket = following is not None and following[0] == "" and following[1].kind in ("bracket",)
                     stack.append((part, before_bracket))
                 continue
             base = node.parts[0] if node.kind == "scripted" else node
@@ -912,9 +920,9 @@ class _Collector:
                 except Refused:
                     continue
                 function = is_known_function(symbol.stem) or symbol.stem in self.names.functions
-                if not called and not (function and symbol.word) and not (function and not symbol.items and called):
-                    yield symbol
-                elif called and symbol.items and not function:
+                if (
+                    not called and not (function and symbol.word) and not (function and not symbol.items and called)
+                ) or (called and symbol.items and not function):
                     yield symbol
                 stack.extend((part, False) for part in symbol.powers)
             else:
@@ -929,10 +937,12 @@ class _Collector:
             return
         stem = symbol.stem + "_prime" * symbol.primes
         layers = [
-            item for item, bracketed, _ in symbol.layers if bracketed or any(map(self.names.is_index, item.atoms or ("",)))
+            item
+            for item, bracketed, _ in symbol.layers
+            if bracketed or any(map(self.names.is_index, item.atoms or ("",)))
         ]
         layer = layers[0] if layers else None
-        if self.names.meanings(stem, symbol.items, layer):
+        if any(self.names.meanings(stem, symbol.items, item) for item in (layer, *(one[0] for one in symbol.layers))):
             return
         meaning = self.names.defines(stem, symbol.items, layer, self.letters)
         if meaning.name not in self.names.sizes and meaning.name not in self.names.limits:
@@ -942,20 +952,21 @@ class _Collector:
 # Tokens and trees.
 
 
-def _inside_cases(row: Sequence[Token]) -> bool:
-    opened = sum(token.type == "CASES" for token in row) - sum(token.type == "ENDCASES" for token in row)
-    return opened > 0
-
-
-def _has_relation_before_row(tokens: Sequence[Token], first: Token) -> bool:
-    """Whether the row that begins with `first` has a relation of its own."""
-    at = tokens.index(first)
-    for token in tokens[at:]:
-        if token.type == "ROW":
-            return False
-        if token.type == "REL":
+def _continues(row: Sequence[Token], tokens: Sequence[Token], place: int) -> bool:
+    """Whether the row that begins at `place` goes on with the formula of `row`: an operator stands at the break."""
+    if row[-1].type in _BINARY:
+        return True
+    following = next((token for token in tokens[place : place + 2] if token.type != "ROW"), None)
+    if following is None or following.type in ("TIMES", "SLASH"):
+        return following is not None
+    if following.type not in ("PLUS", "MINUS"):
+        return False
+    for at in range(place, len(tokens)):
+        if tokens[at].type == "ROW" and at > place:
             return True
-    return False
+        if tokens[at].type == "REL":
+            return False
+    return True
 
 
 def _segments(row: Sequence[Token]) -> Iterator[_Segment]:
@@ -969,10 +980,9 @@ def _segments(row: Sequence[Token]) -> Iterator[_Segment]:
         elif token.type in _CLOSING or token.type == "RBRACKET":
             depth -= 1
         if depth <= 0 and token.type in ("COMMA", "SEP", "TEXT"):
-            if current or token.type == "TEXT" or word:
-                if current or token.type == "TEXT":
-                    yield _Segment(word, tuple(current), separator)
-                    word = ""
+            if (current or token.type == "TEXT" or word) and (current or token.type == "TEXT"):
+                yield _Segment(word, tuple(current), separator)
+                word = ""
             current = []
             if token.type == "TEXT":
                 word = token.value.lower().strip(" ,:.")
@@ -981,6 +991,14 @@ def _segments(row: Sequence[Token]) -> Iterator[_Segment]:
         current.append(token)
     if current or word:
         yield _Segment(word, tuple(current), separator)
+
+
+def _begins_statement(row: Sequence[Token], place: int) -> bool:
+    """Whether a word such as ``\\text{input}`` begins a statement in a line."""
+    token = row[place]
+    if token.type not in ("WORD", "TEXT") or token.value.split()[:1] != [token.value.strip()]:
+        return False
+    return token.value.strip() in STATEMENT_WORDS and (place == 0 or row[place - 1].type in ("SEP", "COMMA", "TEXT"))
 
 
 def _flat(segments: Sequence[_Segment]) -> list[Token]:
@@ -1100,5 +1118,6 @@ def _standing_alone(tree: Syntax) -> Iterator[str]:
 
 def _of_indices(condition: Syntax) -> bool:
     return all(
-        all(one.kind in ("symbol", "number", "sum", "product", "braced") for one in part.walk()) for part in condition.parts
+        all(one.kind in ("symbol", "number", "sum", "product", "braced") for one in part.walk())
+        for part in condition.parts
     )

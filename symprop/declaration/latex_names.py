@@ -19,10 +19,26 @@ from symprop.declaration.network import Network
 from symprop.errors import IndexNotationError, NotationError
 
 SOFTMAXES = ("softmax", "log_softmax")
-_PLAIN_FUNCTIONS = ("sqrt", "sum", "mean", "prod", "logsumexp", "argmax", "argmin", "max", "min", "norm", "trace", "diag")
+_PLAIN_FUNCTIONS = (
+    "sqrt",
+    "sum",
+    "mean",
+    "prod",
+    "logsumexp",
+    "argmax",
+    "argmin",
+    "max",
+    "min",
+    "norm",
+    "trace",
+    "diag",
+)
 
 # What else a name may be called in a network, if it is not called by its full name there.
 _SYNONYMS = {"epsilon": ("eps",), "lambda": ("lambda_", "lam", "lamda", "lambd", "wd"), "eta": ("lr", "learning_rate")}
+# What a decoration adds to a name; a decorated name is never a function that nobody declared.
+DECORATIONS = frozenset(("hat", "tilde", "bar", "dot", "ddot", "check", "breve", "star"))
+
 _MOST_ALTERNATIVES = 64
 _LONGEST_RUN = 40
 
@@ -111,13 +127,13 @@ class Names:
         for index, bound in network.indices.items():
             names.limits[index.name] = (str(bound.lower), str(bound.upper))
         names.sizes.update(network.sizes)
-        limits = [bound for bound in network.indices.values()]
-        axes = [axis for quantity in network.quantities.values() for axis in quantity.axes]
-        for limit in (*limits, *axes):
-            for expr in (limit.lower, limit.upper):
-                for node in walk(expr):
-                    if isinstance(node, Size):
-                        (names.layered if node.arguments else names.sizes).add(node.name)
+        limits = [limit for bound in network.indices.values() for limit in (bound.lower, bound.upper)]
+        for quantity in network.quantities.values():
+            limits.extend(limit for axis in quantity.axes for limit in (axis.lower, axis.upper))
+        for limit in limits:
+            for node in walk(limit):
+                if isinstance(node, Size):
+                    (names.layered if node.arguments else names.sizes).add(node.name)
         names.functions.update(network.functions)
         names.defined.update(network.definitions)
         names.reads = _dependencies(network)
@@ -182,9 +198,8 @@ class Names:
                 for stop in range(place + 1, len(atoms) + 1)
                 if self.may_index(word := "".join(atoms[place:stop]))
             ][:_MOST_ALTERNATIVES]
-        whole = [parts for parts, place in found if place == len(atoms)]
+        return [parts for parts, place in found if place == len(atoms)]
         # `j` and `1` are two atoms of `j1`: an index of two characters must be known, which `may_index` has asked.
-        return whole
 
     # Meanings.
 
@@ -252,12 +267,11 @@ class Names:
             for variant in _labelled(name, layer.label):
                 found.extend(self._with_indices(variant, items))
         rank = self.ranks.get(name)
-        if rank is not None and not any(len(one.indices) == self.ranks[one.name] for one in found):
-            if len(layer.atoms) == 1 or not layer.atoms:
-                word = layer.text
-                if not layer.atoms or self.may_index(word):
-                    for indices in self.splits(items, rank - 1):
-                        found.append(Meaning(name, self._placed(name, indices, word)))
+        complete = any(len(one.indices) == self.ranks[one.name] for one in found)
+        may_index = not layer.atoms or (len(layer.atoms) == 1 and self.may_index(layer.text))
+        if rank is not None and not complete and may_index:
+            for indices in self.splits(items, rank - 1):
+                found.append(Meaning(name, self._placed(name, indices, layer.text)))
         return found
 
     def _placed(self, name: str, indices: tuple[str, ...], layer: str) -> tuple[str, ...]:
@@ -280,6 +294,12 @@ class Names:
         indices : set of str
             The letters that stand as indices on the right.
         """
+        plain, _, decoration = stem.rpartition("_")
+        if decoration in DECORATIONS and stem not in self.ranks:
+            # \bar{a}_{2,j} has the name and the indices of a_{2,j}, where that is known.
+            bare = [one for one in self.meanings(plain, items, layer) if len(one.indices) == self.ranks[one.name]]
+            if len(bare) == 1:
+                return Meaning(f"{bare[0].name}_{decoration}", bare[0].indices)
         name = stem
         found: list[str] = []
         for item in items:
@@ -323,6 +343,9 @@ def _index_atoms(atoms: Sequence[str]) -> list[str]:
 
 
 def _labelled(stem: str, label: str) -> tuple[str, ...]:
+    plain, _, decoration = stem.rpartition("_")
+    if decoration in DECORATIONS:
+        return (f"{stem}_{label}", f"{stem}{label}", f"{plain}_{label}_{decoration}", f"{plain}{label}_{decoration}")
     return (f"{stem}_{label}", f"{stem}{label}")
 
 

@@ -27,7 +27,7 @@ class _Builder:
         (token,) = items
         return Syntax("number", str(token), [], token.start_pos, token.end_pos)
 
-    def list(self, items: list[Any]) -> Any:
+    def items(self, items: list[Any]) -> Any:
         return [item for item in items if isinstance(item, Syntax)]
 
     def braced(self, items: list[Any]) -> Syntax:
@@ -177,7 +177,8 @@ def parse_formula(tokens: Sequence[Token], text: str) -> Syntax:
         if token.type == "ERROR":
             raise Refused(token.value, token.start, token.end, token.hint or None)
     try:
-        result = _parser().parse(tokens)  # type: ignore[arg-type]
+        lexed: Any = tokens  # the lexer hands them on
+        result: Any = _parser().parse(lexed)
     except UnexpectedInput as error:
         raise _diagnosis(tokens, text, error) from None
     except RecursionError:

@@ -10,11 +10,11 @@ _ENVIRONMENTS = (
     r"align|alignat|flalign|gather|multline|equation|eqnarray|displaymath|math|dmath|split|aligned|alignedat|gathered"
 )
 _DELIMITER = re.compile(
-    rf"""(?P<skip>\\\\|\\\$|\\%|\\verb(.).*?\2)
+    r"""(?P<skip>\\\\|\\\$|\\%|\\verb(.).*?\2)
     |(?P<comment>%[^\n]*)
-    |(?P<fence>^[ ]{{0,3}}```[ ]*(?P<language>\w*)[^\n]*$)
-    |\\begin[ ]*\{{(?P<begin>[A-Za-z]+\*?)\}}
-    |\\end[ ]*\{{(?P<end>[A-Za-z]+\*?)\}}
+    |(?P<fence>^[ ]{0,3}```[ ]*(?P<language>\w*)[^\n]*$)
+    |\\begin[ ]*\{(?P<begin>[A-Za-z]+\*?)\}
+    |\\end[ ]*\{(?P<end>[A-Za-z]+\*?)\}
     |(?P<display>\$\$)|(?P<inline>\$)
     |(?P<open>\\[\[(])|(?P<close>\\[\])])
     |(?P<code>`[^`\n]*`)
@@ -24,11 +24,12 @@ _DELIMITER = re.compile(
 )
 _IS_ENVIRONMENT = re.compile(rf"(?:{_ENVIRONMENTS})\*?")
 _DOCUMENT = re.compile(
-    rf"\\documentclass|\\begin\s*\{{document\}}|\\(?:sub)*section\b|^#+ |\$|\\\[|\\\(|^\s*```|\\begin\s*\{{(?:{_ENVIRONMENTS})\*?\}}",
+    rf"\\documentclass|\\begin\s*\{{document\}}|\\(?:sub)*section\b|\$|\\\[|\\\(|^\s*```|\\begin\s*\{{(?:{_ENVIRONMENTS})\*?\}}",
     re.MULTILINE,
 )
 _COMMAND = re.compile(r"\\[A-Za-z]+|[_^]\{|\$|\\\[|\\\(|\\\\")
 _BESIDE = re.compile(r"[A-Za-z0-9_)\]]\s+[A-Za-z(\[]")
+_WORDS = re.compile(r"\\(?:text|mbox|textrm)\s*\{[^{}]{0,500}\}")
 _KEYWORDS = re.compile(r"\b(?:for|if|and|or|not|in|where|at|all)\b")
 
 
@@ -57,9 +58,16 @@ def looks_like_latex(text: str) -> bool:
     return _COMMAND.search(text) is not None
 
 
+def has_letter_subscripts(written: str) -> bool:
+    """Return whether a line without brackets has subscripts of one letter at single letters, ``x_i``, and no others."""
+    subscripts = re.findall(r"\w*_\w*", written)
+    one_letter = re.compile(r"[A-Za-z]_[A-Za-z0-9]")
+    return bool(subscripts) and "[" not in written and all(one_letter.fullmatch(one) for one in subscripts)
+
+
 def is_document(text: str) -> bool:
     """Return whether formulas stand between delimiters, with prose around them."""
-    return _DOCUMENT.search(text) is not None
+    return _DOCUMENT.search(_WORDS.sub("", text)) is not None
 
 
 def stretches(text: str) -> Iterator[Stretch]:
@@ -79,7 +87,10 @@ def stretches(text: str) -> Iterator[Stretch]:
 
 def _has_prose(text: str) -> bool:
     """Whether what stands outside of formulas is prose to pass over, and not formulas without delimiters."""
-    return re.search(r"\\documentclass|\\begin\s*\{document\}|\\(?:sub)*section\b|^#+ |\$|\\\[|\\\(|^\s*```", text, re.M) is not None
+    return (
+        re.search(r"\\documentclass|\\begin\s*\{document\}|\\(?:sub)*section\b|\$|\\\[|\\\(|^\s*```", text, re.M)
+        is not None
+    )
 
 
 def _lines(text: str, start: int, end: int) -> Iterator[Stretch]:
@@ -106,6 +117,8 @@ def _lines(text: str, start: int, end: int) -> Iterator[Stretch]:
 
 def _is_latex_line(written: str) -> bool:
     if looks_like_latex(written):
+        return True
+    if has_letter_subscripts(written):
         return True
     if re.search(r"[\[\]*]|\b(?:sum|D|P)\(", written) or re.match(r"\s*(?:#|at\s)", written):
         return False
@@ -176,7 +189,7 @@ def _delimited(text: str) -> Iterator[Stretch]:
         elif mode == "open" and kind == "close" and match[0] == opener:
             yield Stretch("display" if opener == "\\]" else "inline", start, match.start())
             mode = ""
-    if mode in ("begin", "display", "open"):
+    if mode in ("begin", "display", "open") or (mode == "fence" and opener in ("math", "latex", "tex")):
         yield Stretch("display", start, len(text))
     elif mode == "inline":
         stop = text.find("\n", start)

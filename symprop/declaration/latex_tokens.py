@@ -13,6 +13,8 @@ from symprop.declaration.names import GREEK, is_forbidden, plain, spelled, super
 
 DEEPEST_BRACKETS = 40
 LONGEST_FORMULA = 20_000  # characters
+_LONGEST_WORDS = 1_000  # characters of \\text{...}
+_MOST_FORMULAS_IN_WORDS = 20
 
 
 class Token(NamedTuple):
@@ -29,24 +31,103 @@ class Token(NamedTuple):
 
 
 _SPACES = frozenset(
-    (*",;:!> ", "enspace", "thinspace", "medspace", "thickspace", "negthinspace", "displaystyle", "textstyle")
-    + ("scriptstyle", "scriptscriptstyle", "limits", "nolimits", "nonumber", "notag", "hfill", "hfil", "allowbreak")
-    + ("left", "right", "middle", "big", "Big", "bigg", "Bigg", "bigl", "Bigl", "biggl", "Biggl", "bigr", "Bigr")
-    + ("biggr", "Biggr", "bigm", "Bigm", "bf", "rm", "it", "cal", "sf", "tt", "boldmath", "mathstrut", "noindent")
-    + ("centering", "small", "normalsize", "large", "qedhere", "par", "break", "linebreak", "*")
+    (
+        *",;:!> ",
+        "enspace",
+        "thinspace",
+        "medspace",
+        "thickspace",
+        "negthinspace",
+        "displaystyle",
+        "textstyle",
+        "scriptstyle",
+        "scriptscriptstyle",
+        "limits",
+        "nolimits",
+        "nonumber",
+        "notag",
+        "hfill",
+        "hfil",
+        "allowbreak",
+        "left",
+        "right",
+        "middle",
+        "big",
+        "Big",
+        "bigg",
+        "Bigg",
+        "bigl",
+        "Bigl",
+        "biggl",
+        "Biggl",
+        "bigr",
+        "Bigr",
+        "biggr",
+        "Biggr",
+        "bigm",
+        "Bigm",
+        "bf",
+        "rm",
+        "it",
+        "cal",
+        "sf",
+        "tt",
+        "boldmath",
+        "mathstrut",
+        "noindent",
+        "centering",
+        "small",
+        "normalsize",
+        "large",
+        "qedhere",
+        "par",
+        "break",
+        "linebreak",
+        "*",
+    )
 )
 # Commands whose argument says how something looks, or what it is called: the argument goes away with them.
 _DROPPED = frozenset(("label", "tag", "hspace", "vspace", "phantom", "hphantom", "vphantom", "color", "ref", "eqref"))
 # Commands whose argument stays as it is.
 _STYLES = frozenset(
-    ("mathbf", "boldsymbol", "bm", "pmb", "mathit", "mathcal", "mathscr", "mathfrak", "vec", "boxed", "mathbin")
-    + ("mathop", "mathopen", "mathclose", "mathord", "overrightarrow", "underline", "substack", "ensuremath", "smash")
+    (
+        "mathbf",
+        "boldsymbol",
+        "bm",
+        "pmb",
+        "mathit",
+        "mathcal",
+        "mathscr",
+        "mathfrak",
+        "vec",
+        "boxed",
+        "mathbin",
+        "mathop",
+        "mathopen",
+        "mathclose",
+        "mathord",
+        "overrightarrow",
+        "underline",
+        "substack",
+        "ensuremath",
+        "smash",
+    )
 )
 _WORDS = frozenset(("mathrm", "operatorname", "mathsf", "mathtt", "textsf", "texttt", "textrm", "textbf", "textit"))
 _TEXTS = frozenset(("text", "mbox", "intertext", "shortintertext", "hbox", "textnormal", "textsc", "emph"))
 _ACCENTS = {
-    **{"hat": "hat", "widehat": "hat", "tilde": "tilde", "widetilde": "tilde", "bar": "bar", "overline": "bar"},
-    **{"dot": "dot", "ddot": "ddot", "check": "check", "breve": "breve", "underbrace": "brace", "overbrace": "brace"},
+    "hat": "hat",
+    "widehat": "hat",
+    "tilde": "tilde",
+    "widetilde": "tilde",
+    "bar": "bar",
+    "overline": "bar",
+    "dot": "dot",
+    "ddot": "ddot",
+    "check": "check",
+    "breve": "breve",
+    "underbrace": "brace",
+    "overbrace": "brace",
 }
 _RELATIONS = {
     **dict.fromkeys(("le", "leq", "leqslant"), "<="),
@@ -55,7 +136,11 @@ _RELATIONS = {
     **dict.fromkeys(("equiv", "triangleq", "doteq", "eqdef"), "="),
     **dict.fromkeys(("coloneqq", "coloneq", "colonequals", "leftarrow", "gets", "longleftarrow", "Leftarrow"), ":="),
     **dict.fromkeys(("approx", "simeq", "cong"), "~="),
-    **{"lt": "<", "gt": ">", "in": "in", "mid": "mid", "colon": ":"},
+    "lt": "<",
+    "gt": ">",
+    "in": "in",
+    "mid": "mid",
+    "colon": ":",
 }
 _SEPARATORS = frozenset(("quad", "qquad", "implies", "Rightarrow", "Longrightarrow", "iff", "Leftrightarrow"))
 _TIMES = frozenset(("cdot", "times", "odot", "circ", "ast", "bullet", "cdotp"))
@@ -63,21 +148,53 @@ _BIGS = {"sum": "sum", "prod": "prod", "sumop": "sum"}
 _LETTERS = {
     **{name: name for name in set(GREEK.values()) - {"sum", "prod", "sqrt", "inf"}},
     **{"var" + name: name for name in ("epsilon", "theta", "phi", "pi", "rho", "sigma", "kappa")},
-    **{"var" + name: name for name in ("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega")},
-    **{"ell": "ell", "hbar": "hbar", "imath": "i", "jmath": "j"},
+    **{
+        "var" + name: name for name in ("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega")
+    },
+    "ell": "ell",
+    "hbar": "hbar",
+    "imath": "i",
+    "jmath": "j",
 }
 _FUNCTIONS = {
     **{name: name for name in ("exp", "log", "sin", "cos", "tan", "sec", "csc", "cot", "sinh", "cosh", "tanh", "coth")},
-    **{"ln": "log", "lg": "log10", "max": "max", "min": "min", "arcsin": "asin", "arccos": "acos", "arctan": "atan"},
-    **{"sgn": "sign", "det": "det", "argmax": "argmax", "argmin": "argmin", "dim": "dim", "Pr": "Pr"},
+    "ln": "log",
+    "lg": "log10",
+    "max": "max",
+    "min": "min",
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "sgn": "sign",
+    "det": "det",
+    "argmax": "argmax",
+    "argmin": "argmin",
+    "dim": "dim",
+    "Pr": "Pr",
 }
 _OPENING = {
-    **{"(": "()", "[": "[]", "lbrack": "[]", "lparen": "()", "{": "{}", "lbrace": "{}"},
-    **{"lfloor": "floor", "lceil": "ceil", "lvert": "||", "lVert": "norm"},
+    "(": "()",
+    "[": "[]",
+    "lbrack": "[]",
+    "lparen": "()",
+    "{": "{}",
+    "lbrace": "{}",
+    "lfloor": "floor",
+    "lceil": "ceil",
+    "lvert": "||",
+    "lVert": "norm",
 }
 _CLOSING = {
-    **{")": "()", "]": "[]", "rbrack": "[]", "rparen": "()", "}": "{}", "rbrace": "{}"},
-    **{"rfloor": "floor", "rceil": "ceil", "rvert": "||", "rVert": "norm"},
+    ")": "()",
+    "]": "[]",
+    "rbrack": "[]",
+    "rparen": "()",
+    "}": "{}",
+    "rbrace": "{}",
+    "rfloor": "floor",
+    "rceil": "ceil",
+    "rvert": "||",
+    "rVert": "norm",
 }
 _BARS = {"|": "norm", "vert": "||", "Vert": "norm"}
 _ROWS = frozenset(("\\", "newline", "cr", "tabularnewline"))
@@ -87,13 +204,51 @@ _LAYOUTS = re.compile(
     r"gathered)\*?"
 )
 _HOSTILE = frozenset(
-    ("input", "include", "write", "openout", "openin", "read", "immediate", "special", "directlua", "catcode", "csname")
-    + ("usepackage", "RequirePackage", "documentclass", "InputIfFileExists", "verbatiminput", "lstinputlisting")
-    + ("includegraphics", "ShellEscape", "loop", "closeout", "url", "href", "html")
+    (
+        "input",
+        "include",
+        "write",
+        "openout",
+        "openin",
+        "read",
+        "immediate",
+        "special",
+        "directlua",
+        "catcode",
+        "csname",
+        "usepackage",
+        "RequirePackage",
+        "documentclass",
+        "InputIfFileExists",
+        "verbatiminput",
+        "lstinputlisting",
+        "includegraphics",
+        "ShellEscape",
+        "loop",
+        "closeout",
+        "url",
+        "href",
+        "html",
+    )
 )
 _MACROS = frozenset(
-    ("def", "let", "edef", "gdef", "xdef", "newcommand", "renewcommand", "providecommand", "DeclareMathOperator")
-    + ("newenvironment", "expandafter", "futurelet", "NewDocumentCommand", "global", "long")
+    (
+        "def",
+        "let",
+        "edef",
+        "gdef",
+        "xdef",
+        "newcommand",
+        "renewcommand",
+        "providecommand",
+        "DeclareMathOperator",
+        "newenvironment",
+        "expandafter",
+        "futurelet",
+        "NewDocumentCommand",
+        "global",
+        "long",
+    )
 )
 _REFUSED = {
     "otimes": ("'\\otimes' is the outer product to some and the elementwise one to others",
@@ -102,7 +257,7 @@ _REFUSED = {
     "pm": ("'\\pm' says two things", "Write two lines."),
     "mp": ("'\\mp' says two things", "Write two lines."),
     "int": ("integrals are not read", ""),
-    "mathbb": ("the letter is a set or an expectation, which no formula here has", "Write a mean as \\frac{1}{N}\\sum_n."),
+    "mathbb": ("the letter is a set or an expectation, which is not read", "Write a mean as \\frac{1}{N}\\sum_n."),
     "sim": ("'\\sim' says how something is distributed, which is no equation", ""),
     "propto": ("'\\propto' leaves a factor open", "Write the factor and =."),
     "langle": ("inner products in angle brackets are not read", "Write w^\\top x, or \\sum_i w_i x_i."),
@@ -117,8 +272,8 @@ _REFUSED = {
     "binom": ("binomial coefficients are not read", ""),
 }  # fmt: skip
 _KEYWORDS = re.compile(
-    r"(?:if|iff|for|for all|for every|for each|for any|where|when|with|and|otherwise|else|or|over|such that|s\.t\.|i\.e\.)"
-    r"[:,]?"
+    r"(?:if|iff|for|for all|for every|for each|for any|where|when|with|and|otherwise|else|or|over|such that|s\.t\.|"
+    r"i\.e\.)[:,]?"
 )
 
 _TOKEN = re.compile(
@@ -132,7 +287,7 @@ _TOKEN = re.compile(
     |(?P<mark>.)""",
     re.VERBOSE | re.DOTALL,
 )
-_GROUP = re.compile(r"\s*\{([^{}$]*(?:\{[^{}]*\}[^{}$]*)*(?:\$[^$]*\$[^{}$]*)*)\}")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _OVER_EQUALS = re.compile(r"\s*\{(?:[^{}]|\{[^{}]*\})*\}\s*\{\s*(:?=)\s*\}")
 _RELATION_WORD = re.compile(r"\s*\{\s*([-+*])\s*\}\s*=")
 _OPTIONAL = re.compile(r"\s*\[[^\]\n]{0,20}\]")
@@ -340,7 +495,9 @@ class Tokenizer:
             self.direction = ""
             return
         rest = self.plain[end:].lstrip()
-        if not rest or rest.startswith(("\\\\", "\\end", "&", "\\qquad", "\\quad", "\\]", "\\label", "\\tag", "\\text")):
+        if not rest or rest.startswith(
+            ("\\\\", "\\end", "&", "\\qquad", "\\quad", "\\]", "\\label", "\\tag", "\\text")
+        ):
             return
         if not re.match(r"[\w\\]", rest):
             return
@@ -361,11 +518,11 @@ class Tokenizer:
         if name in _SPACES:
             return end
         if name in _DROPPED:
-            group = _GROUP.match(self.plain, end)
-            return group.end() if group else end
+            inside = self._group(end)
+            return inside[1] + 1 if inside else end
         if name == "textcolor":
-            group = _GROUP.match(self.plain, end)
-            return group.end() if group else end
+            inside = self._group(end)
+            return inside[1] + 1 if inside else end
         if name in ("begin", "end"):
             return self._environment(name, start, end)
         if name in _STYLES:
@@ -519,7 +676,11 @@ class Tokenizer:
             else:
                 self.refuse("the cases end without a beginning", start, match.end())
         elif not _LAYOUTS.fullmatch(environment):
-            what = "matrices written out are" if "matrix" in environment or environment == "array" else f"'{environment}' is"
+            what = (
+                "matrices written out are"
+                if "matrix" in environment or environment == "array"
+                else f"'{environment}' is"
+            )
             self.refuse(f"{what} not read", start, match.end(), "Write one entry with indices.")
         elif self.before() not in ("", "ROW"):
             self.add("ROW", "", start, match.end())
@@ -541,22 +702,26 @@ class Tokenizer:
     def _words(self, command: str, start: int, end: int) -> int:
         if self.plain[end : end + 1] == "*":
             end += 1
-        match = _GROUP.match(self.plain, end)
-        if match is None:
+        group = self._group(end)
+        if group is None:
             single = re.match(r"\s*(\\[A-Za-z]+|[^\W\d_])", self.plain[end:])
             if single is None or single[1].startswith("\\"):
                 self.refuse(f"'\\{command}' needs an argument in braces", start, end)
                 return end
             inner, stop, inside = single[1], end + single.end(), end + single.start(1)
         else:
-            inner, stop, inside = match[1], match.end(), match.start(1)
+            inside, stop = group[0], group[1] + 1
+            inner = self.plain[inside : group[1]]
         stripped = " ".join(inner.replace("~", " ").replace("\\,", " ").split())
-        if command in _WORDS and stripped == "d" and match is not None:
+        if command in _WORDS and stripped == "d" and group is not None:
             self.add("PARTIAL", "d", start, stop)
         elif stripped in ("T", "t") and self.before() == "SUP" and command in _WORDS:
             self.add("MARK", "top", start, stop)
         elif "$" in inner:
             # \text{if $i = j$}: words and formulas in turn.
+            if inner.count("$") > _MOST_FORMULAS_IN_WORDS:
+                self.refuse("there are too many formulas inside words", start, stop)
+                return stop
             for place, part in enumerate(inner.split("$")):
                 if place % 2 == 0:
                     if part.strip():
@@ -582,10 +747,31 @@ class Tokenizer:
             return end
         return stop
 
+    def _group(self, place: int) -> tuple[int, int] | None:
+        """Return where the inside of the braces after `place` begins and ends, or None if there is too much in them."""
+        while place < len(self.plain) and self.plain[place] in " \t\n":
+            place += 1
+        if self.plain[place : place + 1] != "{":
+            return None
+        depth = 0
+        for match in _BRACE.finditer(self.plain, place, min(len(self.plain), place + _LONGEST_WORDS)):
+            depth += (match[0] == "{") - (match[0] == "}")
+            if depth == 0 and match[0] == "}":
+                return place + 1, match.start()
+            if depth > 5:
+                break
+        return None
+
     def _is_script(self) -> bool:
         return self.before() in ("SUB", "SUP") or (
             self.before() == "LBRACE" and len(self.tokens) > 1 and self.tokens[-2].type in ("SUB", "SUP")
         )
+
+
+def _follow(first: Token, second: Token) -> bool:
+    """Whether two numbers follow one another, as in ``1, 2, \\dots, n``."""
+    digits = (first.value, second.value)
+    return all(value.isdigit() and len(value) < 5 for value in digits) and int(digits[1]) == int(digits[0]) + 1
 
 
 def _joined_ranges(tokens: list[Token]) -> list[Token]:
@@ -600,15 +786,16 @@ def _joined_ranges(tokens: list[Token]) -> list[Token]:
             continue
         if result and result[-1].type == "COMMA":
             result.pop()
-            if len(result) > 2 and result[-1].type == "NUMBER" and result[-2].type == "COMMA":
-                if result[-3].type == "NUMBER" and int(float(result[-1].value)) == int(float(result[-3].value)) + 1:
-                    del result[-2:]
+            if [one.type for one in result[-3:]] == ["NUMBER", "COMMA", "NUMBER"] and _follow(result[-3], result[-1]):
+                del result[-2:]
         following = tokens[place + 1] if place + 1 < len(tokens) else None
         ends = following is None or following.type in ("ROW", "SEP", "TEXT", "CLOSE")
         operators = ("PLUS", "MINUS", "TIMES")
         if ends or following.type in operators or (result and result[-1].type in operators):  # type: ignore[union-attr]
             result.append(
-                Token("ERROR", "dots leave out what is meant", token.start, token.end, "Write a sum: \\sum_{i=1}^{n} x_i.")
+                Token(
+                    "ERROR", "dots leave out what is meant", token.start, token.end, "Write a sum: \\sum_{i=1}^{n} x_i."
+                )
             )
         else:
             result.append(Token("RANGE", "..", token.start, token.end))

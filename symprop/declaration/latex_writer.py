@@ -18,7 +18,16 @@ from typing import Any
 
 from symprop.algebra.functions import ALIASES, FUNCTIONS
 from symprop.algebra.losses import LOSSES
-from symprop.declaration.latex_names import SOFTMAXES, Item, Meaning, Names, both, count_of, is_known_function
+from symprop.declaration.latex_names import (
+    DECORATIONS,
+    SOFTMAXES,
+    Item,
+    Meaning,
+    Names,
+    both,
+    count_of,
+    is_known_function,
+)
 from symprop.declaration.syntax import Refused, Syntax
 
 SUM, PRODUCT, SIGN, POWER, ATOM = 1, 2, 3, 4, 5
@@ -29,7 +38,15 @@ _REDUCTIONS = ("sum", "prod", "max", "min", "argmax", "argmin", "mean", "logsume
 _COMPARISONS = {"=": "==", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!="}
 _OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _TURNED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
-_ACCENTED = {"hat": "hat", "tilde": "tilde", "bar": "bar", "dot": "dot", "ddot": "ddot", "check": "check", "breve": "breve"}
+_ACCENTED = {
+    "hat": "hat",
+    "tilde": "tilde",
+    "bar": "bar",
+    "dot": "dot",
+    "ddot": "ddot",
+    "check": "check",
+    "breve": "breve",
+}
 _NUMERAL = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 
 # Letters for rates and penalties; nobody's functions, so that a bracket after one makes a product.
@@ -256,10 +273,10 @@ class Writer:
                     "the last case has a condition, and something may be left over", where, "Write otherwise there."
                 )
         result = last
-        for value, test, row in reversed(first):
+        for then, test, place in reversed(first):
             if test is None:
-                raise self.refuse("only the last case has no condition", row)
-            result = self.joined(["where(", test, ", ", value, ", ", result, ")"], node, ATOM)
+                raise self.refuse("only the last case has no condition", place)
+            result = self.joined(["where(", test, ", ", then, ", ", result, ")"], node, ATOM)
         return result
 
     def _relation(self, node: Syntax) -> Piece:
@@ -299,11 +316,17 @@ class Writer:
             if operator == "" and factors:
                 self._after_slash(factors, items, place)
             piece, following = self.unit(items, place)
+            if not factors and following < len(items) and _is_guard(items, place):
+                # [condition] times something is 0 where it fails, even where the other is not defined.
+                rest = self.product([("", items[following][1]), *items[following + 1 :]], node)
+                return self.joined(["where(", *_between_brackets(piece), ", ", rest, ", 0)"], node, ATOM, rest.shape)
             factors.append((operator, piece, first))
             place = following
         return self._multiplied(factors, node)
 
-    def _after_slash(self, factors: list[tuple[str, Piece, Syntax]], items: list[tuple[str, Syntax]], place: int) -> None:
+    def _after_slash(
+        self, factors: list[tuple[str, Piece, Syntax]], items: list[tuple[str, Syntax]], place: int
+    ) -> None:
         """Refuse ``a/b c``, which is read both ways; ``1/2 x`` and a sum after ``1/N`` are not."""
         operator, below, _ = factors[-1]
         if operator != "/":
@@ -341,7 +364,9 @@ class Writer:
         for place, (piece, where) in enumerate(written):
             last = place == len(written) - 1
             pieces.extend(["*"] if place else [])
-            pieces.append(self.inside(piece, PRODUCT if place == 0 or (last and "/" not in piece.text) else SIGN, where))
+            pieces.append(
+                self.inside(piece, PRODUCT if place == 0 or (last and "/" not in piece.text) else SIGN, where)
+            )
         shape = next((piece.shape for piece, _ in written if piece.shape != "scalar"), "scalar")
         return self.joined(pieces, node, PRODUCT, shape)
 
@@ -507,7 +532,7 @@ class Writer:
                 as_arguments = self._dependence(symbol, inner)
                 if as_arguments is not None:
                     return as_arguments, place + 2
-                if not self._is_known(symbol) and symbol.stem not in self.scalars:
+                if not self._is_known(symbol) and symbol.stem not in self.scalars and not _is_decorated(symbol):
                     argument = ", ".join(self.written(part) for part in inner.parts)
                     stem = self.written(node)
                     raise self.refuse(
@@ -528,9 +553,9 @@ class Writer:
         while stop < len(items) and items[stop][0] == "":
             node = items[stop][1]
             base = _base(node)
-            if base.kind != "symbol" or base.value[0] != "LETTER" or base.start != letters[-1].end:
-                if base.kind != "number" or base.start != letters[-1].end or not base.value.isdigit():
-                    break
+            is_letter = base.kind == "symbol" and base.value[0] == "LETTER"
+            if base.start != letters[-1].end or not (is_letter or (base.kind == "number" and base.value.isdigit())):
+                break
             letters.append(base)
             stop += 1
             if node.kind == "scripted":
@@ -557,7 +582,7 @@ class Writer:
                 )
             return place + count - 1, _renamed(last, word, letters[0].start)
         unknown = [letter for letter in letters if _letter_of(letter) not in self.names.ranks]
-        if len(letters) > 2 and len(unknown) == len(letters) and "d" != _letter_of(letters[0]):
+        if len(letters) > 2 and len(unknown) == len(letters) and _letter_of(letters[0]) != "d":
             word = "".join(_letter_of(letter) for letter in letters)
             return stop - 1, _renamed(items[stop - 1][1], word, letters[0].start)
         return place, first
@@ -620,7 +645,9 @@ class Writer:
                 symbol.primes += len(mark) // len("prime")
             elif mark == "star":
                 symbol.star = True
-            elif mark == "top" or (len(parts) > 1 and part is not parts[0] and self.written(part) in ("T", "\\mathrm{T}")):
+            elif mark == "top" or (
+                len(parts) > 1 and part is not parts[0] and self.written(part) in ("T", "\\mathrm{T}")
+            ):
                 symbol.transposed = True
             elif mark:
                 raise self.refuse(f"'{self.written(part)}' is not read here", part)
@@ -632,9 +659,9 @@ class Writer:
             elif _word_of(part) in ("new", "old"):
                 continue
             else:
-                item = self._layer_item(part)
-                if item is not None:
-                    symbol.layers.append((item, False, part))
+                layer = self._layer_item(part)
+                if layer is not None:
+                    symbol.layers.append((layer, False, part))
                 else:
                     symbol.powers.append(part)
 
@@ -680,7 +707,9 @@ class Writer:
             found: list[str] = []
             for place, part in enumerate(node.parts):
                 inner = self._atoms(part)
-                if inner is None or (place == 0 and part.kind == "number" and len(node.parts) > 1 and not _digits(node)):
+                if inner is None or (
+                    place == 0 and part.kind == "number" and len(node.parts) > 1 and not _digits(node)
+                ):
                     return None
                 found.extend(inner)
             return found
@@ -695,9 +724,9 @@ class Writer:
         atoms = self._atoms(node)
         if atoms is not None:
             word = "".join(atoms)
-            if len(atoms) > 1 and not self.names.may_index(word):
-                if all(self.names.may_index(atom) for atom in atoms):
-                    return self.piece("*".join(atoms), node, PRODUCT)
+            several = len(atoms) > 1 and not self.names.may_index(word)
+            if several and all(self.names.may_index(atom) for atom in atoms):
+                return self.piece("*".join(atoms), node, PRODUCT)
             return self.piece(word, node)
         if node.kind == "sum":
             pieces: list[Piece | str] = []
@@ -770,7 +799,10 @@ class Writer:
             powers = [*powers, *(part for _, bracketed, part in layers[1:] if not bracketed)]
             if any(bracketed for _, bracketed, _ in layers[1:]):
                 raise self.refuse("one superscript in brackets is read, not two", symbol.node)
-        layer, bracketed, part = layers[0] if layers else (None, False, symbol.node)
+        layer: Item | None = None
+        bracketed, part = False, symbol.node
+        if layers:
+            layer, bracketed, part = layers[0]
         plain = self.names.meanings(stem, symbol.items)
         found = plain
         if layer is not None:
@@ -795,9 +827,7 @@ class Writer:
                     powers = [part, *powers]
                     layer = None
         if len(found) > 1:
-            raise self.refuse(
-                f"'{self.written(symbol.node)}' can be read in two ways", symbol.node, both(found)
-            )
+            raise self.refuse(f"'{self.written(symbol.node)}' can be read in two ways", symbol.node, both(found))
         if found:
             return found[0], powers
         if defining or stem not in self.names.ranks:
@@ -891,7 +921,9 @@ class Writer:
             return None
         indices = (word, _OPEN) if fitting[0] == 0 else (_OPEN, word)
         meaning = Meaning(symbol.stem, indices)
-        self.accesses.append(Meaning(symbol.stem, tuple(axes[1 - fitting[0]] if one is _OPEN else one for one in indices)))
+        self.accesses.append(
+            Meaning(symbol.stem, tuple(axes[1 - fitting[0]] if one is _OPEN else one for one in indices))
+        )
         piece = self.piece(str(meaning), symbol.node, ATOM, shape="column", meaning=meaning)
         return Piece(piece.text, piece.places, ATOM, "row" if symbol.transposed else "column", meaning)
 
@@ -901,7 +933,9 @@ class Writer:
             return None
         meanings = [left.meaning or _whole_of(left), right.meaning or _whole_of(right)]
         if left.shape != "row" or right.shape != "column" or None in meanings:
-            raise self.refuse("a row of a matrix is read in an inner product alone", node, "Write the sum with indices.")
+            raise self.refuse(
+                "a row of a matrix is read in an inner product alone", node, "Write the sum with indices."
+            )
         first = next(one for one in meanings if one is not None and _OPEN in one.indices)
         index = self.names.axes[first.name][first.indices.index(_OPEN)]
         used = {word for one in meanings if one is not None for word in one.indices} | self.indices
@@ -933,7 +967,7 @@ class Writer:
 
     def _is_bare_transpose(self, symbol: Symbol) -> bool:
         """Whether the last superscript is a T that can only be a transpose."""
-        item, bracketed, part = symbol.layers[-1]
+        item, bracketed, _part = symbol.layers[-1]
         if bracketed or item.text not in ("T", "t") or symbol.items:
             return False
         if item.text == "t" and item.text in self.names.limits:
@@ -957,9 +991,13 @@ class Writer:
 
     def _is_size_or_index(self, symbol: Symbol) -> bool:
         name = symbol.stem
-        if symbol.items or symbol.primes or name in self.names.ranks:
+        if symbol.items or name in self.names.ranks:
             return False
-        return name in self.names.sizes or name in self.names.limits
+        if symbol.primes and name in self.names.limits and f"{name}{'_prime' * symbol.primes}" not in self.names.ranks:
+            # k' is another index with the range of k, which the language calls k_1.
+            symbol.stem, symbol.primes = f"{name}_{symbol.primes}", 0
+            return True
+        return not symbol.primes and (name in self.names.sizes or name in self.names.limits)
 
     def _constant(self, symbol: Symbol) -> Piece | None:
         """Return ``e^{-a}`` and pi, unless the network has such names."""
@@ -1054,9 +1092,7 @@ class Writer:
 
     # Functions.
 
-    def _function(
-        self, name: str, symbol: Symbol, items: list[tuple[str, Syntax]], place: int
-    ) -> tuple[Piece, int]:
+    def _function(self, name: str, symbol: Symbol, items: list[tuple[str, Syntax]], place: int) -> tuple[Piece, int]:
         node = symbol.node
         after = items[place + 1] if place + 1 < len(items) else None
         if after is None or after[0] != "":
@@ -1076,7 +1112,9 @@ class Writer:
         following = after[1]
         bracket = _base(following)
         if bracket.kind == "bracket" and bracket.value in ("()", "[]", "{}") and not _is_iverson(bracket):
-            scripts = list(zip(following.value, following.parts[1:], strict=True)) if following.kind == "scripted" else []
+            scripts = (
+                list(zip(following.value, following.parts[1:], strict=True)) if following.kind == "scripted" else []
+            )
             result = self._called(name, symbol, bracket, scripts)
             for kind, script in scripts:
                 if kind == "sub":
@@ -1171,9 +1209,7 @@ class Writer:
         shape = arguments[0].shape if len(arguments) == 1 else "scalar"
         return self.joined([*pieces, ")"], node, ATOM, shape)
 
-    def _softmax(
-        self, name: str, arguments: list[Piece], script: Syntax | None, symbol: Symbol, node: Syntax
-    ) -> Piece:
+    def _softmax(self, name: str, arguments: list[Piece], script: Syntax | None, symbol: Symbol, node: Syntax) -> Piece:
         """Return ``softmax(k, a[k])`` for ``softmax(a)_k``, ``softmax_k(a)`` and ``softmax(a_k)``."""
         if len(arguments) == 2 and self.names.is_index(arguments[0].text):
             arguments, index = arguments[1:], arguments[0].text
@@ -1226,14 +1262,16 @@ class Writer:
         indices, conditions = self._bound(lower, upper, node)
         before = len(self.accesses)
         rest = items[place + 1 :]
-        if name in ("max", "min", "argmax", "argmin"):
-            body, stop = self.unit(items, place + 1)
-            if stop < len(items):
+        body = self.product([("", rest[0][1]), *rest[1:]], Syntax("product", [], [], rest[0][1].start, rest[-1][1].end))
+        if name in ("max", "min", "argmax", "argmin") and len(rest) > 1:
+            # It reaches as far as its index does: \\max_i w_i x_i; whether over what follows, nobody knows.
+            bound = {index for index, _, _, _ in indices}
+            last = len(self.accesses)
+            self.unit(rest, len(rest) - 1)
+            if not any(bound.intersection(meaning.indices) for meaning in self.accesses[last:]):
                 raise self.refuse(
                     f"how far '{self.written(node)}' reaches can be read in two ways", node, "Write it in brackets."
                 )
-        else:
-            body = self.product([("", rest[0][1]), *rest[1:]], Syntax("product", [], [], rest[0][1].start, node.end))
         if conditions:
             neutral = {"sum": "0", "prod": "1"}.get(name)
             if neutral is None:
@@ -1268,6 +1306,9 @@ class Writer:
                     raise self.refuse("a sum that starts needs an end", part, "Write the upper limit, or \\sum_i.")
                 found.append((name, self.index(part.parts[1]), self.index(upper), part))
                 upper = None
+            elif part.kind == "relation" and part.value == ["<=", "<="]:
+                name = self._index_name(part.parts[1])
+                found.append((name, self.index(part.parts[0]), self.index(part.parts[2]), part))
             elif part.kind in ("relation", "junction"):
                 if part.kind == "relation" and "in" in part.value:
                     raise self.refuse("sums over a set are not read", part, "Write the limits of the index.")
@@ -1306,7 +1347,9 @@ class Writer:
             raise self.refuse(f"'{name}' is a quantity and not an index", node)
         return name
 
-    def _limits(self, index: str, low: Piece | None, high: Piece | None, node: Syntax, before: int) -> list[Piece | str]:
+    def _limits(
+        self, index: str, low: Piece | None, high: Piece | None, node: Syntax, before: int
+    ) -> list[Piece | str]:
         """Return `` = 1..n``; an unknown n stands for the whole range where the lower limit is that of the axis."""
         if low is None or high is None:
             return []
@@ -1386,9 +1429,7 @@ class Writer:
 
     def _is_operator(self, node: Syntax) -> bool:
         above, below = node.parts
-        return bool(
-            self._differential(above) and self._differential(below) and not self._after_differential(above)
-        )
+        return bool(self._differential(above) and self._differential(below) and not self._after_differential(above))
 
     def _operator(self, items: list[tuple[str, Syntax]], place: int) -> tuple[Piece, int]:
         r"""Return the derivative that ``\frac{\partial}{\partial x}`` takes of what follows."""
@@ -1450,10 +1491,10 @@ class Writer:
         groups: list[list[tuple[str, Syntax]]] = []
         for operator, part in items:
             base = _base(part)
-            if base.kind == "symbol" and base.value[1] == "d" and base.value[0] in ("PARTIAL", "LETTER"):
-                if base.value[0] == "PARTIAL" or not groups or groups[-1]:
-                    groups.append([])
-                    continue
+            is_mark = base.kind == "symbol" and base.value[1] == "d" and base.value[0] in ("PARTIAL", "LETTER")
+            if is_mark and (base.value[0] == "PARTIAL" or not groups or groups[-1]):
+                groups.append([])
+                continue
             groups[-1].append((operator, part))
         found: list[Piece] = []
         for group in groups:
@@ -1559,6 +1600,10 @@ def _is_single(node: Syntax) -> bool:
     return node.kind == "product" and len(node.parts) == 1
 
 
+def _is_decorated(symbol: Symbol) -> bool:
+    return symbol.stem.rpartition("_")[2] in DECORATIONS
+
+
 def _inside_brackets(node: Syntax) -> Syntax | None:
     """Return the name that stands alone in brackets, or None."""
     if node.kind not in ("bracket", "braced") or len(node.parts) != 1 or node.value not in ("()", "[]", None):
@@ -1586,6 +1631,17 @@ def _is_iverson(node: Syntax) -> bool:
         and len(node.parts) == 1
         and node.parts[0].kind in ("relation", "junction")
     )
+
+
+def _is_guard(items: list[tuple[str, Syntax]], place: int) -> bool:
+    """Whether a term begins with a condition in brackets, and nothing is divided by it."""
+    base = _base(items[place][1])
+    is_condition = items[place][1] is base and (_is_iverson(base) or base.value == ("INDICATOR", "1"))
+    return is_condition and all(operator != "/" for operator, _ in items[place + 1 :])
+
+
+def _between_brackets(piece: Piece) -> list[Piece | str]:
+    return [Piece(piece.text[1:-1], piece.places[1:-1], _CONDITION)]
 
 
 def _mark_of(node: Syntax) -> str:
@@ -1679,7 +1735,9 @@ def _function_name(stem: str, names: Names) -> str:
         return ""
     renamed = _FUNCTION_NAMES.get(stem, stem)
     known = renamed in FUNCTIONS or renamed in ALIASES or renamed in LOSSES
-    return renamed if known or renamed != renamed.lower() and not is_known_function(renamed.lower()) else renamed.lower()
+    return (
+        renamed if known or (renamed != renamed.lower() and not is_known_function(renamed.lower())) else renamed.lower()
+    )
 
 
 def _complements(first: str, second: str) -> bool:

@@ -40,7 +40,7 @@ from symprop.algebra.expressions import (
 from symprop.algebra.writer import as_softmax
 from symprop.declaration.network import Equation, Fact, Network
 from symprop.declaration.order import groups_in_order
-from symprop.declaration.quantity import Axis, Domain, Quantity
+from symprop.declaration.quantity import Axis, Quantity
 from symprop.declaration.sizes import SizeValue, fold, layers_of, size_names, solve_sizes
 from symprop.errors import MissingRuleError, OptionError, ShapeError
 
@@ -191,8 +191,8 @@ class _Writer:
         role = "defined" if defined else quantity.role
         domain = quantity.domain
         if domain is not None:
-            limits = (None if limit is None else self.folded(limit, {}) for limit in (domain.lower, domain.upper))
-            domain = Domain(*limits, domain.lower_open, domain.upper_open, domain.members)
+            lower, upper = (None if limit is None else self.folded(limit, {}) for limit in (domain.lower, domain.upper))
+            domain = replace(domain, lower=lower, upper=upper)
         return replace(quantity, name=name, role=role, axes=(), domain=domain, zero_outside=False)
 
     # Components.

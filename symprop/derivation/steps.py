@@ -79,6 +79,9 @@ class Adjoint:
     textbook: Expr
     steps: tuple[Step, ...] = ()
 
+    def __str__(self) -> str:
+        return str(self.textbook)
+
 
 @dataclass(frozen=True)
 class Gradient:

@@ -16,7 +16,7 @@ from symprop.derivation.steps import Adjoint, Derivation
 from symprop.errors import OptionError, nearest
 from symprop.rendering.document import Document, Formula, document, listed, rule
 from symprop.rendering.environment import environment
-from symprop.rendering.matrix import in_matrices
+from symprop.rendering.matrix_page import in_matrices
 from symprop.rendering.printers.html import HtmlPage
 from symprop.rendering.printers.latex import LatexPage, latex
 from symprop.rendering.printers.layout import Names, Typesetter

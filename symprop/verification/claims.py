@@ -39,6 +39,7 @@ from symprop.errors import DeclarationError, IndexNotationError, NotationError, 
 LONGEST_LINE = 20_000  # characters; a longer one is refused, so that reading takes bounded time
 LONGEST_TEXT = 10_000_000
 MOST_LINES = 5_000
+LONGEST_CHAIN = 40  # sides
 LONGEST_SHOWN = 200  # characters of a line that cannot be read
 
 _NAME = r"[^\W\d]\w*"
@@ -165,6 +166,10 @@ class ClaimReader:
         parts = split_chain(body)
         if len(parts) < 2:
             raise NotationError("a claim says that two things are equal", hint="Write: expression = expression.")
+        if len(parts) > LONGEST_CHAIN:
+            raise NotationError(
+                f"the chain has {len(parts)} sides; {LONGEST_CHAIN} are read at most", hint="Write several lines."
+            )
         unknown = self.unknown_left_side(parts[0])
         if unknown is not None:
             habit = self.habit(number, written, unknown, parts, limits, condition_text)

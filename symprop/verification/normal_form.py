@@ -116,7 +116,7 @@ class Normalizer:
     def __init__(self, ranges: Iterable[Bound] = (), deadline: float = inf, atoms: bool = False) -> None:
         self.ranges = tuple(ranges)
         self.atoms = atoms  # whether functions stay atoms that are not written in exponentials: cheaper, proves less
-        self.deadline = deadline  # of time.monotonic(); beyond, nothing is proved
+        self.deadline = deadline  # of time.thread_time(); beyond, nothing is proved
         self.explicit = 1  # sums over at most so many known values are written term by term
         self.count = 0
         self.memo: dict[Expr, Terms] = {}
@@ -579,7 +579,7 @@ class Normalizer:
     # -- canonical names and collecting --------------------------------------------------------------------------
 
     def collected(self, terms: Terms) -> Terms:
-        if len(terms) > MOST_TERMS or time.monotonic() > self.deadline:
+        if len(terms) > MOST_TERMS or time.thread_time() > self.deadline:
             raise TooLarge
         found: dict[Any, Term] = {}
         for term in self.without_squares_of_sines(terms):

@@ -63,7 +63,7 @@ N, H = Size("N"), Size("H")
 two, three = number(2), number(3)
 INDICES = (i, j, k)
 ALL_SIZES = [{"N": n, "H": h} for n, h in product(range(1, 7), (1, 2, 3, 6))]
-SIZES = [{"N": n, "H": h} for n, h in ((1, 1), (1, 3), (2, 1), (3, 2), (6, 4))]
+SIZES = [{"N": n, "H": h} for n, h in ((1, 1), (2, 1), (3, 2), (4, 6))]
 
 
 def witness(sizes: dict[str, int]) -> Witness:
@@ -307,10 +307,10 @@ def conditions(draw: st.DrawFn, names: tuple[Index, ...]) -> Expr:
 
 @given(st.recursive(forms(), lambda inner: st.tuples(st.sampled_from((add, mul)), inner, inner).map(
     lambda parts: parts[0](parts[1], parts[2])), max_leaves=4))
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_polynomials_have_the_value_of_the_expression(expr: Expr) -> None:
     point = {i: Fraction(2), j: Fraction(-3), k: Fraction(5)}
-    for sizes in SIZES[2:4]:
+    for sizes in SIZES[1:3]:
         evaluate = witness(sizes)
         wanted = evaluate.of(expr, point)
         assert evaluate.of(normal(expr), point) == wanted
@@ -362,7 +362,7 @@ def test_extremes_hold_everywhere_and_are_attained_in_rectangles(expr: Expr, bou
 
 
 @given(forms(), forms(), ranges())
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_at_least_holds_in_every_iteration(left: Expr, right: Expr, bounds: tuple[Bound, ...]) -> None:
     names = {bound.index for bound in bounds}
     if at_least(left, right, bounds):
@@ -373,7 +373,7 @@ def test_at_least_holds_in_every_iteration(left: Expr, right: Expr, bounds: tupl
 
 
 @given(st.data(), ranges())
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_deciding_changes_no_truth_value(data: st.DataObject, bounds: tuple[Bound, ...]) -> None:
     names = tuple(bound.index for bound in bounds)
     condition = data.draw(conditions(names))
@@ -385,7 +385,7 @@ def test_deciding_changes_no_truth_value(data: st.DataObject, bounds: tuple[Boun
 
 
 @given(st.data(), ranges())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_within_is_the_condition_that_it_says(data: st.DataObject, bounds: tuple[Bound, ...]) -> None:
     names = tuple(bound.index for bound in bounds)
     expr, lower, upper = (data.draw(forms(names)) for _ in range(3))
@@ -398,7 +398,7 @@ def test_within_is_the_condition_that_it_says(data: st.DataObject, bounds: tuple
 
 
 @given(st.data(), ranges())
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_tightening_keeps_the_set_of_iterations(data: st.DataObject, bounds: tuple[Bound, ...]) -> None:
     *outer, last = bounds
     condition = data.draw(conditions(tuple(bound.index for bound in bounds)))

@@ -88,8 +88,8 @@ def disagreements(case: Case, sizes: dict[str, int]) -> Iterator[str]:
             yield f"{list(point)}: {found} instead of {scattered.get(point, 0)}"
 
 
-def assert_gather_is_scatter(case: Case) -> None:
-    for sizes in ({"N": 3, "H": 2}, {"N": 1, "H": 1}, {"N": 2, "H": 4}):
+def assert_gather_is_scatter(case: Case, more: bool = True) -> None:
+    for sizes in ({"N": 3, "H": 2}, {"N": 1, "H": 1}, {"N": 2, "H": 4})[: 3 if more else 2]:
         found = list(disagreements(case, sizes))
         assert not found, f"{case}\n{sizes}: {found}"
 
@@ -138,9 +138,9 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 @given(cases())
-@settings(max_examples=400)
+@settings(max_examples=320)
 def test_gather_is_scatter_whatever_is_read(case: Case) -> None:
-    assert_gather_is_scatter(case)
+    assert_gather_is_scatter(case, more=False)
 
 
 @pytest.mark.slow

@@ -167,7 +167,7 @@ def test_every_rule_keeps_the_value(name: str) -> None:
 
 
 @given(examples(depth=2))
-@settings(max_examples=25)
+@settings(max_examples=20)
 def test_every_rule_keeps_the_value_in_random_networks(example: Example) -> None:
     derivation = backpropagate(example.network)
     adjoints = tuple((a.access, a.bounds, a.expression) for a in derivation.adjoints.values())

@@ -12,6 +12,8 @@ import math
 import operator
 import os
 import re
+import shutil
+import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -25,12 +27,14 @@ from symprop.algebra.expressions import Access, Bound, Derivative, Expr, Index, 
 from symprop.declaration.network import Network
 from symprop.declaration.parser import parse
 from symprop.declaration.quantity import Axis
-from symprop.declaration.sizes import layers_of, size_names, solve_sizes
+from symprop.declaration.sizes import layers_of, size_names
 from symprop.derivation.extended import as_network
 from symprop.derivation.reverse_sweep import backpropagate
 from symprop.derivation.steps import Derivation
 from symprop.rendering.document import Document, Formula, document
-from symprop.rendering.matrix import in_matrices, matrix_form, spelled
+from symprop.rendering.matrix import spelled
+from symprop.rendering.matrix_form import matrix_form
+from symprop.rendering.matrix_page import in_matrices
 from symprop.rendering.report import latex_of, to_html, to_latex, to_markdown, to_text
 from symprop.verification.evaluate import Evaluator, to_float
 
@@ -205,6 +209,7 @@ def right_side(derivation: Derivation, name: str) -> str | None:
 
 
 DERIVATIONS = {name: backpropagate(parse(text)) for name, text in NETWORKS.items()}
+PRINTED = networks.derivations()
 
 
 @pytest.mark.parametrize(("network", "name", "expected"), GOLD)
@@ -443,7 +448,8 @@ def check(derivation: Derivation) -> int:
     in_notation = in_matrices(with_indices, derivation)
     evaluator = evaluator_of(derivation)
     arrays = arrays_of(derivation)
-    values: dict[str, Number] = {name: float(value) for name, value in evaluator.sizes.items() if isinstance(value, int)}
+    sizes = {name: value for name, value in evaluator.sizes.items() if isinstance(value, int)}
+    values: dict[str, Number] = {name: float(value) for name, value in sizes.items()}
     count = 0
     for before, after in zip(formulas(with_indices), formulas(in_notation), strict=True):
         if any(map(has_index, after.forms)) or free_indices(after.left):
@@ -494,7 +500,7 @@ CORPUS: dict[str, Callable[[], Derivation]] = {
     **{name: (lambda derivation=derivation: derivation) for name, derivation in DERIVATIONS.items()},
     **{
         f"printed_{name}": (lambda derivation=derivation: derivation)
-        for name, derivation in networks.derivations().items()
+        for name, derivation in PRINTED.items()
         if name != "curious"  # which has an abstract function
     },
     **{
@@ -512,7 +518,7 @@ def test_every_line_in_matrix_notation_has_the_values_and_the_shape_of_its_index
 @pytest.mark.parametrize("name", [*NETWORKS, "hidden_layer", "softmax", "convolution", "recurrent", "jacobian"])
 @pytest.mark.parametrize("detail", ["final", "steps", "full"])
 def test_a_page_in_matrix_notation_keeps_to_its_form(name: str, detail: str) -> None:
-    derivation = DERIVATIONS.get(name) or networks.derivations()[name]
+    derivation = DERIVATIONS.get(name) or PRINTED[name]
     text = to_text(derivation, notation="matrix", detail=detail)
     assert not [line for line in text.splitlines() if len(line) > 80]
     assert text.isascii()
@@ -522,6 +528,18 @@ def test_a_page_in_matrix_notation_keeps_to_its_form(name: str, detail: str) -> 
     assert latex.count("{") == latex.count("}")
     for write in (to_html, to_markdown):
         assert "MatrixProduct" not in write(derivation, notation="matrix", detail=detail)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+@pytest.mark.parametrize("name", [*NETWORKS, *PRINTED])
+def test_tex_accepts_matrix_notation_and_no_line_is_overfull(name: str, tmp_path: Path) -> None:
+    derivation = DERIVATIONS.get(name) or PRINTED[name]
+    (tmp_path / "page.tex").write_text(to_latex(derivation, notation="matrix", detail="full"), encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+    assert result.returncode == 0, result.stdout[-2000:]
+    assert not re.findall(r"^Overfull .*", result.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -549,7 +567,7 @@ def test_matrix_notation_in_latex_is_that_of_paper(network: str, name: str, expe
     [
         ("matrix_mlp", DERIVATIONS["mlp"]),
         ("matrix_attention", DERIVATIONS["attention"]),
-        ("matrix_recurrent", networks.derivations()["recurrent"]),
+        ("matrix_recurrent", PRINTED["recurrent"]),
     ],
 )
 def test_a_report_in_matrix_notation_is_the_one_that_was_read_as_prose(name: str, derivation: Derivation) -> None:

@@ -127,7 +127,7 @@ def width(box: Box) -> float:
         case Row(parts=parts):
             return sum(map(width, parts))
         case Product(factors=factors):
-            return sum(map(width, factors)) + 0.1 * (len(factors) - 1)
+            return sum(map(width, factors)) + 0.17 * (len(factors) - 1)
         case Scripts(base=base, below=below, above=above):
             return width(base) + _SCRIPT * max((width(part) for part in (below, above) if part), default=0) + 0.05
         case Accent(base=base):

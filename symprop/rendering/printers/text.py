@@ -13,7 +13,10 @@ from symprop.rendering.matrix import spelled
 # What a break costs: how deep in brackets it is, what it divides, how much of the line it leaves empty, and if hardly
 # anything stands on it.
 _DEPTH, _EMPTY, _STUB = 15.0, 20.0, 10.0
-_OPERATORS = ((" + ", 0.0), (" - ", 0.0), (" or ", 0.0), (" and ", 1.0), (", ", 4.0), (" @ ", 9.0), ("*", 10.0), ("/", 11.0))
+_OPERATORS = (
+    *((" + ", 0.0), (" - ", 0.0), (" or ", 0.0), (" and ", 1.0)),
+    *((", ", 4.0), (" @ ", 9.0), ("*", 10.0), ("/", 11.0)),
+)
 
 # A continuation stands under the bracket it is in, unless that is beyond this part of the line.
 _DEEPEST_INDENT = 0.5
