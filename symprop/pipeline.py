@@ -86,7 +86,12 @@ def expression(text: str, net: Network | str) -> Expr:
     return parse_expression(text, _network(net))
 
 
-def _network(net: Network | str) -> Network:
+def _network(net: Network | Derivation | str) -> Network:
+    """Return the network of a text; a derivation is the network whose equations compute its adjoints too."""
+    if isinstance(net, Derivation):
+        from symprop.derivation.extended import as_network
+
+        return as_network(net.derivation)
     return parse(net) if isinstance(net, str) else net
 
 
@@ -223,6 +228,26 @@ class Derivation:
 
         return report.to_dict(self.derivation)
 
+    def hessian(self, by: str, and_by: str | None = None) -> Derivation:
+        """Return the derivation of the second derivatives by two quantities (or twice by one).
+
+        The gradient by `by` is derived by `and_by`; the entry [first indices, second indices] is
+        d2 objective/(d by d and_by).
+        """
+        return derive(self, wrt=and_by or by, of=self.adjoints[by].access.name)
+
+    def hessian_vector_product(self, by: str, direction: str = "direction") -> Derivation:
+        """Return the derivation of the Hessian by `by` times a vector, an input called `direction`.
+
+        It is the gradient of the inner product of gradient and direction, so it costs about two gradients and never
+        forms the Hessian (Pearlmutter, Fast exact multiplication by the Hessian, 1994).
+        """
+        from symprop.derivation.extended import with_direction
+
+        gradient = self.adjoints[by].access.name
+        network = with_direction(_network(self), gradient, direction, f"{gradient}_times_{direction}")
+        return derive(network, wrt=by)
+
     def __str__(self) -> str:
         return self.to_text(detail="final")
 
@@ -236,7 +261,7 @@ class Derivation:
 
 
 def derive(
-    net: Network | str,
+    net: Network | Derivation | str,
     wrt: Sequence[str] | str | None = None,
     of: str | None = None,
     mode: str = "reverse",
@@ -246,7 +271,7 @@ def derive(
     Parameters
     ----------
     net : Network or str
-        The network, or its text.
+        The network, or its text; a Derivation is derived again, its adjoints being quantities like ``w_bar``.
     wrt : sequence of str, or str, optional
         By which quantities; None means every parameter.
     of : str, optional
