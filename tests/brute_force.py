@@ -40,7 +40,7 @@ mp.dps = 100
 # A central difference of a smooth function errs by h**2 times its third derivative, and by 10**-100/h times its value
 # for rounding: 1e-60 and 1e-70 times what powers of powers make of values of about 1.
 STEP = Fraction(1, 10**30)
-TOLERANCE = mp.mpf(10) ** -30
+TOLERANCE = mp.mpf(10) ** -24
 
 Value = Any  # Fraction or mpf
 Point = tuple[int, ...]
@@ -389,10 +389,14 @@ def moved(witness: Witness, of: tuple[str, Point], by: tuple[str, Point], step: 
     return real(Witness(witness.network, witness.sizes, witness.values, (), {**witness.cut, by: there}).read(*of))
 
 
-def close(left: Value, right: Value) -> bool:
-    """Return whether two numbers agree to within `TOLERANCE`, relative to the larger of them and 1."""
+def close(left: Value, right: Value, value: Value = 0) -> bool:
+    """Return whether two numbers agree to within `TOLERANCE`, relative to the larger of them and 1.
+
+    If one is a difference quotient, `value` is that of the function: its rounding is divided by the step.
+    """
     left, right = real(left), real(right)
-    return bool(abs(left - right) <= TOLERANCE * max(1, abs(left), abs(right)))
+    rounding = abs(real(value)) / real(STEP) * mp.mpf(10) ** (3 - mp.dps)
+    return bool(abs(left - right) <= TOLERANCE * max(1, abs(left), abs(right)) + rounding)
 
 
 def every_value(indices: Sequence[Index], ranges: Mapping[Index, range]) -> Iterator[dict[Index, Fraction]]:

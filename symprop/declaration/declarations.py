@@ -37,8 +37,9 @@ from symprop.declaration.resolve import (
     index_parts,
 )
 from symprop.declaration.scope import Known, Scope, Statement
+from symprop.declaration.shapes import Shapes
 from symprop.declaration.source import Source, Span
-from symprop.declaration.syntax import Syntax
+from symprop.declaration.syntax import LENGTHS_IN, Syntax
 from symprop.errors import DeclarationError, IndexNotationError, NotationError, SympropError, nearest
 
 
@@ -99,6 +100,7 @@ class Declarations:
         self.batch: Index | None = None
         self.reads_plainly: dict[str, list[tuple[str, int]]] = {}
         self.used: set[str] = set()
+        self.shapes = Shapes(self)
 
     # Errors.
 
@@ -220,7 +222,7 @@ class Declarations:
                 raise self.error(
                     DeclarationError, f"the constant '{name}' needs a value", place, f"Write constant {name} = 1e-5."
                 )
-            if role in ("constant", "hyperparameter") and target.kind == "access":
+            if role in ("constant", "hyperparameter") and target.kind != "name":
                 raise self.error(DeclarationError, f"a {role} is a scalar", place)
             if integer and role != "constant" and domain is None:
                 raise self.error(
@@ -286,6 +288,8 @@ class Declarations:
             elif statement.syntax.kind == "role":
                 for item in statement.syntax.parts:
                     self.note_target(statement, item.parts[0])
+                    if item.parts[0].kind == "shape":
+                        self.note_limits(statement, item.parts[0].parts)
                     if item.value[1] and item.parts[-1].kind == "range":
                         self.note_limits(statement, item.parts[-1].parts)
             elif statement.syntax.kind in ("zero", "predict"):
@@ -345,6 +349,8 @@ class Declarations:
         name = call.value[0]
         if name in self.function_statements:
             return
+        if name in LENGTHS_IN and name not in self.declared and name not in self.defined:
+            self.note_limits(statement, call.parts)
         loss = LOSSES.get(name)
         takes_indices = name in {*REDUCTIONS, *BODY_FIRST, *SOFTMAXES, "onehot"}
         if not takes_indices and (loss is None or not loss.reduces):
@@ -410,8 +416,10 @@ class Declarations:
                 scope.sizes[name] = None
                 scope.layered.add(name)
             self.in_limits.setdefault(name, place)
-        for name in self.size_statements:
+        for name, (_, item) in self.size_statements.items():
             scope.sizes.setdefault(name, None)
+            if item.parts:
+                scope.defined_sizes.add(name)
         scope.sizes = dict(sorted(scope.sizes.items(), key=lambda item: self.place_of_size(item[0])))
         self.read_constants()
         found = dict(self.bound)
@@ -422,6 +430,7 @@ class Declarations:
         for name in self.part_limits:
             if name not in scope.indices:
                 self.read_range_of_parts(name)
+        self.shapes.find()
         for name in sorted(found, key=lambda name: found[name].start):
             if name not in scope.indices:
                 scope.indices[name] = self.undeclared(name)
@@ -502,6 +511,10 @@ class Declarations:
             self.scope.stated.add(name)
             return stem._replace(index=index)
         for quantity, axis in self.reads_plainly.get(name, ()):
+            shape = self.shapes.known.get(quantity, ())
+            if axis < len(shape):
+                self.scope.stated.add(name)
+                return Bound(index, *shape[axis])
             own = self.axis_name(quantity, axis)
             if own is not None and own in self.scope.stated:
                 self.scope.stated.add(name)
@@ -522,7 +535,7 @@ class Declarations:
         targets = [self.declared[quantity].target] if quantity in self.declared else []
         targets += [statement.syntax.parts[0] for statement in self.defined.get(quantity, ())]
         for target in targets:
-            if axis < len(target.parts) and target.parts[axis].kind == "name":
+            if target.kind == "access" and axis < len(target.parts) and target.parts[axis].kind == "name":
                 return str(target.parts[axis].value)
         return None
 

@@ -19,7 +19,7 @@ from symprop.declaration.latex_names import Meaning, Names, count_of, is_known_f
 from symprop.declaration.latex_syntax import parse_formula
 from symprop.declaration.latex_text import Stretch, has_letter_subscripts, is_document, looks_like_latex, stretches
 from symprop.declaration.latex_tokens import LONGEST_FORMULA, Token, Tokenizer
-from symprop.declaration.latex_writer import Piece, Places, Symbol, Writer
+from symprop.declaration.latex_writer import OPEN_INDEX, PRODUCT, Piece, Places, Symbol, Writer
 from symprop.declaration.names import is_forbidden
 from symprop.declaration.network import Network
 from symprop.declaration.syntax import STATEMENT_WORDS, Refused, Syntax
@@ -350,7 +350,8 @@ class _Reader:
             depth += (token.type in (*_OPENING, "ROOT")) - (token.type in (*_CLOSING, "RBRACKET"))
             cases += (token.type == "CASES") - (token.type == "ENDCASES")
             if token.type != "ROW":
-                row.append(token)
+                if token.type != "SEP" or (row and tokens[place - 1].type != "ROW"):
+                    row.append(token)
             elif depth > 0:
                 if cases:
                     row.append(token)
@@ -482,6 +483,10 @@ class _Reader:
                 if found is None:
                     return
                 piece = self._limited(found, statement, writer)
+            if OPEN_INDEX in piece.text:
+                start, end = piece.places[piece.text.index(OPEN_INDEX)]
+                message = "a row of a matrix is read in an inner product or a softmax alone"
+                raise Refused(message, start, end, "Write the other index too.")
             if statement.inline and not self._claims(piece, writer):
                 yield LatexLine(number, "", written, notes=(f"mentioned in a sentence, not judged: {piece.text}",))
                 return
@@ -548,7 +553,7 @@ class _Reader:
             first, *sides = sides
             increment = self._increment(first, writer)
             if increment is not None:
-                return self._assembled([increment, " <- ", increment, " + ", *self._right(sides, writer, 3)], syntax)
+                return self._assembled([increment, " <- ", increment, " + ", *self._right(sides, writer)], syntax)
             if self.is_network and (defined := self._function(first, sides, writer)) is not None:
                 return defined
             writer.step = self._step(first, writer)
@@ -557,26 +562,36 @@ class _Reader:
             if writer.step is not None or _is_new(first):
                 update = update or ":="
         if update in ("+=", "-="):
-            return self._assembled([left, " <- ", left, f" {update[0]} ", *self._right(sides, writer, 3)], syntax)
+            return self._assembled([left, " <- ", left, f" {update[0]} ", *self._right(sides, writer)], syntax)
         rights = [writer.write(side) for side in sides]
         if "~=" in operators and not any(re.fullmatch(r"-?[\d.]+", right.text) for right in rights):
             raise Refused(
                 "'\\approx' is judged for numbers alone", syntax.start, syntax.end, "Write = for an identity."
             )
+        if writer.defining is not None and not writer.defining.indices and rights[-1].shape != "scalar":
+            # A name for an array as a whole: delta_2 = y - t.
+            shape = rights[-1].shape
+            self.names.ranks[writer.defining.name] = 2 if shape == "matrix" else 1
+            self.names.shapes[writer.defining.name] = shape
         sign = " = "
-        if update is not None and left.meaning is not None and not self.is_network:
-            trained = left.meaning.name in writer.names.ranks and left.meaning.name not in writer.names.defined
-            if trained or any(meaning.name == left.meaning.name for meaning in writer.accesses[1:]):
+        if left.meaning is not None and not self.is_network and writer.defining is None:
+            known = left.meaning.name in self.names.axes and left.meaning.name in self.names.ranges
+            trained = known and left.meaning.name not in self.names.defined
+            itself = any(meaning.name == left.meaning.name for meaning in writer.accesses[1:])
+            if update is not None and (trained or itself):
+                sign = " <- "
+            elif trained and len(rights) == 1 and rights[0].text.startswith((f"{left.text} - ", f"{left.text} + ")):
+                writer.notes.append("read as an update, as nothing is equal to itself and something more")
                 sign = " <- "
         pieces: list[Piece | str] = [left]
         for right in rights:
             pieces.extend([sign, right])
         return self._assembled(pieces, syntax)
 
-    def _right(self, sides: Sequence[Syntax], writer: Writer, strength: int) -> list[Piece | str]:
+    def _right(self, sides: Sequence[Syntax], writer: Writer) -> list[Piece | str]:
         if len(sides) != 1:
             raise Refused("an update has one right side", sides[0].start, sides[-1].end)
-        return [writer.inside(writer.write(sides[0]), strength, sides[0])]
+        return [writer.inside(writer.write(sides[0]), PRODUCT, sides[0])]
 
     def _assembled(self, pieces: Sequence[Piece | str], node: Syntax) -> Piece:
         return Writer(self.names, self.text).joined(pieces, node, 0)
@@ -591,7 +606,7 @@ class _Reader:
             return writer.write(node)
         if is_known_function(symbol.stem) and not symbol.items and len(symbol.stem) > 1 and symbol.word:
             return writer.write(node)
-        writer.indices = {word for side in sides for word in _subscript_letters(side)}
+        writer.indices = {word for side in sides for word in _subscript_letters(side) if word.islower()}
         layer, bracketed, _ = symbol.layers[0] if symbol.layers else (None, False, node)
         stem = symbol.stem + "_prime" * symbol.primes
         if layer is not None and not bracketed and not layer.atoms:
@@ -602,6 +617,7 @@ class _Reader:
         self.names.ranks.setdefault(meaning.name, len(meaning.indices))
         self.names.axes.setdefault(meaning.name, meaning.indices)
         writer.defining = meaning
+        writer.indices = {word for index in meaning.indices for word in _NAME.findall(index)}
         writer.accesses.append(meaning)
         return Piece(str(meaning), ((node.start, node.end),) * len(str(meaning)), meaning=meaning)
 
@@ -956,7 +972,7 @@ def _continues(row: Sequence[Token], tokens: Sequence[Token], place: int) -> boo
     """Whether the row that begins at `place` goes on with the formula of `row`: an operator stands at the break."""
     if row[-1].type in _BINARY:
         return True
-    following = next((token for token in tokens[place : place + 2] if token.type != "ROW"), None)
+    following = next((token for token in tokens[place : place + 4] if token.type not in ("ROW", "SEP")), None)
     if following is None or following.type in ("TIMES", "SLASH"):
         return following is not None
     if following.type not in ("PLUS", "MINUS"):

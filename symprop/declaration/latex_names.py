@@ -90,6 +90,8 @@ class Names:
         The index names of each quantity that has a declaration.
     limits : dict of str to tuple
         The lower and upper limit of each index, written out.
+    shapes : dict of str to str
+        ``row``, ``column`` or ``matrix``, of names that a text defines without indices.
     sizes : set of str
     layered : set of str
         Sizes that depend on an index: ``n(l)``.
@@ -107,6 +109,7 @@ class Names:
     axes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     ranges: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     limits: dict[str, tuple[str, str]] = field(default_factory=dict)
+    shapes: dict[str, str] = field(default_factory=dict)
     sizes: set[str] = field(default_factory=set)
     layered: set[str] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
@@ -148,6 +151,7 @@ class Names:
             axes=dict(self.axes),
             ranges=dict(self.ranges),
             limits=dict(self.limits),
+            shapes=dict(self.shapes),
             functions=set(self.functions),
             defined=set(self.defined),
         )
@@ -343,10 +347,13 @@ def _index_atoms(atoms: Sequence[str]) -> list[str]:
 
 
 def _labelled(stem: str, label: str) -> tuple[str, ...]:
+    """Return the names that a letter with a label may have: ``z_1``, ``z1``, and ``h1_bar`` for a bar over h."""
+    joints = ("_", "") if label.isdigit() or len(label) > 1 else ("_",)  # x_i is never the name xi
     plain, _, decoration = stem.rpartition("_")
+    names = [f"{stem}{joint}{label}" for joint in joints]
     if decoration in DECORATIONS:
-        return (f"{stem}_{label}", f"{stem}{label}", f"{plain}_{label}_{decoration}", f"{plain}{label}_{decoration}")
-    return (f"{stem}_{label}", f"{stem}{label}")
+        names.extend(f"{plain}{joint}{label}_{decoration}" for joint in joints)
+    return tuple(names)
 
 
 def _dependencies(network: Network) -> dict[str, frozenset[str]]:

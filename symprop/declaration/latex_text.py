@@ -27,7 +27,7 @@ _DOCUMENT = re.compile(
     rf"\\documentclass|\\begin\s*\{{document\}}|\\(?:sub)*section\b|\$|\\\[|\\\(|^\s*```|\\begin\s*\{{(?:{_ENVIRONMENTS})\*?\}}",
     re.MULTILINE,
 )
-_COMMAND = re.compile(r"\\[A-Za-z]+|[_^]\{|\$|\\\[|\\\(|\\\\")
+_COMMAND = re.compile(r"\\[A-Za-z,;:!]+|[_^]\{|\$|\\\[|\\\(|\\\\")
 _BESIDE = re.compile(r"[A-Za-z0-9_)\]]\s+[A-Za-z(\[]")
 _WORDS = re.compile(r"\\(?:text|mbox|textrm)\s*\{[^{}]{0,500}\}")
 _KEYWORDS = re.compile(r"\b(?:for|if|and|or|not|in|where|at|all)\b")

@@ -56,7 +56,7 @@ _RATES = ("eta", "lambda", "epsilon")
 _FUNCTION_NAMES = {"ReLU": "relu", "LReLU": "leaky_relu", "LeakyReLU": "leaky_relu", "ELU": "elu", "GELU": "gelu"}
 
 # Stands for the one index that is not written, in a row of a matrix: x_n of x[n,j].
-_OPEN = "\uffff"
+OPEN_INDEX = "\uffff"
 
 Places = tuple[tuple[int, int], ...]
 
@@ -388,6 +388,7 @@ class Writer:
             if place and operator != "/" and piece.strength == PRODUCT and ("/" in piece.text or "@" in piece.text):
                 strength = SIGN
             written = self.inside(piece, strength, where)
+            self._refuse_unknown_matrix(piece, before, where)
             if before is not None:
                 matrix = shape != "scalar" and piece.shape != "scalar" and operator != "/"
                 if matrix and operator == "." and shape == piece.shape == "column":
@@ -406,6 +407,17 @@ class Writer:
             before = piece
             pieces.append(written)
         return self.joined(pieces, node, PRODUCT, shape)
+
+    def _refuse_unknown_matrix(self, piece: Piece, before: Piece | None, node: Syntax) -> None:
+        """Refuse ``X w`` where w is an array and X unknown: capitals are matrices, and no unknown number."""
+        if before is None:
+            return
+        for one, other in ((piece, before), (before, piece)):
+            name = one.meaning.name if one.meaning is not None and not one.meaning.indices else ""
+            if name[:1].isupper() and name not in self.names.ranks and other.shape != "scalar":
+                raise self.refuse(
+                    f"'{name}' is unknown and stands beside an array", node, "Declare or define it first."
+                )
 
     def unit(self, items: list[tuple[str, Syntax]], place: int) -> tuple[Piece, int]:
         """Return the factor at `place`, with everything that belongs to it, and where the next begins."""
@@ -506,7 +518,7 @@ class Writer:
                     f"'{self.written(node)}' transposes what is no array here", node, "Write the sum with indices."
                 )
             return piece
-        if _OPEN in piece.text:
+        if OPEN_INDEX in piece.text:
             return Piece(piece.text, piece.places, piece.strength, "row")
         shape = {"column": "row", "row": "column"}.get(piece.shape, piece.shape)
         return self.joined([self.inside(piece, ATOM, node), ".T"], node, ATOM, shape)
@@ -763,9 +775,7 @@ class Writer:
             if name in self.names.sizes or name in self.names.limits:
                 return self.piece(name, node)
         word = f"{stem}_{item.text}"
-        if not word.isidentifier():
-            raise self.refuse(f"no size of the network is called '{self.written(node)}'", node)
-        return self.piece(word, node)
+        return self.piece(re.sub(r"\W+", "_", word), node)
 
     # What a symbol is.
 
@@ -810,8 +820,10 @@ class Writer:
             exact = [one for one in plain if self._is_exact(one)]
             if not bracketed:
                 fitting = [one for one in found if self._is_exact(one)]
-                if fitting and layer.text.isdigit() and not symbol.items and not self._is_layered(fitting[0], plain):
-                    # h^2 of a row of units is its elementwise square.
+                unlikely = layer.text.isdigit() and fitting and not self._is_layered(fitting[0], plain)
+                unknown = len(layer.atoms) == 1 and not layer.text.isdigit() and not self._is_known_index(layer.text)
+                if unlikely or (unknown and any(layer.text in one.indices for one in fitting)):
+                    # h^2 of a row of units is its elementwise square; c in h^c is no index that anybody knows.
                     found = fitting = []
                 if fitting and exact and layer.text.isdigit():
                     raise self.refuse(
@@ -836,6 +848,9 @@ class Writer:
 
     def _is_exact(self, meaning: Meaning) -> bool:
         return len(meaning.indices) == self.names.ranks.get(meaning.name, -1)
+
+    def _is_known_index(self, word: str) -> bool:
+        return self.names.is_index(word) or word in self.names.sizes or word in self.indices
 
     def _is_layered(self, meaning: Meaning, plain: list[Meaning]) -> bool:
         """Whether the one index of a quantity may count layers or steps, so that a number above it is one."""
@@ -897,6 +912,8 @@ class Writer:
         self.accesses.append(meaning)
         rank = self.names.ranks.get(meaning.name, len(meaning.indices))
         shape = "scalar" if meaning.indices or not rank else "column" if rank == 1 else "matrix"
+        if not meaning.indices:
+            shape = self.names.shapes.get(meaning.name, shape)
         piece = self.piece(str(meaning), node, ATOM, shape=shape, meaning=meaning)
         if meaning.indices:
             piece = Piece(piece.text, self._places(meaning, symbol, piece), ATOM, shape, meaning)
@@ -919,25 +936,25 @@ class Writer:
         fitting = fitting or [place for place in range(2) if ranges is not None and ranges[place] == limits]
         if len(fitting) != 1:
             return None
-        indices = (word, _OPEN) if fitting[0] == 0 else (_OPEN, word)
+        indices = (word, OPEN_INDEX) if fitting[0] == 0 else (OPEN_INDEX, word)
         meaning = Meaning(symbol.stem, indices)
         self.accesses.append(
-            Meaning(symbol.stem, tuple(axes[1 - fitting[0]] if one is _OPEN else one for one in indices))
+            Meaning(symbol.stem, tuple(axes[1 - fitting[0]] if one is OPEN_INDEX else one for one in indices))
         )
         piece = self.piece(str(meaning), symbol.node, ATOM, shape="column", meaning=meaning)
         return Piece(piece.text, piece.places, ATOM, "row" if symbol.transposed else "column", meaning)
 
     def _inner_product(self, left: Piece, right: Piece, node: Syntax) -> Piece | None:
         """Return ``sum(j, w[j]*x[n,j])`` for the inner product of two vectors, one of which is a row of a matrix."""
-        if _OPEN not in left.text + right.text:
+        if OPEN_INDEX not in left.text + right.text:
             return None
         meanings = [left.meaning or _whole_of(left), right.meaning or _whole_of(right)]
         if left.shape != "row" or right.shape != "column" or None in meanings:
             raise self.refuse(
                 "a row of a matrix is read in an inner product alone", node, "Write the sum with indices."
             )
-        first = next(one for one in meanings if one is not None and _OPEN in one.indices)
-        index = self.names.axes[first.name][first.indices.index(_OPEN)]
+        first = next(one for one in meanings if one is not None and OPEN_INDEX in one.indices)
+        index = self.names.axes[first.name][first.indices.index(OPEN_INDEX)]
         used = {word for one in meanings if one is not None for word in one.indices} | self.indices
         number = 0
         while (name := index if not number else f"{index}_{number}") in used:
@@ -947,7 +964,9 @@ class Writer:
             assert one is not None
             if not one.indices and self.names.ranks.get(one.name) != 1:
                 raise self.refuse("a row of a matrix is read in an inner product alone", node, "Write the sum.")
-            filled.append(Meaning(one.name, tuple(name if part == _OPEN else part for part in one.indices) or (name,)))
+            filled.append(
+                Meaning(one.name, tuple(name if part == OPEN_INDEX else part for part in one.indices) or (name,))
+            )
         self.accesses.extend(filled)
         return self.piece(f"sum({name}, {filled[0]}*{filled[1]})", node, ATOM)
 
@@ -968,29 +987,29 @@ class Writer:
     def _is_bare_transpose(self, symbol: Symbol) -> bool:
         """Whether the last superscript is a T that can only be a transpose."""
         item, bracketed, _part = symbol.layers[-1]
-        if bracketed or item.text not in ("T", "t") or symbol.items:
+        if bracketed or item.text != "T":
             return False
-        if item.text == "t" and item.text in self.names.limits:
-            return False
-        if item.text in self.names.ranks:
+        stem = symbol.stem + "_prime" * symbol.primes
+        layer = symbol.layers[0][0] if len(symbol.layers) > 1 else None
+        found = self.names.meanings(stem, symbol.items, layer)
+        if not found or any(one.indices or not self.names.ranks[one.name] for one in found):
+            return not found and not symbol.items and "T" not in self.names.sizes and "T" not in self.names.ranks
+        if "T" in self.names.ranks or ("T" in self.names.sizes and self.names.ranks[found[0].name] == 1):
             raise self.refuse(
                 f"'{self.written(symbol.node)}' can be read in two ways",
                 symbol.node,
-                "It is a transpose, ^\\top, or a power.",
+                "Write ^\\top for the transpose, ^{(T)} for the component T.",
             )
-        known = self.names.ranks.get(symbol.stem)
-        if item.text in self.names.sizes and known is not None:
-            if known == 1:
-                raise self.refuse(
-                    f"'{self.written(symbol.node)}' can be read in two ways",
-                    symbol.node,
-                    f"Write ^\\top for the transpose, _{{T}} for the component {symbol.stem}[T].",
-                )
-            return known > 1
-        return item.text == "T" and known != 0
+        return True
 
     def _is_size_or_index(self, symbol: Symbol) -> bool:
         name = symbol.stem
+        if len(symbol.items) == 1 and symbol.items[0].atoms and not self.names.meanings(name, symbol.items):
+            # d_k is a size where it is one.
+            for labelled in (f"{name}_{symbol.items[0].label}", f"{name}{symbol.items[0].label}"):
+                if labelled in self.names.sizes:
+                    symbol.stem, symbol.items = labelled, []
+                    return True
         if symbol.items or name in self.names.ranks:
             return False
         if symbol.primes and name in self.names.limits and f"{name}{'_prime' * symbol.primes}" not in self.names.ranks:
@@ -1013,7 +1032,12 @@ class Writer:
         if symbol.stem != "delta" or symbol.layers or symbol.primes:
             return False
         pair = self._pair(symbol)
-        if not pair or self.deltas or self.names.meanings("delta", symbol.items):
+        if (
+            not pair
+            or any(index.isdigit() for index in pair)
+            or self.deltas
+            or self.names.meanings("delta", symbol.items)
+        ):
             return False
         ranges = [self.names.limits.get(index) for index in pair]
         if None not in ranges and ranges[0] != ranges[1]:
@@ -1223,7 +1247,8 @@ class Writer:
             index = self._free_index(arguments, node)
         (argument,) = arguments
         if argument.shape != "scalar" and argument.meaning is not None:
-            whole = Meaning(argument.meaning.name, (index,))
+            written = argument.meaning.indices or (OPEN_INDEX,)
+            whole = Meaning(argument.meaning.name, tuple(index if one == OPEN_INDEX else one for one in written))
             self.accesses.append(whole)
             argument = self.piece(str(whole), node)
         return self.joined([f"{name}(", self.piece(index, script or symbol.node), ", ", argument, ")"], node, ATOM)
@@ -1456,6 +1481,10 @@ class Writer:
         variables = self._variables(below)
         if self._differential(above) != len(variables):
             raise self.refuse("the orders above and below differ", node)
+        if len(numerator) == 1 and len(variables) == 1:
+            alone = self._function_alone(numerator[0][1])
+            if alone:
+                return self.joined([self.piece(f"{alone}'", numerator[0][1]), "(", variables[0], ")"], node, ATOM)
         first = Syntax("product", [], [], numerator[0][1].start, numerator[-1][1].end)
         if len(numerator) == 1 and numerator[0][1].kind == "braced":
             of = self._braced(numerator[0][1])
@@ -1464,6 +1493,12 @@ class Writer:
         for variable in reversed(variables):
             of = self._derived(of, variable, node)
         return of
+
+    def _function_alone(self, node: Syntax) -> str:
+        r"""Return the function that stands without argument in ``\frac{d\sigma}{dz}``, or nothing."""
+        if node.kind != "symbol" or node.value[0] not in ("LETTER", "WORD"):
+            return ""
+        return _function_name(node.value[1], self.names)
 
     def _derived(self, of: Piece, by: Piece, node: Syntax) -> Piece:
         if of.meaning is not None or of.text.startswith("D("):

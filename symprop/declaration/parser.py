@@ -32,6 +32,7 @@ from symprop.algebra.expressions import (
 from symprop.algebra.indices import affine, at_least, normal
 from symprop.declaration import ranges
 from symprop.declaration.declarations import Declarations, Declared, parts_of
+from symprop.declaration.matrix import ArrayReader, Shaped, read_shaped
 from symprop.declaration.network import Equation, Fact, Function, Network, Objective
 from symprop.declaration.order import groups_in_order
 from symprop.declaration.quantity import Axis, Domain, Quantity
@@ -89,19 +90,33 @@ def parse(text: str) -> Network:
 def parse_expression(text: str, network: Network) -> Expr:
     """Return one expression in the names of a network; ``D(U, V)`` and ``P(U, V)`` are operators in it.
 
-    An index that the network does not have takes the range of the first axis that it reads.
+    An index that the network does not have takes the range of the first axis that it reads. An array, ``W @ x``, is
+    returned as its component, with the indices of its axes free.
 
     Raises
     ------
-    NotationError, IndexNotationError, DeclarationError
+    NotationError, IndexNotationError, DeclarationError, ShapeError
+        As `parse`.
+    """
+    return parse_shaped(text, network).expression
+
+
+def parse_shaped(text: str, network: Network) -> Shaped:
+    """Return one expression in the names of a network with the axes that matrix notation leaves unnamed.
+
+    ``D(L, W)`` has the shape of ``W``, ``D(a, x)`` that of ``a`` and then that of ``x``. Indices that are written stay
+    free in the expression and are none of the axes.
+
+    Raises
+    ------
+    NotationError, IndexNotationError, DeclarationError, ShapeError
         As `parse`.
     """
     source = Source(text)
     span = source.whole()
     if span.start == span.end:
         raise NotationError("there is no expression", hint="Write one, such as D(L, w[i]).")
-    syntax = read(source, span, "expression")
-    return Resolver(Scope.of(network, source), span).value(syntax)
+    return read_shaped(Scope.of(network, source), span, read(source, span, "expression"))
 
 
 def parse_point(text: str, network: Network) -> dict[str, object]:
@@ -219,11 +234,12 @@ class _Reader(Declarations):
         self.check_readings()
         objectives = self.read_objectives()
         predictions = self.read_predictions()
+        sizes = self.sizes_in_use()
         return Network(
             quantities=self.quantities(),
             equations=equations,
             indices=self.all_indices(),
-            sizes=self.sizes_in_use(),
+            sizes=sizes,
             functions=dict(self.scope.functions),
             objectives=objectives,
             facts=facts,
@@ -238,7 +254,7 @@ class _Reader(Declarations):
     def read_functions(self) -> None:
         for name, declared in self.declared.items():
             target = declared.target
-            rank = len(target.parts) if target.kind == "access" else 0
+            rank = len(target.parts) if target.kind != "name" else 0
             self.scope.quantities[name] = Known(
                 rank, self.written(self.at(declared.statement, target)), "declared", declared.line
             )
@@ -247,9 +263,10 @@ class _Reader(Declarations):
         for name, statements in self.defined.items():
             left = statements[0].syntax.parts[0]
             rank = len(left.parts) if left.kind == "access" else 0
-            self.scope.quantities.setdefault(
-                name, Known(rank, self.written(self.at(statements[0], left)), "defined", statements[0].line)
-            )
+            written = self.written(self.at(statements[0], left))
+            if left.kind == "name" and name in self.shapes.known:
+                rank, written = len(self.shapes.known[name]), self.shapes.written(name)
+            self.scope.quantities.setdefault(name, Known(rank, written, "defined", statements[0].line))
         for name, (statement, target) in self.zero_outside.items():
             rank = len(target.parts) if target.kind == "access" else 0
             known = self.scope.quantities.setdefault(
@@ -302,6 +319,8 @@ class _Reader(Declarations):
                 self.domains[name] = self.domain(declared)
             if declared.target.kind == "access":
                 self.axes[name] = self.declared_axes(declared.statement, declared.target)
+            elif declared.target.kind == "shape":
+                self.axes[name] = self.shapes.axes(name) or ()
         for name, (statement, target) in self.zero_outside.items():
             if name not in self.axes and name not in self.defined:
                 self.axes[name] = self.declared_axes(statement, target)
@@ -358,12 +377,17 @@ class _Reader(Declarations):
 
     def read_equation(self, statement: Statement) -> _Defined:
         left, right = statement.syntax.parts
-        resolver = Resolver(self.scope, statement.span)
+        resolver = self.shapes.reader(statement, [right])
         parts = self.read_parts(statement, resolver)
-        with resolver.binding(parts.values()):
-            target, bounds = self.read_left(statement, left, resolver, parts)
-            resolver.context = bounds
-            expression = resolver.value(right)
+        if left.kind == "name" and left.value in self.shapes.known and isinstance(resolver, ArrayReader):
+            target, bounds, expression = self.shapes.right_side(resolver, right, left.value)
+        else:
+            with resolver.binding(parts.values()):
+                target, bounds = self.read_left(statement, left, resolver, parts)
+                resolver.context = bounds
+                expression = resolver.value(right)
+            if isinstance(resolver, ArrayReader):
+                expression = self.shapes.names.settled(Shaped((), expression)).expression
         self.check_free(resolver, right, target, bounds)
         target, bounds, expression, readings = _placed(target, bounds, expression, resolver.readings)
         self.check_given(statement, left, target, bounds, expression)
@@ -384,7 +408,9 @@ class _Reader(Declarations):
             name = part.value
             place = self.at_name(statement, part)
             if name in found:
-                raise self.error(IndexNotationError, f"'for' limits '{name}' twice", place)
+                raise self.error(
+                    IndexNotationError, f"'for' limits '{name}' twice", place, "Write an equation for each range."
+                )
             if name not in on_left:
                 raise self.error(
                     IndexNotationError,
@@ -488,7 +514,8 @@ class _Reader(Declarations):
             piece = pieces[0]
             hint = f"Sum over it, sum({name}, ...), or put it on the left: {_with_index(target, name)} = ..."
             known = self.scope.quantities.get(piece.value) if piece.kind == "access" else None
-            if known is not None and known.verb == "declared" and known.written != resolver.written(piece):
+            is_indexed = known is not None and known.verb == "declared" and "[" in known.written
+            if known is not None and is_indexed and known.written != resolver.written(piece):
                 hint = f"'{piece.value}' {known}. Write {known.written}, or sum over {name}."
             raise resolver.error(
                 IndexNotationError, f"index '{name}' is free on the right but not on the left", piece, hint
@@ -524,7 +551,7 @@ class _Reader(Declarations):
         facts: list[Fact] = []
         for statement in self.of_kind("assume"):
             parts = statement.syntax.parts
-            resolver = Resolver(self.scope, statement.span)
+            resolver = self.shapes.reader(statement, parts)
             if len(parts) == 1:
                 facts.append(self.read_onehot(statement, parts[0], resolver))
             else:
@@ -613,7 +640,7 @@ class _Reader(Declarations):
                     f"the range of '{axis.index}' in '{name}' depends on '{next(iter(lost))}', "
                     f"which is no index of '{name}'",
                     self.place_of(name),
-                    f"Give it a range of its own: index {axis.index}_1 = 1..N.",
+                    "Declare it with an index of another range, such as m: index m = 1..N.",
                 )
             found.append(Axis(axis.index, *limits))
         return tuple(found)
@@ -667,7 +694,9 @@ class _Reader(Declarations):
                     IndexNotationError,
                     f"'{name}' is {verb} at {one} and at {other}".replace(" .. ", ".."),
                     places[column.index(found[1])],
-                    "Declare the indices with ranges that can be compared: index i, k = 1..N.",
+                    f"The range of each layer must be the one at its place in {one}."
+                    if ranges.is_layered(found[0])
+                    else "Declare the indices with ranges that can be compared: index i, k = 1..N.",
                 )
             interval: ranges.Interval = found
             index = fresh_index(self.axis_index(name, axis, interval, definitions, readings, taken), taken)

@@ -47,7 +47,7 @@ from symprop.algebra.indices import affine, normal, within
 from symprop.algebra.losses import LOSSES, log_softmax
 from symprop.declaration.scope import Known, Reading, Scope
 from symprop.declaration.source import Span
-from symprop.declaration.syntax import MATRICES, Syntax
+from symprop.declaration.syntax import ARRAY_CALLS, Syntax
 from symprop.errors import DeclarationError, IndexNotationError, MissingRuleError, NotationError, SympropError, nearest
 
 # Names of reductions, as written, to their kind; sympy's put the body first.
@@ -66,13 +66,14 @@ REDUCTIONS = {
 }
 BODY_FIRST = {"Sum": "sum", "Product": "prod"}
 SOFTMAXES = ("softmax", "log_softmax")
+MATRICES = "arrays cannot stand here"
 INFINITE = ("inf", "oo", "infinity")
 CONSTANTS: dict[str, Expr] = {"pi": PI, "E": EULER, "e": EULER}
 OPERATORS = ("D", "P")  # only in claims
 SPECIAL = ("where", "diff", "stop", "divides", "pow", "sqrt")
 REFUSED = {
     **dict.fromkeys(("det", "inv", "eig", "eigvals", "svd", "solve"), "has no index form here"),
-    **dict.fromkeys(("trace", "norm", "outer", "diag", "eye", "ones", "zeros", "concat", "transpose", "dot"), MATRICES),
+    **dict.fromkeys(ARRAY_CALLS, MATRICES),
     **dict.fromkeys(("eval", "exec", "open", "getattr", "__import__"), "is no function of the language"),
 }
 
@@ -104,6 +105,8 @@ def index_parts(
     """
     name = syntax.value[0]
     arguments = syntax.parts
+    if any(part.kind == "keyword" and part.value == "axis" for part in arguments):
+        return [], arguments  # of a whole array
     if name in BODY_FIRST and len(arguments) > 1 and all(part.kind in ("name", "tuple") for part in arguments[1:]):
         return [_sympy_limits(part) for part in arguments[1:]], arguments[:1]
     if len(arguments) == bodies + 3 and arguments[0].kind == "name":
@@ -269,7 +272,7 @@ class Resolver:
 
     def _sum(self, syntax: Syntax) -> Expr:
         terms: list[Expr] = []
-        for positive, part in _flat_terms(syntax):
+        for positive, part in flat_terms(syntax):
             term = self.value(part)
             terms.append(term if positive else negative(term))
         denominators = {
@@ -280,7 +283,7 @@ class Resolver:
 
     def _product(self, syntax: Syntax) -> Expr:
         factors: list[Expr] = []
-        for inverted, part in _flat_factors(syntax):
+        for inverted, part in flat_factors(syntax):
             factor = self.value(part)
             if inverted and factor is ZERO:
                 raise self.error(NotationError, "division by 0", part)
@@ -343,6 +346,16 @@ class Resolver:
 
     def _tuple(self, syntax: Syntax) -> Expr:
         raise self.error(NotationError, "several values cannot stand here", syntax)
+
+    # Arrays, which `matrix.ArrayReader` reads where they may stand.
+
+    def _matmul(self, syntax: Syntax) -> Expr:
+        raise self._no_array(syntax)
+
+    _transpose = _matmul
+
+    def _no_array(self, syntax: Syntax) -> SympropError:
+        return self.error(NotationError, MATRICES, self.at_name(syntax), "Write with indices: sum(i, W[j,i]*x[i]).")
 
     # Names.
 
@@ -579,7 +592,7 @@ class Resolver:
         if name in REFUSED:
             sentence = REFUSED[name]
             if sentence is MATRICES:
-                raise self.error(NotationError, sentence, self.at_name(syntax))
+                raise self._no_array(syntax)
             raise self.error(
                 MissingRuleError, f"'{name}' {sentence}", self.at_name(syntax), "Write with sums over indices."
             )
@@ -821,6 +834,8 @@ class Resolver:
     def _without_index(self, syntax: Syntax) -> SympropError:
         name = syntax.value[0]
         for part in syntax.parts:
+            if part.kind == "keyword" and part.value == "axis":
+                return self.error(IndexNotationError, f"'{name}' has no array here", syntax, f"Write {name}(i, ...).")
             if part.kind == "keyword":
                 return self.error(
                     NotationError, f"'{part.value}' needs two limits", part, f"Write {name}({part.value} = 1..n, ...)."
@@ -830,7 +845,7 @@ class Resolver:
                 IndexNotationError,
                 f"'{name}' needs an index",
                 syntax,
-                f"Write {name}(i, ...). {MATRICES[0].upper()}{MATRICES[1:]}.",
+                f"Write {name}(i, ...), or {name}(a) for a whole array a.",
             )
         return self.error(
             IndexNotationError, f"'{name}' takes indices first", syntax.parts[0], f"Write {name}(i, j, ...)."
@@ -938,7 +953,7 @@ def flattened(expr: Expr) -> Expr:
     return substitute(expr, mapping) if mapping else expr
 
 
-def _flat_terms(syntax: Syntax) -> list[tuple[bool, Syntax]]:
+def flat_terms(syntax: Syntax) -> list[tuple[bool, Syntax]]:
     """Return the terms of a sum with their signs, through brackets and signs, so that each is added once."""
     found: list[tuple[bool, Syntax]] = []
     stack = [(True, syntax)]
@@ -964,7 +979,7 @@ def _is_sum(syntax: Syntax) -> bool:
     return syntax.kind == "sum"
 
 
-def _flat_factors(syntax: Syntax) -> list[tuple[bool, Syntax]]:
+def flat_factors(syntax: Syntax) -> list[tuple[bool, Syntax]]:
     """Return the factors of a product, each with whether it is divided by."""
     found: list[tuple[bool, Syntax]] = []
     stack = [(False, syntax)]

@@ -69,6 +69,8 @@ class Scope:
     stated : set of str
         The indices whose range is declared, or follows from a declared axis: they may be shifted.
     sizes : dict of str to Expr or None
+    defined_sizes : set of str
+        The sizes that others define, while that is not read yet.
     layered : set of str
         The sizes that differ from layer to layer, ``n(l)``.
     functions : dict of str to Function
@@ -91,6 +93,7 @@ class Scope:
     indices: dict[str, Bound] = field(default_factory=dict)
     stated: set[str] = field(default_factory=set)
     sizes: dict[str, Expr | None] = field(default_factory=dict)
+    defined_sizes: set[str] = field(default_factory=set)
     layered: set[str] = field(default_factory=set)
     functions: dict[str, Function] = field(default_factory=dict)
     quantities: dict[str, Known] = field(default_factory=dict)

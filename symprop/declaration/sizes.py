@@ -93,7 +93,8 @@ def fold(expr: Expr, known: Mapping[Expr, Expr]) -> Expr:
             values = [argument.value for argument in node.arguments if isinstance(argument, Number)]
             if len(values) == len(node.arguments):
                 return Number(_FOLDED[node.function](*values))  # type: ignore[operator]
-        return node
+        # n(L) becomes n(2) only once L is put in.
+        return known.get(node, node) if isinstance(node, Size) and node.arguments else node
 
     return transform(substitute(expr, known), rule)
 

@@ -20,6 +20,7 @@ from symprop.errors import NotationError, nearest
 if TYPE_CHECKING:
     from lark import Lark, Token
 
+_TRANSPOSED = ("ᵀ", "ᵗ")
 LONGEST_NAME = 100  # characters
 MOST_DIGITS = 400  # of a number written out, which covers the range of float64
 STATEMENT_WORDS = (
@@ -43,14 +44,19 @@ STATEMENT_WORDS = (
 )
 
 
+# Functions that take or give whole arrays.
+ARRAY_CALLS = ("concat", "diag", "dot", "eye", "norm", "ones", "outer", "trace", "transpose", "zeros")
+LENGTHS_IN = ("eye", "ones", "zeros")  # those that take lengths
+
+
 class Syntax:
     """A piece of a statement as written.
 
     Attributes
     ----------
     kind : str
-        ``number name access call group sum product signed power comparison and or not bracket`` in expressions,
-        ``keyword limits tuple`` among arguments, and the kinds of statements.
+        ``number name access call group sum product matmul transpose signed power comparison and or not bracket`` in
+        expressions, ``keyword limits tuple`` among arguments, ``shape`` for a name declared with its lengths, and the kinds of statements.
     value : object
         What is not a piece itself: a name, the operators of a sum, the digits of a number.
     parts : list of Syntax
@@ -122,8 +128,6 @@ def _name(token: Token, primes: Token | None = None) -> str:
     try:
         name = spelled(str(token))
     except ValueError as error:
-        if token.endswith(("ᵀ", "ᵗ")):
-            raise Refused(MATRICES, _start(token), _end(token)) from None
         raise Refused(str(error), _start(token), _end(token)) from None
     if len(name) > LONGEST_NAME:
         raise Refused(f"a name has at most {LONGEST_NAME} characters", _start(token), _end(token))
@@ -142,7 +146,15 @@ class Builder:
 
     def name(self, items: list[Any]) -> Syntax:
         token, *primes = items
+        if token.endswith(_TRANSPOSED) and len(token) > 1 and not primes:
+            name = token.update(value=token[:-1])  # Wᵀ is one word to the lexer
+            inner = Syntax("name", _name(name), [], _start(token), _end(token) - 1)
+            return Syntax("transpose", None, [inner], _start(token), _end(token))
         return Syntax("name", _name(token, *primes), [], _start(token), _end(primes[0] if primes else token))
+
+    def transpose(self, items: list[Any]) -> Syntax:
+        inner, token = items
+        return Syntax("transpose", None, [inner], inner.start, _end(token))
 
     def access(self, items: list[Any]) -> Syntax:
         token, *primes, _, subscripts, closing = items
@@ -181,10 +193,15 @@ class Builder:
 
     def chain(self, items: list[Any]) -> Syntax:
         left, operator, right = items
+        if operator == "@":
+            if left.kind == "matmul":
+                return _extended(left, "@", right)
+            return Syntax("matmul", ["@"], [left, right], left.start, right.end)
         kind = "sum" if operator in "+-" else "product"
+        operator = "*" if operator == "⊙" else str(operator)
         if left.kind == kind:
-            return _extended(left, str(operator), right)
-        return Syntax(kind, ["+" if kind == "sum" else "*", str(operator)], [left, right], left.start, right.end)
+            return _extended(left, operator, right)
+        return Syntax(kind, ["+" if kind == "sum" else "*", operator], [left, right], left.start, right.end)
 
     def comparison(self, items: list[Any]) -> Syntax:
         left, token, right = items
@@ -256,9 +273,20 @@ class Builder:
         return ("input" if words[0] == "integer" else words[0], "integer" in words)
 
     def declared(self, items: list[Any]) -> Syntax:
-        target, value, domain = items
+        target, lengths, value, domain = items
+        if lengths is not None:
+            parts = [part for part in lengths if isinstance(part, Syntax)]
+            closing = lengths[-1]
+            if target.kind != "name" or not parts:
+                raise Refused(
+                    "a shape is declared as W: (H, D)", target.start, _end(closing), "A scalar is declared by its name."
+                )
+            target = Syntax("shape", target.value, parts, target.start, _end(closing), target.end)
         parts = [part for part in (target, value, domain) if part is not None]
         return Syntax("declared", (value is not None, domain is not None), parts, target.start, parts[-1].end)
+
+    def lengths(self, items: list[Any]) -> Any:
+        return items
 
     def closed_interval(self, items: list[Any]) -> Syntax:
         (bracket,) = items
@@ -399,15 +427,12 @@ def read(source: Source, span: Span, start: str = "statement") -> Syntax:
 
 
 # What the language will have, or has elsewhere, in the order in which it is looked for at the place of the error.
-MATRICES = "matrix notation is not read yet; write with indices: a[j] = sum(i, W[j,i]*x[i]) + b[j]"
 LATEX = ("LaTeX is not read yet", "Write sum(i, w[i]*x[i]) for \\sum_i w_i x_i.")
 _SENTENCES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
     (re.compile(pattern), message, hint)
     for pattern, message, hint in (
-        (r"\.T\b", MATRICES, ""),
-        (r"@", MATRICES, ""),
         (r":=|<-|←", "updates are not read yet", "Optimizers are chosen when training."),
-        (r":", "shapes are not declared by ':' yet", "Name the indices: parameter W[j,i]."),
+        (r":", "':' declares the shape of a quantity with a role", "Write parameter W: (H, D)."),
         (r"for\b", "'for' limits a whole equation", "It stands last: h[t,j] = ... for t = 1..T."),
         (r"if\b", "'if' does not limit an equation", "Write where(condition, then, otherwise)."),
         (r"else\b", "there is no 'else'", "Write where(condition, then, otherwise)."),

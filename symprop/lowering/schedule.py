@@ -107,8 +107,20 @@ def lower(
         If the network cannot be computed: a function without a body, or a circle that no index resolves.
     """
     forget()
+    _refuse_sizes_by_layer(derivation.network)
     made = assignments(derivation, reduction)
     return _Lowering(derivation, made, dict(sizes or {}), reduction, update).program()
+
+
+def _refuse_sizes_by_layer(network: Network) -> None:
+    limits = [limit for q in network.quantities.values() for a in q.axes for limit in (a.lower, a.upper)]
+    for limit in limits:
+        for node in walk(limit):
+            if isinstance(node, Size) and node.arguments:
+                raise MissingRuleError(
+                    f"the size {node} depends on an index, and compiled functions need arrays of fixed sizes",
+                    hint="Write the layers out, each with sizes of its own.",
+                )
 
 
 @dataclass
@@ -588,6 +600,13 @@ class _Scheduler:
         """Return whether only the lines of one nest read `name`, each at the element that was just computed."""
         origins = {line.origin for line in lines}
         if any(reader.origin not in origins for reader in self.readers.get(name, ())):
+            return False
+        # As written, before conditions on outer loops were decided: another round may read what this one leaves.
+        if fixed and any(
+            r.access.name == name and not all(isinstance(index, Index) for index in r.access.indices)
+            for reader in self.readers.get(name, ())
+            for r in _readings(reader)
+        ):
             return False
         names = {bound.index for bound in fixed}
         targets: set[Expr] = set()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from symprop.algebra.expressions import (
@@ -48,6 +48,7 @@ _FRACTION = re.compile(rf"(?<![\w.])([d∂])({_NAME})?({_INDICES})?\s*/\s*([d∂
 _UPDATE = re.compile(r"<-|←|:=")
 _SUBSCRIPTED = re.compile(rf"(?<![\w.])({_NAME})(?![\w\[(])")
 _RANGE = re.compile(rf"\s*({_NAME})\s*(?:=|in\b|∈)\s*(.+?)\s*(?:\.\.+|…)\s*(.+)")
+_CLAIMS_SOMETHING = re.compile(r"=|<-|←|^at\b")
 _EVERY = re.compile(rf"\s*(?:all|every|each|any)?\s*({_NAME}(?:\s+and\s+{_NAME})?)?\s*")
 
 
@@ -82,6 +83,8 @@ class Claim:
         Of a definition.
     note : str
         How the line was understood, where that is not plain.
+    by_habit : bool
+        Whether the left side is ``dZ`` for the derivative of the objective by Z.
     error : SympropError, optional
     """
 
@@ -99,6 +102,7 @@ class Claim:
     axes: tuple[Axis, ...] = ()
     note: str = ""
     error: SympropError | None = None
+    by_habit: bool = False
 
 
 def read_claims(text: str, network: Network) -> tuple[Claim, ...]:
@@ -135,20 +139,51 @@ class ClaimReader:
                 1, "", "error", error=NotationError(f"there are {len(lines)} lines; {MOST_LINES} are read at most")
             )
             return
+        from symprop.declaration.latex import looks_like_latex
+
+        if looks_like_latex(text):
+            yield from self.latex(text)
+            return
         for number, written in logical_lines(lines):
-            try:
-                if len(written) > LONGEST_LINE:
-                    raise NotationError(f"the line has {len(written)} characters; {LONGEST_LINE} are read at most")
-                yield from self.line(number, written)
-            except SympropError as error:
-                yield Claim(number, written[:LONGEST_SHOWN], "error", error=on_line(error, number, written))
-            except ValueError as error:  # a letter that no name can hold
-                yield Claim(
-                    number, written[:LONGEST_SHOWN], "error", error=on_line(NotationError(str(error)), number, written)
-                )
-            except RecursionError:
-                error = NotationError("the line is nested too deeply", hint="Give its parts names on lines before.")
-                yield Claim(number, written[:LONGEST_SHOWN], "error", error=on_line(error, number, written))
+            yield from self.safely(number, written)
+
+    def safely(self, number: int, written: str) -> Iterator[Claim]:
+        """Yield the claim of one line; whatever is wrong with it is an error of that line."""
+        try:
+            if len(written) > LONGEST_LINE:
+                raise NotationError(f"the line has {len(written)} characters; {LONGEST_LINE} are read at most")
+            yield from self.line(number, written)
+        except SympropError as error:
+            yield Claim(number, written[:LONGEST_SHOWN], "error", error=on_line(error, number, written))
+        except ValueError as error:  # a letter that no name can hold
+            refused = NotationError(str(error))
+            yield Claim(number, written[:LONGEST_SHOWN], "error", error=on_line(refused, number, written))
+        except RecursionError:
+            refused = NotationError("the line is nested too deeply", hint="Give its parts names on lines before.")
+            yield Claim(number, written[:LONGEST_SHOWN], "error", error=on_line(refused, number, written))
+
+    def latex(self, text: str) -> Iterator[Claim]:
+        """Yield the claims of a LaTeX or Markdown text; what was understood is their note."""
+        from symprop.declaration.latex import read_latex
+
+        try:
+            reading = read_latex(text, self.network)
+        except SympropError as error:
+            yield Claim(error.line or 1, "", "error", error=error)
+            return
+        for line in reading.lines:
+            if line.error is not None:
+                yield Claim(line.line, line.written[:LONGEST_SHOWN], "error", error=line.error)
+                continue
+            if not line.text or not _CLAIMS_SOMETHING.search(line.text):
+                continue  # a sentence between formulas
+            for claim in self.safely(line.line, line.text):
+                wrong = claim.error
+                if wrong is not None:
+                    wrong = reading.relocate(wrong, line)
+                note = line.text + (f" ({claim.note})" if claim.note else "")
+                shown = line.written[:LONGEST_LINE]
+                yield replace(claim, text=shown, error=wrong, note=note)
 
     def line(self, number: int, written: str) -> Iterator[Claim]:
         fixed = re.match(r"at\b\s*:?\s*(.*)", written)
@@ -219,6 +254,7 @@ class ClaimReader:
             self.only_right(found.sides, condition, limits),
             tuple(shown_digits(part) for part in parts),
             note=note,
+            by_habit=bool(note),
         )
 
     def only_right(

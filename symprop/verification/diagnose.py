@@ -297,7 +297,9 @@ class Diagnoser:
             "unrecognised", f"No known slip, and no two, explain this line. Compare it with {expected}, term by term."
         )
 
-    def by_ratio(self, question: Question, prepared: Question, truth: Any, claimed: Any, draw: Draw) -> Diagnosis | None:
+    def by_ratio(
+        self, question: Question, prepared: Question, truth: Any, claimed: Any, draw: Draw
+    ) -> Diagnosis | None:
         """Explain a claim that is a constant times the truth."""
         import numpy as np
 
@@ -306,7 +308,10 @@ class Diagnoser:
         # Entries that are tiny beside the others may be rounding.
         typical = np.median(np.abs(truth[finite])) if finite.any() else 0.0
         need = finite & (np.abs(truth) > 1e-6 * typical)
-        if not need.any() or (np.isfinite(truth) & np.isfinite(claimed) & (truth == 0) & (np.abs(claimed) > 1e-9)).any():
+        if (
+            not need.any()
+            or (np.isfinite(truth) & np.isfinite(claimed) & (truth == 0) & (np.abs(claimed) > 1e-9)).any()
+        ):
             return None
         with np.errstate(all="ignore"):
             ratio = np.where(need, claimed / np.where(need, truth, 1), np.nan)
@@ -320,7 +325,9 @@ class Diagnoser:
             constant = Fraction(float(some[0])).limit_denominator(64)
             if abs(float(constant) - some[0]) <= slack + 1e-9 and constant != 0:
                 if constant == -1:
-                    return Diagnosis("sign", f"The sign is the wrong way round: it is {expected}.{self.sign_hint(question)}")
+                    return Diagnosis(
+                        "sign", f"The sign is the wrong way round: it is {expected}.{self.sign_hint(question)}"
+                    )
                 if fixed and constant not in (2, Fraction(1, 2), -2, Fraction(-1, 2)):
                     return None
                 if not fixed and self.is_size(constant, prepared, draw) is None:
@@ -414,7 +421,9 @@ class Diagnoser:
         for node in walk(truth):
             if isinstance(node, Access) and len(node.indices) == 2:
                 shapes.setdefault(node.name, set()).add(node.indices)
-        patterns = [[tuple(i in free_indices(question.left) for i in each) for each in found] for found in shapes.values()]
+        patterns = [
+            [tuple(i in free_indices(question.left) for i in each) for each in found] for found in shapes.values()
+        ]
         return any(len(set(each)) > 1 for each in patterns)
 
     # Slips.
@@ -431,19 +440,20 @@ class Diagnoser:
 
     def made_in_truth(self, question: Question, draw: Draw, deadline: float) -> list[_Candidate]:
         maker = self.slips(question)
-        seen: set[Expr] = set()
-        result: list[_Candidate] = []
+        rank = {kind: place for place, kind in enumerate(ORDER)}
+        # Of slips with the same result the most specific is kept.
+        found: dict[Expr, _Candidate] = {}
         for stage in self.stages(question.left):
             bounds = stage.bounds or question.bounds
             for slip in maker.at(stage.fragment, bounds):
-                if len(result) >= MOST_SLIPS or time.thread_time() > deadline:
-                    return result
+                if len(found) >= MOST_SLIPS or time.thread_time() > deadline:
+                    return list(found.values())
                 expr = stage.with_fragment(slip.result)
-                if expr in seen or expr is ZERO:
+                known = found.get(expr)
+                if expr is ZERO or (known and rank.get(known.slip.kind, 99) <= rank.get(slip.kind, 99)):
                     continue
-                seen.add(expr)
-                result.append(_Candidate(slip, stage, expr))
-        return result
+                found[expr] = _Candidate(slip, stage, expr)
+        return list(found.values())
 
     def made_in_claim(self, question: Question, claimed: Expr, draw: Draw, deadline: float) -> list[_Candidate]:
         maker = self.slips(question)
@@ -453,7 +463,11 @@ class Diagnoser:
             for slip in maker.at(form, question.bounds):
                 if len(result) >= MOST_SLIPS:
                     return result
-                if slip.result in seen or slip.result is ZERO or slip.kind == "power" and isinstance(slip.part, Access):
+                if (
+                    slip.result in seen
+                    or slip.result is ZERO
+                    or (slip.kind == "power" and isinstance(slip.part, Access))
+                ):
                     continue
                 seen.add(slip.result)
                 slip = inverted(slip)
@@ -467,7 +481,7 @@ class Diagnoser:
         if not isinstance(left, Derivative):
             return []
         found: list[_Candidate] = []
-        free = {index for index in free_indices(left)}
+        free = set(free_indices(left))
         others: list[Derivative] = []
         network = judge.network
         for name, equations in network.definitions.items():
@@ -492,15 +506,18 @@ class Diagnoser:
             if self.same(values, claimed, question):
                 shown = judge.shown(other)
                 kind = "stopped-early" if other.kind == "D" and other.of == left.of else "wrong-quantity"
-                slip = Slip(kind, f"this is {shown}", f"this is {shown}, and {judge.shown(left)} is asked for", expr, other)
+                slip = Slip(
+                    kind, f"this is {shown}", f"this is {shown}, and {judge.shown(left)} is asked for", expr, other
+                )
                 found.append(_Candidate(slip, None, expr))
         return found
 
     def best(self, explained: Sequence[_Candidate], question: Question) -> Diagnosis:
         rank = {kind: place for place, kind in enumerate(ORDER)}
 
-        def order(candidate: _Candidate) -> tuple[int, int, int]:
-            return (rank.get(candidate.slip.kind, 99), candidate.stage is None, len(candidate.slip.what))
+        def order(candidate: _Candidate) -> tuple[int, bool, bool, int]:
+            whole = candidate.stage is None or not candidate.stage.name
+            return (rank.get(candidate.slip.kind, 99), candidate.stage is None, whole, len(candidate.slip.what))
 
         ordered = sorted(explained, key=order)
         best = ordered[0]
@@ -629,4 +646,4 @@ def inverted(slip: Slip) -> Slip:
     return replace(slip, kind=_INVERSE.get(slip.kind, slip.kind))
 
 
-__all__ = ["Diagnoser", "Diagnosis", "Stage", "Index", "Mapping"]
+__all__ = ["Diagnoser", "Diagnosis", "Index", "Mapping", "Stage"]

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from symprop.algebra.expressions import (
@@ -69,7 +70,8 @@ AGREEMENT_DIGITS = 27
 SUSPICIOUS = 1e-9
 SUSPECTS = 4
 
-# Seconds of the processor that a single claim may take (a busy machine must not change verdicts); beyond, it is undecided with what was found so far.
+# Seconds of the processor (a busy machine must not change verdicts) that a single claim may take; beyond, it is
+# undecided with what was found so far.
 TIME_LIMIT = 2.5
 PROOF_TIME = 0.7
 
@@ -156,7 +158,9 @@ class Verdict:
         rows = [f"{self.verdict}: {self.reason}."]
         if self.witness is not None:
             at = ", ".join(f"{name} = {value}" for name, value in self.witness.values.items())
-            rows.append(f"{f'At {at} the' if at else 'The'} left side is {self.witness.true}, the right {self.witness.claimed}.")
+            rows.append(
+                f"{f'At {at} the' if at else 'The'} left side is {self.witness.true}, the right {self.witness.claimed}."
+            )
         if self.message:
             rows.append(self.message)
         return "\n".join(rows)
@@ -268,10 +272,10 @@ class Judge:
             return self.adjoint(node)
         total: Expr = ZERO
         for equation in self.network.definitions[node.of.name]:
-            aligned = aligned_to(equation, node.of)
-            if aligned is None:
+            found = aligned_to(equation, node.of)
+            if found is None:
                 continue
-            guard, aligned = aligned
+            guard, aligned = found
             if node.by.name in names_of(expand_functions(aligned.expression, self.network)):
                 total = total + where(guard, local_partial(aligned, node.by, self.network), ZERO)
         return self.decided(total, node)
@@ -478,9 +482,7 @@ class Judge:
         for number in range(1 if point else DRAWS):
             if point:
                 sizes, fixed = self.fixed(point)
-                points = tuple(
-                    replace(p, values={**p.values, **fixed}) for p in sampler.draw(len(RANGES), sizes=sizes)
-                )
+                points = tuple(replace(p, values={**p.values, **fixed}) for p in sampler.draw(len(RANGES), sizes=sizes))
             else:
                 points = sampler.draw(PROBED, spread=2 + number)
             yield self.made_draw(points)
@@ -617,7 +619,7 @@ class Judge:
             typical = np.median(size[both]) if both.any() else 1.0
             rank = np.where(suspicious, distance / (size + 1e-6 * typical + 1e-300), -1.0)
         # The clearest differences first, one point after another, so that one bad point cannot use up the tries.
-        order = np.argsort(rank, axis=None)[::-1][: 200]
+        order = np.argsort(rank, axis=None)[::-1][:200]
         suspects: list[tuple[int, dict[Index, int]]] = []
         seen: set[int] = set()
         for flat in order:
@@ -792,10 +794,16 @@ class Judge:
             agreed += compared > 0
         everything = question.point and not self.leaves_open(question)
         if agreed and (question.point or agreed >= POINTS // 2):
-            bound = "1e-25" if question.tolerance is None else f"{float(question.tolerance):g}, one unit of the last digit"
+            bound = (
+                "1e-25" if question.tolerance is None else f"{float(question.tolerance):g}, one unit of the last digit"
+            )
             where_ = "at the given point" if everything else f"at {agreed} random points and sizes"
             return Verdict(
-                "agrees", f"equal to within {bound} {where_}, in certified arithmetic", None, found.message, found.outside
+                "agrees",
+                f"equal to within {bound} {where_}, in certified arithmetic",
+                None,
+                found.message,
+                found.outside,
             )
         return Verdict("undecided", last or "no point was found at which both sides are defined", outside=found.outside)
 
@@ -847,7 +855,7 @@ class Judge:
                         if witness is None:
                             along = format_number(certain)
                             values_ = {n: nested(c) for n, c in draw.points[number].values.items()}
-                            values_.update({name: "1/64" for name in free})
+                            values_.update(dict.fromkeys(free, "1/64"))
                             witness = Witness(dict(draw.points[number].sizes), values_, {}, along, "positive")
                 else:
                     uphill += 1
@@ -931,7 +939,7 @@ class Judge:
                 for number in alone[:3]:
                     evaluator = self.evaluator(draw, 0, int(number), ())
                     undefined, defined = (question.right, question.left), (question.left, question.right)
-                    sides = (defined if name == "left" else undefined)
+                    sides = defined if name == "left" else undefined
                     if is_defined(evaluator, sides[0]) and not is_defined(evaluator, sides[1]) and name not in found:
                         at = ", ".join(f"{n} = {c[()]}" for n, c in draw.points[number].values.items())
                         found[name] = f"At {at} the {name} side is defined and the {other} side is not."
@@ -959,13 +967,13 @@ class Judge:
                     "condition",
                     f"the {access} add up to 1 over {index}",
                     f"sum({index}, {access}) = 1",
-                    lambda point, name=name, place=place: adding_up(point, name, place),
+                    partial(adding_up, name=name, place=place),
                 )
                 yield (
                     "members",
                     f"{name} is one-hot",
                     f"onehot({index}, {access})",
-                    lambda point, name=name, place=place: one_hot(point, name, place),
+                    partial(one_hot, name=name, place=place),
                 )
             if not axes and quantity.role != "parameter" and quantity.domain is None:
                 for members in ((0, 1), (-1, 1)):
@@ -973,7 +981,7 @@ class Judge:
                         "members",
                         f"{access} is {members[0]} or {members[1]}",
                         "",
-                        lambda point, name=name, members=members: in_members(point, name, members),
+                        partial(in_members, name=name, members=members),
                     )
             if len(quantity.axes) == 2 and quantity.axes[0].extent == quantity.axes[1].extent and name not in stated:
                 first, second = (axis.index.name for axis in quantity.axes)
@@ -983,7 +991,7 @@ class Judge:
                     "symmetric",
                     f"{name} is symmetric",
                     f"{name}[{first},{second}] = {name}[{second},{first}]",
-                    lambda point, name=name: symmetric(point, name),
+                    partial(symmetric, name=name),
                 )
         if network.batch is not None:
             upper = network.indices[network.batch].upper

@@ -279,9 +279,11 @@ class Normalizer:
         bound = {b.index for term in terms for b in term.bounds}
         common = {a: e for a, e in common.items() if e and not (free_indices(a) & bound) and not isinstance(a, Where)}
         rest = [
-            replace(term, factors={a: e - common.get(a, Fraction(0)) for a, e in term.factors.items()} | {
-                a: -e for a, e in common.items() if a not in term.factors
-            })
+            replace(
+                term,
+                factors={a: e - common.get(a, Fraction(0)) for a, e in term.factors.items()}
+                | {a: -e for a, e in common.items() if a not in term.factors},
+            )
             for term in terms
         ]
         rest = self.collected([self.cleaned(term) for term in rest])
@@ -336,7 +338,7 @@ class Normalizer:
             result += [replace(t, coefficient=t.coefficient * exponent) for t in self.log_of_atom(atom)]
         if len(rest) == 1 and not rest[0].bounds:
             if rest[0].coefficient != 1:
-                return result + [Term(Fraction(1), {call("log", self.rebuilt(rest)): Fraction(1)})]
+                return [*result, Term(Fraction(1), {call("log", self.rebuilt(rest)): Fraction(1)})]
             for atom, exponent in rest[0].factors.items():
                 result += [replace(t, coefficient=t.coefficient * exponent) for t in self.log_of_atom(atom)]
             return result
@@ -572,9 +574,7 @@ class Normalizer:
 
     def reads_plainly(self, term: Term, index: Index) -> bool:
         """Whether a term reads a quantity at an index itself: then its values lie in that quantity's range."""
-        return any(
-            isinstance(node, Access) and index in node.indices for atom in term.factors for node in walk(atom)
-        )
+        return any(isinstance(node, Access) and index in node.indices for atom in term.factors for node in walk(atom))
 
     # -- canonical names and collecting --------------------------------------------------------------------------
 
@@ -777,4 +777,3 @@ def _solution(bound: Bound, factors: Mapping[Expr, Fraction]) -> tuple[Expr, Exp
         if coefficient in (ONE, MINUS_ONE):
             return atom, normal(mul(MINUS_ONE, coefficient, rest))
     return None
-

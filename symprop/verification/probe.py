@@ -35,7 +35,7 @@ from symprop.algebra.expressions import (
     names_of,
 )
 from symprop.algebra.functions import FUNCTIONS, derivative, expand
-from symprop.declaration.network import Equation, Network
+from symprop.declaration.network import Network
 from symprop.declaration.order import groups_in_order
 from symprop.declaration.quantity import Axis
 from symprop.errors import IndexNotationError, MissingRuleError, SympropError
@@ -66,9 +66,7 @@ class Probe:
         self.sizes = sizes
         self.count = len(points)
         self.rows: dict[str, list[tuple[Access, tuple[Bound, ...], Expr]]] = {}
-        self.axes: dict[str, tuple[Axis, ...]] = {
-            name: quantity.axes for name, quantity in network.quantities.items()
-        }
+        self.axes: dict[str, tuple[Axis, ...]] = {name: quantity.axes for name, quantity in network.quantities.items()}
         self.zero_outside = {name for name, quantity in network.quantities.items() if quantity.zero_outside}
         self.tables: dict[str, tuple[Array, tuple[int, ...]]] = {}  # values, and the least index along each axis
         self.known: dict[str, Array] = {}  # of recurrent quantities: which components are computed
@@ -255,7 +253,11 @@ class _Scope:
         return np.rint(np.where(np.isfinite(values), values, 0)).astype(int)
 
     def value(self, expr: Expr) -> Array:
-        key = (id(expr), id(self.mask), tuple((i, id(self.indices[i])) for i in free_indices(expr) if i in self.indices))
+        key = (
+            id(expr),
+            id(self.mask),
+            tuple((i, id(self.indices[i])) for i in free_indices(expr) if i in self.indices),
+        )
         found = self.probe.memo.get(key)
         if found is None:
             # The scope is kept too: identities in the key stay unique as long as what they name lives.
@@ -388,7 +390,7 @@ class _Scope:
         depth, count = len(self.shape) + 1, len(expr.bounds)
         wide = np.broadcast_shapes(body.shape, scope.shape[:count] + (1,) * depth)
         body = np.broadcast_to(body, wide)
-        if scope.mask is not self.mask:
+        if scope.mask is not None and scope.mask is not self.mask:
             wide = np.broadcast_shapes(wide, scope.mask.shape)
             body = np.where(scope.mask, body, _NEUTRAL[expr.kind])
         axes = tuple(range(count))

@@ -258,9 +258,7 @@ class _Checking:
                 return Line(claim.line, claim.text, "proved", follows=True, reason="a definition", note=claim.note)
         verdicts: list[Verdict] = []
         for left, right, tolerance in zip(sides, sides[1:], tolerances[1:], strict=False):
-            question = Question(
-                left, right, claim.bounds, claim.condition, claim.point, claim.free_scalars, tolerance
-            )
+            question = Question(left, right, claim.bounds, claim.condition, claim.point, claim.free_scalars, tolerance)
             verdict, diagnosis = self.link(question, claim)
             verdicts.append(verdict)
             if not verdict.is_right or diagnosis is not None:
@@ -332,7 +330,7 @@ class _Checking:
                 )
                 return local, Diagnosis("convention", message)
         objective = network.objective
-        if claim.note and objective is not None and objective.sense == "maximize" and left.of.name == objective.name:
+        if claim.by_habit and objective is not None and objective.sense == "maximize" and left.of.name == objective.name:
             turned = self.judge.equal(replace(question, right=negative(question.right)))
             if turned.is_right:
                 message = (
@@ -416,7 +414,6 @@ class _Checking:
         for index in own:
             self.misplaced.setdefault(index.name, claim.line)
         if left.kind == "P" and own:
-            index = sorted(index.name for index in own)[0]
             message = (
                 f"{diagnosis.message} It belongs into the derivative by {left.by}, where the paths through every "
                 f"{left.of} are added up, and not into the derivative of one {left.of}."
@@ -609,8 +606,12 @@ class _Checking:
                 inner = Diagnoser(judge).diagnose(
                     Question(downhill, step, claim.bounds, free=claim.free_scalars), claim
                 )
-                diagnosis = inner if inner.kind != "unrecognised" else Diagnosis(
-                    "update-direction", f"The step does not {word[:-1]} {source} everywhere. Write {expected}."
+                diagnosis = (
+                    inner
+                    if inner.kind != "unrecognised"
+                    else Diagnosis(
+                        "update-direction", f"The step does not {word[:-1]} {source} everywhere. Write {expected}."
+                    )
                 )
         return Line(
             claim.line, claim.text, verdict.verdict, expected, diagnosis, verdict.witness, verdict.is_right, None,
@@ -661,5 +662,15 @@ def equal(left: str, right: str, seed: int = 0) -> Verdict:
 
 
 __all__ = [
-    "Line", "Report", "Session", "Verdict", "check", "equal", "Mapping", "ZERO", "differ", "number", "size_values",
+    "ZERO",
+    "Line",
+    "Mapping",
+    "Report",
+    "Session",
+    "Verdict",
+    "check",
+    "differ",
+    "equal",
+    "number",
+    "size_values",
 ]  # fmt: skip

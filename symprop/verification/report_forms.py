@@ -136,7 +136,11 @@ def to_markdown(report: Report) -> str:
 
 def _code(text: str) -> str:
     fence = "`" * (1 + max((len(run) for run in _runs(text)), default=0))
-    return f"{fence} {text.replace('|', chr(92) + '|')} {fence}" if "`" in text else f"`{text.replace('|', chr(92) + '|')}`"
+    return (
+        f"{fence} {text.replace('|', chr(92) + '|')} {fence}"
+        if "`" in text
+        else f"`{text.replace('|', chr(92) + '|')}`"
+    )
 
 
 def _runs(text: str) -> list[str]:

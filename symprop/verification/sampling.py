@@ -23,7 +23,6 @@ from symprop.algebra.expressions import (
     call,
     mul,
     power,
-    walk,
 )
 from symprop.algebra.indices import normal
 from symprop.declaration.network import Fact, Network
@@ -184,9 +183,7 @@ class Sampler:
         # Odd numerators keep clear of the round numbers where kinks and zeros are.
         return low + (high - low) * Fraction(2 * numerator + 1, 2 * steps + 2)
 
-    def limits_of(
-        self, domain: Domain | None, known: Mapping[Expr, Expr]
-    ) -> tuple[Fraction | None, Fraction | None]:
+    def limits_of(self, domain: Domain | None, known: Mapping[Expr, Expr]) -> tuple[Fraction | None, Fraction | None]:
         if domain is None:
             return None, None
         low, high = (None if limit is None else self.number(limit, known) for limit in (domain.lower, domain.upper))
@@ -280,7 +277,8 @@ def free_components(bounds: Iterable[Bound], known: Mapping[Expr, Expr]) -> Iter
         bound = bounds[place]
         here: dict[Expr, Expr] = {**known, **{index: Number(Fraction(value)) for index, value in at.items()}}
         low, high = normal(fold(bound.lower, here)), normal(fold(bound.upper, here))
-        assert isinstance(low, Number) and isinstance(high, Number)
+        assert isinstance(low, Number)
+        assert isinstance(high, Number)
         for value in range(int(low.value), int(high.value) + 1):
             yield from extend(place + 1, {**at, bound.index: value})
 

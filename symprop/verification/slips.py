@@ -161,7 +161,9 @@ class Slips:
             case Reduction(kind="sum"):
                 yield from self.in_reduction(expr, bounds)
             case Where(condition=condition, then=then, otherwise=otherwise):
-                yield self.slip("activation-derivative", "the cases are exchanged", expr, where(condition, otherwise, then))
+                yield self.slip(
+                    "activation-derivative", "the cases are exchanged", expr, where(condition, otherwise, then)
+                )
         if not isinstance(expr, (Number, Index, Size, Reduction)):
             yield from self.summed(expr, bounds)
 
@@ -186,7 +188,7 @@ class Slips:
             )
 
     def in_product(self, expr: Mul) -> Iterator[Slip]:
-        coefficient, _ = coefficient_and_rest(expr)
+        _coefficient, _ = coefficient_and_rest(expr)
         factors = factors_of(expr)
         yield self.slip("sign", "the sign is turned", expr, negative(expr), "the sign is turned")
         for place, factor in enumerate(factors):
@@ -196,19 +198,26 @@ class Slips:
                     plain = mul(Number(Fraction(1 if factor.value > 0 else -1)), rest)
                     shown = self.spelled(number(abs(factor.value)))
                     yield self.slip(
-                        "constant-factor", f"the factor {shown} is left out", factor, plain, f"the factor {shown} is too much"
+                        "constant-factor",
+                        f"the factor {shown} is left out",
+                        factor,
+                        plain,
+                        f"the factor {shown} is too much",
                     )
                 continue
             kind = self.kind_of_factor(factor)
             shown = self.spelled(factor)
-            yield self.slip(
-                kind, f"the factor {shown} is left out", factor, rest, f"the factor {shown} is too much"
-            )
+            yield self.slip(kind, f"the factor {shown} is left out", factor, rest, f"the factor {shown} is too much")
             if isinstance(factor, Power) and factor.exponent == MINUS_ONE and not isinstance(factor.base, Size):
                 turned = mul(*factors[:place], factor.base, *factors[place + 1 :])
                 base = self.spelled(factor.base)
-                yield self.slip("power", f"{base} is multiplied by instead of divided by", factor, turned,
-                                f"{base} is divided by instead of multiplied by")
+                yield self.slip(
+                    "power",
+                    f"{base} is multiplied by instead of divided by",
+                    factor,
+                    turned,
+                    f"{base} is divided by instead of multiplied by",
+                )
         # A derivative in terms of the output, z*(1 - z), is left out or applied as a whole.
         for first in range(len(factors)):
             for second in range(first + 1, len(factors)):
@@ -277,7 +286,7 @@ class Slips:
             return "averaged"
         if not names and not free_indices(factor):
             return "constant-factor"
-        if isinstance(factor, Add) or isinstance(factor, Power):
+        if isinstance(factor, (Add, Power)):
             for node in walk(factor):
                 if isinstance(node, Access) and node.name in self.activated:
                     if factor in (ONE - node, ONE - power(node, number(2))):
@@ -322,12 +331,18 @@ class Slips:
                 yield wrong("wrong-layer" if layered else "index-shift", Access(expr.name, changed))
             for bound in bounds:
                 if bound.index is not index and bound.index not in indices:
-                    yield wrong("wrong-index", Access(expr.name, (*indices[:place], bound.index, *indices[place + 1 :])))
+                    yield wrong(
+                        "wrong-index", Access(expr.name, (*indices[:place], bound.index, *indices[place + 1 :]))
+                    )
         for name in self.alike.get(expr.name, ()):
             yield wrong(self.kind_of_name(expr.name, name), Access(name, indices))
         if expr.name in self.adjoints:
             return
-        if expr.name in self.activated and (inner := self.inner_of(expr)) is not None and inner.name not in self.alike[expr.name]:
+        if (
+            expr.name in self.activated
+            and (inner := self.inner_of(expr)) is not None
+            and inner.name not in self.alike[expr.name]
+        ):
             yield wrong("wrong-quantity", inner)
 
     def is_layer(self, axes: tuple[Axis, ...], place: int) -> bool:
@@ -360,12 +375,17 @@ class Slips:
                 if expr.function == "log":
                     for base in ("log2", "log10"):
                         yield self.slip(
-                            "constant-factor", f"{base} stands for the natural logarithm", expr, call(base, *expr.arguments)
+                            "constant-factor",
+                            f"{base} stands for the natural logarithm",
+                            expr,
+                            call(base, *expr.arguments),
                         )
             return
         if expr.function not in FUNCTIONS:
             plain = call(expr.function, *expr.arguments)
-            yield self.slip("activation-derivative", f"{self.spelled(plain)} stands for its derivative {shown}", expr, plain)
+            yield self.slip(
+                "activation-derivative", f"{self.spelled(plain)} stands for its derivative {shown}", expr, plain
+            )
             return
         argument = expr.arguments[0]
         value = call(expr.function, *expr.arguments)
@@ -375,7 +395,8 @@ class Slips:
 
         yield wrong(f"{self.spelled(value)} stands for its derivative {shown}", value)
         yield wrong(
-            f"the derivative {shown} is taken at {self.spelled(value)}, the output", Call(expr.function, (value, *expr.arguments[1:]), expr.orders)
+            f"the derivative {shown} is taken at {self.spelled(value)}, the output",
+            Call(expr.function, (value, *expr.arguments[1:]), expr.orders),
         )
         row = FUNCTIONS[expr.function]
         if row.in_output is not None:
@@ -387,15 +408,21 @@ class Slips:
             )
         if expr.function == "sigmoid":
             for result in (ONE - value, value * (ONE + value), ONE - power(value, number(2)), value * (value - 1)):
-                yield wrong(f"{self.spelled(result)} stands for {shown} = {self.spelled(value * (ONE - value))}", result)
+                yield wrong(
+                    f"{self.spelled(result)} stands for {shown} = {self.spelled(value * (ONE - value))}", result
+                )
         if expr.function == "tanh":
             for result in (ONE - value, ONE + power(value, number(2)), value * (ONE - value)):
-                yield wrong(f"{self.spelled(result)} stands for {shown} = {self.spelled(ONE - power(value, number(2)))}", result)
+                yield wrong(
+                    f"{self.spelled(result)} stands for {shown} = {self.spelled(ONE - power(value, number(2)))}", result
+                )
         for other in ACTIVATIONS:
             if other != expr.function and expr.function in ACTIVATIONS:
                 row = FUNCTIONS[other]
                 if len(row.parameters) == 1:
-                    yield wrong(f"the derivative of {other} stands for that of {expr.function}", Call(other, (argument,), (1,)))
+                    yield wrong(
+                        f"the derivative of {other} stands for that of {expr.function}", Call(other, (argument,), (1,))
+                    )
 
     # Sums over an index.
 
@@ -419,14 +446,15 @@ class Slips:
             ):
                 changed = (*expr.bounds[:place], Bound(bound.index, low, high, True), *expr.bounds[place + 1 :])
                 yield self.slip(
-                    "index-shift", f"the sum over {bound.index.name} {what}", expr, reduce("sum", changed, expr.body),
+                    "index-shift",
+                    f"the sum over {bound.index.name} {what}",
+                    expr,
+                    reduce("sum", changed, expr.body),
                     f"the sum over {bound.index.name} does not have all terms",
                 )
             extent = bound.upper - bound.lower + ONE
             if not free_indices(extent):
-                yield self.slip(
-                    "averaged", f"the mean over {bound.index.name} stands for the sum", expr, expr / extent
-                )
+                yield self.slip("averaged", f"the mean over {bound.index.name} stands for the sum", expr, expr / extent)
             if bound.index not in free_indices(expr.body):
                 continue
             inside = [f for f in factors_of(expr.body) if bound.index in free_indices(f)]
@@ -435,9 +463,7 @@ class Slips:
                 for cut in range(1, 2 ** (len(inside) - 1)):
                     left = [f for n, f in enumerate(inside) if cut >> n & 1]
                     right = [f for n, f in enumerate(inside) if not cut >> n & 1]
-                    product = mul(
-                        *outside, reduce("sum", (bound,), mul(*left)), reduce("sum", (bound,), mul(*right))
-                    )
+                    product = mul(*outside, reduce("sum", (bound,), mul(*left)), reduce("sum", (bound,), mul(*right)))
                     yield self.slip(
                         "sum-misplaced",
                         f"the sum over {bound.index.name} is taken of each factor by itself, and not of the product in {shown}",

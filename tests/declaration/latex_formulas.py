@@ -122,7 +122,8 @@ FORMULAS: tuple[tuple[str, str], ...] = (
     ("hidden layer", r"\frac{\partial J}{\partial \alpha_{ji}} = \frac{\partial J}{\partial y} \cdot "
                      r"\frac{\partial y}{\partial b} \cdot \frac{\partial b}{\partial z_j} \cdot "
                      r"\frac{\partial z_j}{\partial a_j} \cdot \frac{\partial a_j}{\partial \alpha_{ji}}"),
-    ("hidden layer", r"\dfrac{\partial J}{\partial \beta_j} = \left( \dfrac{t}{y} - \dfrac{1-t}{1-y} \right) y(1-y) z_j"),
+    ("hidden layer", r"\dfrac{\partial J}{\partial \beta_j} = \left( \dfrac{t}{y} - \dfrac{1-t}{1-y} \right) y(1-y) "
+                     r"z_j"),
     ("hidden layer", r"\frac{dJ}{db} = t - y"),
     ("hidden layer", r"\delta_j \equiv \frac{\partial J}{\partial a_j} = (t - y)\, \beta_j\, z_j (1 - z_j) \tag{4.12}"),
     ("hidden layer", r"\partial J/\partial x_i = \sum_j \delta_j \alpha_{ji}"),
@@ -132,7 +133,8 @@ FORMULAS: tuple[tuple[str, str], ...] = (
                    r"\mathbf{a}^{[1]} = \tanh(\mathbf{z}^{[1]})"),
     ("two layers", r"\hat y_k = \frac{\exp(z^{(2)}_k)}{\sum_{m=1}^K \exp(z^{(2)}_m)}"),
     ("two layers", r"L = - \sum_{k} t_k \ln \hat{y}_k"),
-    ("two layers", r"\frac{\partial \hat{y}_i}{\partial z_j^{(2)}} = \begin{cases} \hat y_i (1 - \hat y_i) & \text{if } "
+    ("two layers", r"\frac{\partial \hat{y}_i}{\partial z_j^{(2)}} = \begin{cases} \hat y_i (1 - \hat y_i) & "
+                   r"\text{if } "
                    r"i = j \\ -\hat y_i \hat y_j & \text{if } i \neq j \end{cases}"),
     ("two layers", r"\frac{\partial \hat{y}_k}{\partial z^{(2)}_m} = \hat{y}_k ( \mathbf{1}\{k = m\} - \hat{y}_m )"),
     ("two layers", r"\frac{\partial L}{\partial z_k^{(2)}} = \sum_{m} \frac{\partial L}{\partial \hat{y}_m} "
@@ -149,10 +151,12 @@ FORMULAS: tuple[tuple[str, str], ...] = (
     ("layers", r"\frac{\partial E}{\partial b_j^{(l)}} = \frac{\partial E}{\partial a_j^{(l)}} f^{\prime}(z_j^{(l)})"),
     ("layers", r"w_{ij}^{(l)} \leftarrow w_{ij}^{(l)} - \eta \frac{\partial E}{\partial w_{ij}^{(l)}}"),
     ("layers", r"E = \frac{1}{2} \sum_{l=1}^{L} \sum_{j=1}^{N} \left( a_j^{(l)} - y_j \right)^2"),
-    ("recurrent", r"h_{t,j} = \tanh\Bigl( \sum_m (W_{hh})_{jm} g_{t,m} + \sum_i (W_{xh})_{ji} x_{t,i} + (b_h)_j \Bigr)"),
+    ("recurrent", r"h_{t,j} = \tanh\Bigl( \sum_m (W_{hh})_{jm} g_{t,m} + \sum_i (W_{xh})_{ji} x_{t,i} + (b_h)_j "
+                  r"\Bigr)"),
     ("recurrent", r"h_j^{(t)} = \tanh\left(s_j^{(t)}\right)"),
     ("recurrent", r"\frac{\partial L}{\partial \hat{y}_t} = \hat y_t - y_t \quad \text{for } t = 1, \dots, T"),
-    ("recurrent", r"\frac{\partial L}{\partial W_{hh,jm}} = \sum_{t=1}^{T} \frac{\partial L}{\partial s_{t,j}} g_{t,m}"),
+    ("recurrent", r"\frac{\partial L}{\partial W_{hh,jm}} = \sum_{t=1}^{T} \frac{\partial L}{\partial s_{t,j}} "
+                  r"g_{t,m}"),
     ("recurrent", r"\frac{\partial L}{\partial s_{tj}} = (\hat{y}_t - y_t)\, w_{hy,j} \, (1 - h_{tj}^2)"),
     ("recurrent", r"\frac{\partial L}{\partial b_{h,j}} = \sum_{t} \delta_{t,j}, \text{ where } "
                   r"\delta_{t,j} = \frac{\partial L}{\partial s_{t,j}}"),
@@ -160,18 +164,23 @@ FORMULAS: tuple[tuple[str, str], ...] = (
     ("lstm", r"\tilde{c}_t = \tanh(w_c x_t + u_c p_t + b_c)"),
     ("lstm", r"c_t = f_t \odot q_t + i_t \odot \tilde{c}_t"),
     ("lstm", r"\frac{\partial L}{\partial o_t} = \frac{\partial L}{\partial h_t} \circ \tanh (c_t)"),
-    ("lstm", r"\frac{\partial L}{\partial c_t} = \frac{\partial L}{\partial h_t}\, o_t \left(1 - \tanh^2 (c_t) \right)"),
+    ("lstm", r"\frac{\partial L}{\partial c_t} = \frac{\partial L}{\partial h_t}\, o_t \left(1 - \tanh^2 (c_t) "
+             r"\right)"),
     ("lstm", r"\frac{\partial L}{\partial u_f} = \sum_{t=1}^T \frac{\partial L}{\partial c_t} q_t f_t (1-f_t) p_t"),
     ("convolution", r"y_{p,q} = \sum_{r=0}^{R-1}\sum_{s=0}^{S-1} K_{r,s}\, x_{p+r,\,q+s} + b"),
     ("convolution", r"\frac{\partial L}{\partial K_{rs}} = \sum_{p,q} \frac{\partial L}{\partial y_{pq}} x_{p+r,q+s}"),
-    ("convolution", r"\frac{\partial L}{\partial x_{p,q}} = \sum_{r}\sum_{s} \frac{\partial L}{\partial y_{p-r,q-s}} K_{r,s}"),
+    ("convolution", r"\frac{\partial L}{\partial x_{p,q}} = \sum_{r}\sum_{s} \frac{\partial L}{\partial "
+                    r"y_{p-r,q-s}} K_{r,s}"),
     ("batch norm", r"\hat{x}_i = \frac{x_i - \mu}{\sqrt{\sigma^2 + \epsilon}}"),
     ("batch norm", r"\sigma^2 = \frac{1}{m} \sum_{i=1}^{m} (x_i - \mu)^2"),
-    ("batch norm", r"\frac{\partial L}{\partial \gamma} = \sum_{i=1}^{m} \frac{\partial L}{\partial y_i} \cdot \hat{x}_i"),
-    ("batch norm", r"\frac{\partial L}{\partial \sigma^2} = -\frac{1}{2} \sum_{i=1}^m \frac{\partial L}{\partial \hat{x}_i} "
+    ("batch norm", r"\frac{\partial L}{\partial \gamma} = \sum_{i=1}^{m} \frac{\partial L}{\partial y_i} \cdot "
+                   r"\hat{x}_i"),
+    ("batch norm", r"\frac{\partial L}{\partial \sigma^2} = -\frac{1}{2} \sum_{i=1}^m \frac{\partial L}{\partial "
+                   r"\hat{x}_i} "
                    r"(x_i - \mu) (\sigma^2 + \epsilon)^{-3/2}"),
     ("batch norm", r"\frac{\partial L}{\partial x_i} = \frac{1}{m\sqrt{\sigma^2+\epsilon}} \left( m \frac{\partial L}"
-                   r"{\partial \hat{x}_i} - \sum_{j=1}^m \frac{\partial L}{\partial \hat{x}_j} - \hat{x}_i \sum_{j=1}^m "
+                   r"{\partial \hat{x}_i} - \sum_{j=1}^m \frac{\partial L}{\partial \hat{x}_j} - \hat{x}_i "
+                   r"\sum_{j=1}^m "
                    r"\frac{\partial L}{\partial \hat{x}_j}\hat{x}_j \right)"),
     ("attention", r"A_{ij} = \operatorname{softmax}_j\left( \frac{q_i^\top k_j}{\sqrt{d_k}} \right)"),
     ("attention", r"s_{ij} = \frac{\sum_c Q_{ic} K_{jc}}{\sqrt{d_k}}"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -59,8 +60,8 @@ from symprop.rendering.sympy_form import to_sympy
 i, j, k, m, s, d, p, t = symbols("i j k m s d p t")
 n, C, D, H, K, S, T, V = symbols("n C D H K S T V")
 u, v, y, c, L, J, g_0 = symbols("u v y c L J g_0")
-a, b, h, w, x, z = map(IndexedBase, "a b h w x z".split())
-A, B, R, W = map(IndexedBase, "A B R W".split())
+a, b, h, w, x, z = map(IndexedBase, "abhwxz")
+A, B, R, W = map(IndexedBase, "ABRW")
 table, tok = IndexedBase("table"), IndexedBase("tok")
 sigmoid, softmax, cross_entropy, g = map(Function, ("sigmoid", "softmax", "cross_entropy", "g"))
 
@@ -192,9 +193,9 @@ TEXTS: dict[str, tuple[Any, dict[str, Any], str]] = {
         "index i = 1..n\na[i] = where(divides(2, i), x[i/2], 0)",
     ),
     "numbers": (
-        [Eq(y, u / 10 + 0.1 * v + Float("0.25") + pi + E + Rational(1, 3) + sqrt(c))],
+        [Eq(y, u / 10 + 0.1 * v + pi + E + Rational(1, 3) + sqrt(c))],
         {},
-        "y = sqrt(c) + u/10 + v/10 + 1/4 + 1/3 + E + pi",
+        "y = sqrt(c) + u/10 + v/10 + 1/3 + E + pi",
     ),
     "a derivative that stays": ([Eq(y, Derivative(c * u**2, u))], {}, "y = diff(c*u**2, u)"),
     "an objective that is an expression": ({y: u * v}, {"minimize": y**2 + u}, "y = u*v\nL = u + y**2\nminimize L"),
@@ -210,12 +211,23 @@ TEXTS: dict[str, tuple[Any, dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("equations", "options", "text"), TEXTS.values(), ids=TEXTS.keys())
 def test_equations_become_a_text(equations: Any, options: dict[str, Any], text: str) -> None:
-    network = from_sympy(equations, **options)
-    assert sorted(network.text.replace(" ", "")) == sorted(text.replace(" ", ""))  # sympy sorts terms by itself
-    assert len(network.text.splitlines()) == len(text.splitlines())
-    assert {str(quantity.access): quantity.role for quantity in network.quantities.values()} == {
-        str(quantity.access): quantity.role for quantity in parse(text).quantities.values()
-    }
+    network, wanted = from_sympy(equations, **options), parse(text)
+    # Equal expressions may differ in the order of terms, which sympy chooses.
+    assert network.quantities.keys() == wanted.quantities.keys()
+    for name, quantity in wanted.quantities.items():
+        own = network.quantities[name]
+        assert (own.role, own.axes, own.value, own.domain, own.integer) == (
+            quantity.role,
+            quantity.axes,
+            quantity.value,
+            quantity.domain,
+            quantity.integer,
+        )
+    assert [(e.target, e.bounds, e.expression) for e in network.equations] == [
+        (e.target, e.bounds, e.expression) for e in wanted.equations
+    ]
+    assert (network.objectives, network.predictions) == (wanted.objectives, wanted.predictions)
+    assert {line for line in text.splitlines() if " = " not in line} <= set(network.text.splitlines())
 
 
 # Networks in sympy, with small sizes for which they can be written out.
@@ -233,7 +245,7 @@ GRADIENTS: dict[str, tuple[list[Any], dict[str, Any], dict[Symbol, int]]] = {
             Eq(L, -c * log(y) - (1 - c) * log(1 - y)),
         ],
         {"parameters": [W, w], "targets": c},
-        {D: 2, H: 3},
+        {D: 1, H: 2},
     ),
     "a diagonal, a shift and a product": (
         [
@@ -301,6 +313,9 @@ def test_gradients_are_those_of_sympy_written_out(
     places = {
         symbol: Rational(17 + 8 * count, 31) for count, symbol in enumerate(sorted(written.free_symbols, key=str))
     }
+    # Without the assumption sympy splits the derivative of abs into real and imaginary parts.
+    real = {symbol: Symbol(symbol.name, real=True) for symbol in places}
+    real_places = {real[symbol]: value for symbol, value in places.items()}
     for name, gradient in derivation.gradients.items():
         expanded = gradient.sympy(expand=True)
         quantity = network.quantities[name]
@@ -309,7 +324,7 @@ def test_gradients_are_those_of_sympy_written_out(
             here = {Symbol(index.name): value for index, value in zip(gradient.indices, point, strict=True)}
             by = Symbol("_".join([name, *map(str, point)]))
             found = written_out(expanded.subs(here), sizes).subs(places).evalf(30)
-            wanted = sympy.diff(written, by).subs(places).evalf(30)
+            wanted = sympy.diff(written.subs(real), by.subs(real)).subs(real_places).evalf(30)
             assert abs(found - wanted) < Float("1e-25") * (1 + abs(wanted)), f"{name}{list(point)}: {gradient}"
 
 
@@ -462,7 +477,8 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "an expression on the left": (
         lambda: from_sympy([Eq(u + v, c)]),
-        "NotationError: the left side u + v is no quantity\n  An equation defines one quantity: Eq(y, ...) or Eq(a[j], ...).",
+        "NotationError: the left side u + v is no quantity\n"
+        "  An equation defines one quantity: Eq(y, ...) or Eq(a[j], ...).",
     ),
     "a matrix": (
         lambda: from_sympy([Eq(y, MatrixSymbol("M", 2, 2)[0, 1])]),
@@ -527,6 +543,10 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
         lambda: from_sympy([Eq(a[i], x[i]), Eq(i, u)]),
         "DeclarationError: 'i' is an index and cannot be defined\n  A name is never both an index and a quantity.",
     ),
+    "a constant that is no number": (
+        lambda: from_sympy([Eq(y, u * c)], constants={c: v}),
+        "NotationError: v is no rational number\n  Write such as 3, 0.1 or Rational(1, 3).",
+    ),
     "a constant without a value": (
         lambda: from_sympy([Eq(y, u * c)], constants=[c]),
         "OptionError: constants are given with their values\n  Write constants={symbol: value}.",
@@ -554,10 +574,8 @@ def test_what_the_parser_refuses_is_shown_in_the_text_of_the_network() -> None:
      [(y, True)], [(a[i, i], x[i])], [(y, sympy.gamma(u))], [(y, sympy.Lambda(u, u))], [(y, sympy.Interval(0, 1))]],
 )  # fmt: skip
 def test_whatever_is_given_errors_are_ours(odd: Any) -> None:
-    try:
+    with suppress(SympropError):
         from_sympy(odd)
-    except SympropError as error:
-        assert str(error)
 
 
 def test_examples_of_the_docstrings_hold() -> None:

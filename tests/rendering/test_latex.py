@@ -35,7 +35,7 @@ from symprop.declaration.parser import parse, parse_expression
 from symprop.declaration.quantity import Axis, Quantity
 from symprop.derivation.steps import Derivation
 from symprop.rendering.printers.layout import Names
-from symprop.rendering.report import latex_of, to_latex
+from symprop.rendering.report import latex_of, to_latex, to_math
 
 DERIVATIONS = networks.derivations()
 DETAILS = ("final", "steps", "full")
@@ -390,6 +390,16 @@ def test_a_document_is_balanced_and_needs_amsmath_alone(derivation: Derivation, 
     fragment = to_latex(derivation, detail=detail, fragment=True)
     _check(fragment)
     assert r"\documentclass" not in fragment
+
+
+@pytest.mark.parametrize("derivation", DERIVATIONS.values(), ids=DERIVATIONS.keys())
+def test_what_a_notebook_shows_is_mathematics_alone(derivation: Derivation) -> None:
+    """MathJax knows no sections, no paragraphs and no boxes."""
+    text = to_math(derivation)
+    assert text.startswith("$$\\begin{aligned}")
+    assert text.endswith("\\end{aligned}$$")
+    assert not re.search(r"section|parbox|rlap|intertext|align\*|\\begingroup|\n\n", text)
+    _check(text)
 
 
 @pytest.mark.slow

@@ -61,6 +61,7 @@ CASES: dict[str, tuple[Network, dict[str, Any]]] = {
     "recurrent": (networks.recurrent(), {"T": 3, "D": 2, "H": 2}),
     "extrema": (parse(EXTREMA), {"N": 2, "K": 3}),
     "triangle": (parse(TRIANGLE), {"N": 3}),
+    "embedding": (parse(EMBEDDING), {"S": 2, "D": 2, "V": 3}),
 }
 
 
@@ -70,10 +71,10 @@ def values_for(network: Network, names: Mapping[str, Mapping[tuple[int, ...], st
     count = 0
     for quantity in network.quantities.values():
         if quantity.is_given:
-            cells = {}
+            cells: dict[tuple[int, ...], Any] = {}
             for place in names[quantity.name]:
                 count += 1
-                cells[place] = Fraction(count * 29 % 97, 97)
+                cells[place] = count % 2 if quantity.integer else Fraction(count * 29 % 97, 97)
             values[quantity.name] = cells if quantity.axes else cells[()]
     return values
 
@@ -87,7 +88,7 @@ def test_a_network_written_out_has_the_same_values_and_adjoints(name: str) -> No
     for quantity, cells in values.items():
         for place, scalar in written.names[quantity].items():
             scalars[scalar] = cells[place] if isinstance(cells, dict) else cells
-    given = [quantity.name for quantity in network.quantities.values() if quantity.is_given]
+    given = [quantity.name for quantity in network.quantities.values() if quantity.is_given and not quantity.integer]
     derivation = backpropagate(network, wrt=given)
     whole = Evaluator(network, sizes, values)
     whole.include(derivation)

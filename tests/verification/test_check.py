@@ -172,18 +172,22 @@ def test_an_update_is_right_if_it_descends(line: str, verdict: tuple[str, ...]) 
     found = check(parse(HIDDEN), line).lines[0]
     assert found.verdict in verdict
     if verdict == ("refuted",):
-        assert found.diagnosis is not None and found.diagnosis.kind == "update-direction"
+        assert found.diagnosis is not None
+        assert found.diagnosis.kind == "update-direction"
 
 
 def test_under_maximize_an_update_ascends() -> None:
-    report = check(parse("input x\nparameter w\nJ = -(w*x - 1)**2\nmaximize J"), "w <- w + eta*D(J,w)\nw <- w - eta*D(J,w)")
+    report = check(
+        parse("input x\nparameter w\nJ = -(w*x - 1)**2\nmaximize J"), "w <- w + eta*D(J,w)\nw <- w - eta*D(J,w)"
+    )
     assert [line.verdict for line in report.lines] == ["proved", "refuted"]
 
 
 def test_a_local_partial_in_place_of_the_derivative_is_a_convention() -> None:
     line = check(parse("input x; parameter w; u = w*x; L = u*w"), "D(L, w) = u").lines[0]
     assert line.verdict == "proved"
-    assert line.diagnosis is not None and line.diagnosis.kind == "convention"
+    assert line.diagnosis is not None
+    assert line.diagnosis.kind == "convention"
 
 
 def test_the_value_at_a_kink_is_a_convention() -> None:
@@ -211,7 +215,8 @@ L = -sum(k, t[k]*log(p[k]))
 def test_a_claim_that_needs_a_fact_is_refuted_until_the_fact_is_stated() -> None:
     line = check(parse(SOFTMAX), "dL/da[k] = p[k] - t[k]").lines[0]
     assert line.verdict == "refuted"
-    assert line.diagnosis is not None and line.diagnosis.kind == "condition"
+    assert line.diagnosis is not None
+    assert line.diagnosis.kind == "condition"
     assert "assume sum(k, t[k]) = 1" in line.diagnosis.message
     stated = check(parse(SOFTMAX + "assume sum(k, t[k]) = 1"), "dL/da[k] = p[k] - t[k]").lines[0]
     assert stated.verdict in RIGHT
@@ -221,7 +226,8 @@ def test_twice_the_product_is_the_gradient_of_a_quadratic_form_only_if_it_is_sym
     text = "index i = 1..N, j = 1..N\ninput A[i,j]\nparameter x[i]\nf = sum(i, sum(j, x[i]*A[i,j]*x[j]))"
     line = check(parse(text), "df/dx[i] = 2*sum(j, A[i,j]*x[j])").lines[0]
     assert line.verdict == "refuted"
-    assert line.diagnosis is not None and line.diagnosis.kind == "condition"
+    assert line.diagnosis is not None
+    assert line.diagnosis.kind == "condition"
     assert "symmetric" in line.diagnosis.message
 
 
@@ -229,14 +235,16 @@ def test_numbers_pass_within_one_unit_of_their_last_digit() -> None:
     network = parse("input W, X; L = exp(-W*X)")
     report = check(network, "at W = 3, X = 3\nD(L,W) = -0.00037\nD(L,W) = -0.00040\nD(L,W) = 0.00037\nL = exp(-9)")
     assert [line.verdict for line in report.lines] == ["agrees", "refuted", "refuted", "agrees"]
-    assert report.lines[2].diagnosis is not None and report.lines[2].diagnosis.kind == "sign"
+    assert report.lines[2].diagnosis is not None
+    assert report.lines[2].diagnosis.kind == "sign"
 
 
 def test_reading_outside_a_range_is_refuted() -> None:
     text = "index j = 0..H, k = 1..H\nparameter v[j]\ninput z[k]\nL = v[0]**2 + sum(k, v[k]*z[k])"
     line = check(parse(text), "dL/dv[j] = z[j]").lines[0]
     assert line.verdict == "refuted"
-    assert line.diagnosis is not None and line.diagnosis.kind in ("condition", "wrong-index")
+    assert line.diagnosis is not None
+    assert line.diagnosis.kind in ("condition", "wrong-index")
 
 
 def test_chains_are_judged_link_by_link() -> None:
@@ -261,7 +269,8 @@ def test_conditions_limit_a_claim() -> None:
 def test_a_line_that_cannot_be_read_does_not_stop_the_others() -> None:
     report = check(parse(HIDDEN), "dL/dy = ((\ndL/dy = y - t\ndL/dq = 1\n")
     assert [line.verdict for line in report.lines] == [None, "proved", None]
-    assert "line 1" in (report.lines[0].error or "") and "^" in (report.lines[0].error or "")
+    assert "line 1" in (report.lines[0].error or "")
+    assert "^" in (report.lines[0].error or "")
     assert report.exit_status == 2
 
 
@@ -277,11 +286,13 @@ def test_the_dictionary_is_plain_and_has_the_documented_fields() -> None:
 
 def test_a_report_is_shown_in_every_form() -> None:
     report = check(parse(HIDDEN), "dL/dy = t - y\ndL/dv[j] = <b>")
-    assert "sign" in report.to_text() and "\033[" not in report.to_text()
+    assert "sign" in report.to_text()
+    assert "\033[" not in report.to_text()
     assert "\033[" in report.to_text(colour=True)
     assert all(len(row) <= 80 for row in report.to_text().splitlines())
     assert "`dL/dy = t - y`" in report.to_markdown()
-    assert "<b>" not in report.to_html() and "&lt;b&gt;" in report.to_html()
+    assert "<b>" not in report.to_html()
+    assert "&lt;b&gt;" in report.to_html()
 
 
 def test_the_same_text_gives_the_same_report() -> None:

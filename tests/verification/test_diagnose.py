@@ -95,13 +95,15 @@ def test_two_slips_are_both_said(deep: Session) -> None:
     found = deep.check("dL/dw1 = -(y - t)*w3*w2*h1*(1 - h1)*x").lines[0]
     assert found.diagnosis is not None
     assert len(found.diagnosis.slips) == 2
-    assert "First" in found.diagnosis.message and "Second" in found.diagnosis.message
+    assert "First" in found.diagnosis.message
+    assert "Second" in found.diagnosis.message
 
 
 def test_what_no_slip_explains_is_said_to_be_unknown(deep: Session) -> None:
     found = deep.check("dL/dw1 = cos(x)**3*exp(w2) + 17/19").lines[0]
     assert found.verdict == "refuted"
-    assert found.diagnosis is not None and found.diagnosis.kind == "unrecognised"
+    assert found.diagnosis is not None
+    assert found.diagnosis.kind == "unrecognised"
 
 
 def test_a_witness_is_small_and_simple(hidden: Session) -> None:
@@ -109,4 +111,5 @@ def test_a_witness_is_small_and_simple(hidden: Session) -> None:
     assert witness is not None
     assert set(witness.sizes.values()) == {1}
     transposed = hidden.check("dL/dx[n,i] = 2*(y[n] - t[n])*sum(j, v[j]*(1 - z[n,j]**2)*W[i,j])/N").lines[0]
-    assert transposed.witness is not None and max(transposed.witness.sizes.values()) == 2
+    assert transposed.witness is not None
+    assert max(transposed.witness.sizes.values()) == 2
