@@ -165,7 +165,7 @@ class Size(Expr):
     arguments: tuple[Expr, ...]
 
     def __new__(cls, name: str, arguments: tuple[Expr, ...] = ()) -> Size:
-        return super().__new__(cls, name, arguments)  # type: ignore[no-any-return]
+        return super().__new__(cls, name, arguments)
 
     @property
     def children(self) -> tuple[Expr, ...]:
@@ -257,7 +257,7 @@ class Call(Expr):
 class Bound(NamedTuple):
     """A bound index with its inclusive limits. `written`: the limits were given on the spot, not by a declaration."""
 
-    index: Index
+    index: Index  # type: ignore[assignment]
     lower: Expr
     upper: Expr
     written: bool = False

@@ -112,7 +112,17 @@ def test_at_least_sixty_formulas_are_read_and_at_most_two_refused() -> None:
         ("hidden layer", r"\nabla_{\beta_j} J = (t-y) z_j", "D(J, beta[j]) = (t - y)*z[j]"),
         ("hidden layer", r"x_0 = 1", "x[0] = 1"),
         ("hidden layer", r"{\bf x}_{0} = 1", "x[0] = 1"),
-        ("two layers", r"W_{jk}^1 = W^{(1)}_{jk} + W^{[1]}_{jk}", "W1[j,k] = W1[j,k] + W1[j,k]"),
+        ("two layers", r"z_j^1 = z^{(1)}_j + z^{[1]}_j", "z1[j] = z1[j] + z1[j]"),
+        ("two layers", r"\frac{\partial L}{\partial W_2} = \frac{\partial L}{\partial z_2} a_1^T", "D(L, W2) = D(L, z2) @ a1.T"),
+        ("two layers", r"\delta_1 = W_2^T z_2 \odot (1 - a_1^2)", "delta_1 = (W2.T @ z2)*(1 - a1**2)"),
+        ("two layers", r"\frac{\partial L}{\partial W_{1,ji}} = \delta_{1,j} x_i", "D(L, W1[j,i]) = delta_1[j]*x[i]"),
+        ("two layers", r"db^{[1]}_j = dz^{[1]}_j", "db1[j] = dz1[j]"),
+        ("two layers", r"L = -\mathbf{t}^\top \log \hat{\mathbf{y}}", "L = -t.T @ log(y_hat)"),
+        ("logistic", r"\frac{\mathrm{d}\sigma}{\mathrm{d}z} = \sigma(z)", "sigma'(z) = sigma(z)"),
+        ("logistic", r"\theta_i = \theta_i - \eta (\hat{y} - t) x_i", "theta[i] <- theta[i] - eta*(y_hat - t)*x[i]"),
+        ("layers", r"\delta_j^{(l)} = \sum_{k=1}^{n_{l+1}} w_{jk}^{(l+1)}", "delta[l,j] = sum(k, w[l+1,j,k])"),
+        ("batch norm", r"\sigma_B^2 = \frac1m \sum_{i=1}^m (x_i-\mu_B)^2", "sigma_B_2 = 1/m*sum(i = 1..m, (x[i] - mu_B)**2)"),
+        ("attention", r"A = \text{softmax}\left(\frac{QK^\top}{\sqrt{d_k}}\right)", "A = softmax(Q @ K.T/sqrt(d_k))"),
         ("two layers", r"z_{1,j} = b_{2,k}", "z1[j] = b2[k]"),
         ("recurrent", r"h_{t-1,j} = h^{(t-1)}_j", "h[t-1,j] = h[t-1,j]"),
         ("recurrent", r"W_{hh} = W_{hh}^\top", "W_hh = W_hh.T"),
@@ -148,6 +158,10 @@ def test_what_reads_in_two_ways_is_refused_with_both(network: str, formula: str,
 def test_a_total_derivative_is_not_taken_for_a_partial_one() -> None:
     error = refusal_of(r"\frac{\partial}{\partial \beta_j} (t - y)^2 = 0", "hidden layer")
     assert "depends on beta[j] through y" in error.message
+
+
+def test_an_unknown_matrix_is_not_taken_for_a_number() -> None:
+    assert "'X' is unknown" in refusal_of(r"J = \lVert X w - y \rVert^2", "ridge").message
 
 
 def test_the_kronecker_delta_gives_way_to_a_delta_of_the_text() -> None:
