@@ -20,9 +20,7 @@ What has no array in it is read by the `Resolver` alone, which asks back where a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from symprop.algebra.expressions import (
     MINUS_ONE,
@@ -34,20 +32,17 @@ from symprop.algebra.expressions import (
     Index,
     Mul,
     Number,
-    Reduction,
     Size,
     Where,
     call,
     compare,
     divide,
     free_indices,
-    fresh_index,
     iverson,
     mul,
     number,
     power,
     reduce,
-    stem_of,
     substitute,
     transform,
     walk,
@@ -55,7 +50,9 @@ from symprop.algebra.expressions import (
 )
 from symprop.algebra.indices import normal
 from symprop.algebra.losses import LOSSES, log_softmax
+from symprop.declaration.axes import MARK, AxisNames, Shaped, shape_of, whole
 from symprop.declaration.quantity import Axis
+from symprop.declaration.ranges import Interval
 from symprop.declaration.resolve import (
     BODY_FIRST,
     HALF,
@@ -72,157 +69,10 @@ from symprop.declaration.source import Span
 from symprop.declaration.syntax import ARRAY_CALLS, Syntax
 from symprop.errors import IndexNotationError, MissingRuleError, NotationError, ShapeError, SympropError
 
-# Names for axes that no index names, in the order in which they are given out.
-LETTERS = "ijklmnpqrstuvw"
-_MARK = "·"  # begins the names of indices that no text can contain
 _TRANSPOSED = ("T", "top")  # as an exponent
 # Signs that are products of numbers, and something else of vectors.
-_DOTS = {"·": "u.T @ v for the inner product", "⋅": "u.T @ v for the inner product", "×": "sums for the cross product"}
-
-Interval = tuple[Expr, Expr]  # inclusive, in sizes
-Piece = TypeVar("Piece")
-
-
-@dataclass(frozen=True)
-class Shaped:
-    """An array in index form.
-
-    Attributes
-    ----------
-    axes : tuple of Bound
-        One index with its range for each axis; distinct. A scalar has none.
-    expression : Expr
-        A component, with those indices free; dimensionless.
-    is_row : bool
-        Whether it is a transposed column: one axis, and an array of shape (1, n).
-    """
-
-    axes: tuple[Bound, ...]
-    expression: Expr
-    is_row: bool = False
-
-    @property
-    def extents(self) -> tuple[Expr, ...]:
-        """The lengths of the axes, in sizes."""
-        return tuple(normal(axis.upper - axis.lower + ONE) for axis in self.axes)
-
-    @property
-    def indices(self) -> tuple[Index, ...]:
-        """The indices of the axes, in order."""
-        return tuple(axis.index for axis in self.axes)
-
-    @property
-    def shape(self) -> str:
-        """The shape as people write it: ``(H, D)``, a column ``(H)``, a row ``(1, H)``, a scalar ``()``."""
-        return shape_of((ONE, *self.extents) if self.is_row else self.extents)
-
-
-def shape_of(extents: Iterable[Expr]) -> str:
-    """Return extents as a shape is written."""
-    return f"({', '.join(map(str, extents))})"
-
-
-def whole(axes: Sequence[Axis]) -> tuple[Interval, ...]:
-    """Return the limits of axes."""
-    return tuple((axis.lower, axis.upper) for axis in axes)
-
-
-class AxisNames:
-    """Gives each axis an index: one that has its range already, else a letter that the text does not use.
-
-    Parameters
-    ----------
-    scope : Scope
-        Whose indices are taken first; letters that are given out become indices of it.
-    used : collection of str
-        Names that a letter must not have.
-    closed : bool
-        Whether the indices of the scope are final (in claims): copies, ``i_1``, are given out instead of letters.
-    """
-
-    def __init__(self, scope: Scope, used: Collection[str] = (), *, closed: bool = False) -> None:
-        self.scope = scope
-        self.used = used
-        self.closed = closed
-
-    def index(self, interval: Interval, avoid: Collection[Index]) -> Index:
-        """Return an index for an axis with these limits that is none of `avoid`."""
-        equal = [bound.index for bound in self.scope.indices.values() if (bound.lower, bound.upper) == interval]
-        for index in equal:
-            if index not in avoid:
-                return index
-        if self.closed and equal:
-            return fresh_index(equal[0], {*avoid, *map(Index, self.used)})
-        taken = {*self.used, *self.scope.names(), *self.scope.functions, *(index.name for index in avoid)}
-        letter = next((letter for letter in LETTERS if letter not in taken), "")
-        count = 1
-        while not letter:
-            letter = f"i{count}" if f"i{count}" not in taken else ""
-            count += 1
-        if not self.closed:
-            self.scope.indices[letter] = Bound(Index(letter), *interval)
-            self.scope.stated.add(letter)
-        return Index(letter)
-
-    def axes(self, intervals: Iterable[Interval]) -> tuple[Axis, ...]:
-        """Return axes with these limits, each with an index of its own."""
-        found: list[Axis] = []
-        for interval in intervals:
-            index = self.index(interval, [axis.index for axis in found])
-            found.append(Axis(index, *interval))
-        return tuple(found)
-
-    def settled(self, shaped: Shaped, axes: Sequence[Axis] | None = None) -> Shaped:
-        """Return a shaped expression in letters: its axes as in `axes` if given, bound indices by their range."""
-        free = {index for index in free_indices(shaped.expression) if not _is_own(index)}
-        if axes is None:
-            chosen: list[Bound] = []
-            for axis in shaped.axes:
-                index = self.index((axis.lower, axis.upper), {*free, *(bound.index for bound in chosen)})
-                chosen.append(axis._replace(index=index))
-        else:
-            chosen = [Bound(axis.index, axis.lower, axis.upper) for axis in axes]
-        mapping = {own.index: new.index + (own.lower - new.lower) for own, new in zip(shaped.axes, chosen, strict=True)}
-        expression = substitute(shaped.expression, mapping)
-        names = frozenset(free).union(bound.index for bound in chosen)
-        letters = {own.index.name: new.index for own, new in zip(shaped.axes, chosen, strict=True)}
-        return Shaped(tuple(chosen), self._bound(expression, names, letters), shaped.is_row)
-
-    def _bound(self, expr: Expr, names: frozenset[Index], letters: Mapping[str, Index]) -> Expr:
-        """Return `expr` with letters for the bound indices; a copy of an index becomes a copy of its letter."""
-        if not any(isinstance(node, Reduction) and any(_is_own(b.index) for b in node.bounds) for node in walk(expr)):
-            return expr
-        if isinstance(expr, Reduction):
-            inside = {
-                bound.index
-                for node in walk(expr)
-                if isinstance(node, Reduction)
-                for bound in node.bounds
-                if not _is_own(bound.index)
-            }
-            bounds: list[Bound] = []
-            renamed: dict[Expr, Expr] = {}
-            for bound in expr.bounds:
-                index = bound.index
-                if _is_own(index):
-                    original = letters.get(stem_of(index))
-                    if original is not None:
-                        index = fresh_index(original, names | inside)
-                    else:
-                        index = self.index((bound.lower, bound.upper), names | inside)
-                    renamed[bound.index] = index
-                    letters = {**letters, bound.index.name: index}
-                known = self.scope.indices.get(index.name)
-                written = bound.written or (self.closed and known is None and index.name in LETTERS)
-                bounds.append(Bound(index, substitute(bound.lower, renamed), substitute(bound.upper, renamed), written))
-                names |= {index}
-            body = substitute(expr.body, renamed)
-            return reduce(expr.kind, tuple(bounds), self._bound(body, names, letters))
-        return expr.rebuild(tuple(self._bound(child, names, letters) for child in expr.children))
-
-
-def _is_own(index: Index) -> bool:
-    return index.name.startswith(_MARK)
+_INNER = "{u}.T @ {v} for the inner product"
+_DOTS = {"·": _INNER, "⋅": _INNER, "×": "sums for the cross product"}
 
 
 class ArrayReader(Resolver):
@@ -358,7 +208,7 @@ class ArrayReader(Resolver):
         """Return axes with indices of their own."""
         axes: list[Bound] = []
         for interval in intervals:
-            index = Index(f"{_MARK}{len(self.ranges)}")
+            index = Index(f"{MARK}{len(self.ranges)}")
             self.ranges[index] = interval
             axes.append(Bound(index, *interval))
         return tuple(axes)
@@ -475,9 +325,9 @@ class ArrayReader(Resolver):
         (left, right), (one, other) = (tuple(_bracketed(text) for text in written)), shaped
         if ranks == (1, 1) and self._fit(one.axes, other.axes):
             row = left if one.is_row else right
-            return f"One is a row and the other a column: write {row.removesuffix('.T') if row.endswith('.T') else row + '.T'}."
+            return f"One is a row and the other a column: write {_flipped(row)} in place of {row}."
         if ranks == (2, 2) and self._fit(one.axes, other.axes[::-1]):
-            return f"Write {right.removesuffix('.T') if right.endswith('.T') else right + '.T'}."
+            return f"Write {_flipped(right)} in place of {right}."
         if sorted(ranks) == [1, 2]:
             (vector, name), matrix = ((one, written[0]), other) if ranks[0] == 1 else ((other, written[1]), one)
             rows, columns = shape_of(matrix.extents)[1:-1].split(", ", 1) if len(matrix.axes) == 2 else ("", "")
@@ -498,12 +348,12 @@ class ArrayReader(Resolver):
             if between in _DOTS and self.concerns(left) and self.concerns(right):
                 one, other = self.shaped(left), self.shaped(right)
                 if one.axes and other.axes:
+                    u, v = _bracketed(self.written(left)), _bracketed(self.written(right))
                     raise self.error(
                         NotationError,
                         f"'{between}' between arrays may be two things",
                         Span(self.at(left).start, self.at(right).end),
-                        f"Write {self.written(left)} * {self.written(right)} element by element, "
-                        f"or {_DOTS[between].replace('u', _bracketed(self.written(left)), 1).replace(' v ', f' {_bracketed(self.written(right))} ', 1)}.",
+                        f"Write {u} * {v} element by element, or {_DOTS[between].format(u=u, v=v)}.",
                     )
 
     def _shaped_power(self, syntax: Syntax) -> Shaped:
@@ -604,8 +454,7 @@ class ArrayReader(Resolver):
             return self._shape_error(message, place, f"Write {inner}{one} @ {other}.T for the outer product, a matrix.")
         if ranks == (1, 1) and left.is_row and right.is_row:
             message = f"{sides} has no value: {left.shape} and {right.shape} are two rows"
-            stem = other.removesuffix(".T") if other.endswith(".T") else f"{other}.T"
-            return self._shape_error(message, place, f"Write {one} @ {stem} for the inner product.")
+            return self._shape_error(message, place, f"Write {one} @ {_flipped(other)} for the inner product.")
         message = f"{sides} has no value: the shapes are {left.shape} and {right.shape}"
         fixes = []
         turned = [(self._turned(left), right, f"{_flipped(one)} @ {other}")]
@@ -845,6 +694,14 @@ class ArrayReader(Resolver):
         if len(syntax.parts) not in counts or any(part.kind in ("keyword", "limits") for part in syntax.parts):
             forms = f"{name}(N)" if len(counts) == 1 else f"{name}(N) or {name}(H, D)"
             raise self.error(NotationError, f"'{name}' takes lengths", syntax, f"Write {forms}.")
+        for piece in (piece for part in syntax.parts for piece in part.walk() if piece.kind == "name"):
+            if (piece.value in self.functions or piece.value in self.scope.quantities) and not self._is_size(piece.value):
+                raise self.error(
+                    ShapeError,
+                    f"'{piece.value}' is no length",
+                    piece,
+                    "Lengths are made of sizes and integers, as in shapes: W: (H, D).",
+                )
         return self._own(interval_of(self, part) for part in syntax.parts)
 
     def _call_eye(self, syntax: Syntax) -> Shaped:

@@ -31,8 +31,9 @@ from symprop.algebra.expressions import (
 )
 from symprop.algebra.indices import affine, at_least, normal
 from symprop.declaration import ranges
+from symprop.declaration.axes import Shaped
 from symprop.declaration.declarations import Declarations, Declared, parts_of
-from symprop.declaration.matrix import ArrayReader, Shaped, read_shaped
+from symprop.declaration.matrix import ArrayReader, read_shaped
 from symprop.declaration.network import Equation, Fact, Function, Network, Objective
 from symprop.declaration.order import groups_in_order
 from symprop.declaration.quantity import Axis, Domain, Quantity

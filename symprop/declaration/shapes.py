@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from symprop.algebra.expressions import ONE, Access, Bound, Expr, Index, number
 from symprop.declaration import ranges
-from symprop.declaration.matrix import ArrayReader, AxisNames, Interval, Shaped, interval_of, shape_of
+from symprop.declaration.axes import AxisNames, Shaped, shape_of
+from symprop.declaration.matrix import ArrayReader, interval_of
 from symprop.declaration.order import groups_in_order
 from symprop.declaration.quantity import Axis
+from symprop.declaration.ranges import Interval
 from symprop.declaration.resolve import Resolver
 from symprop.declaration.scope import Statement
 from symprop.declaration.syntax import Syntax

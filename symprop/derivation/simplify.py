@@ -459,9 +459,14 @@ def near(expr: Expr, terms: Iterable[Term], network: Network) -> tuple[Equation,
     return tuple(
         equation
         for name in dict.fromkeys(names)
-        if name not in objectives
         for equation in network.definitions.get(name, ())
+        if name not in objectives or _is_known_by_name(equation.expression)
     )
+
+
+def _is_known_by_name(expr: Expr) -> bool:
+    """Whether the derivative of an objective may speak of the objective: y*(1 - y) for a sigmoid; exp(x) stays."""
+    return isinstance(expr, Call) and expr.function != "exp"
 
 
 def in_order_of(nodes: tuple[Expr, ...], expr: Expr) -> Expr:
