@@ -8,7 +8,7 @@ and order.  Nothing of a text is ever evaluated by Python.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -61,7 +61,7 @@ def parse(text: str) -> Network:
     Parameters
     ----------
     text : str
-        Statements in the infix language, one a line or separated by ``;``.
+        Statements in the infix language, one a line or separated by ``;``, or in LaTeX.
 
     Returns
     -------
@@ -83,6 +83,19 @@ def parse(text: str) -> Network:
     >>> print(network.equations[0].expression)
     sigmoid(sum(i, w[i]*x[i]))
     """
+    if "\\" in text:  # no infix statement has one; the reader of LaTeX is loaded only for it
+        from symprop.declaration.latex import looks_like_latex, read_network
+
+        if looks_like_latex(text):
+            reading = read_network(text)
+            try:
+                return replace(_infix(reading.text), text=text)
+            except SympropError as error:
+                raise reading.relocate(error) from None
+    return _infix(text)
+
+
+def _infix(text: str) -> Network:
     source = Source(text)
     statements = [Statement(span, read(source, span), source.line_of(span.start)) for span in source.statements()]
     return _Reader(source, statements).network()

@@ -21,7 +21,7 @@ a = Access("a", (n, number(0)))
 
 VALUES: tuple[tuple[Expr, str, str], ...] = (
     (number("1/3"), "0.3333333333333333", "f32(0.3333333333333333)"),
-    (number("-1/2") * x, "-0.5*x", "f32(-0.5)*x"),
+    (number("-1/2") * x, "-0.5*x", "-f32(0.5)*x"),
     (x - y, "x - y", "x - y"),
     (-x + y, "y - x", "y - x"),
     (x * (x + y), "x*(x + y)", "x*(x + y)"),
@@ -42,7 +42,7 @@ VALUES: tuple[tuple[Expr, str, str], ...] = (
 @pytest.mark.parametrize(("expr", "double", "single"), VALUES, ids=lambda value: str(value))
 def test_values_are_printed_in_the_precision_of_the_module(expr: Expr, double: str, single: str) -> None:
     assert Code().value(expr) == double
-    assert Code(single=True).value(expr).replace("-f32(0.5)", "f32(-0.5)") == single
+    assert Code(single=True).value(expr) == single
 
 
 INTEGERS = (
