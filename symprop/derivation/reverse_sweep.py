@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from symprop.algebra.expressions import (
     ONE,
@@ -57,12 +58,40 @@ def backpropagate(
     DeclarationError
         If a name is unknown, or there is no objective.
     """
-    source = source_of(network, of)
     names = tuple(wrt) if wrt is not None else network.parameters
-    for name in (*names, source.name):
+    for name in names:
         known_quantity(network, name)
-    sweep = _Sweep(network, source, names, simplify)
-    return sweep.derivation(network.objective if of is None else None)
+    if of is None and len(network.objectives) > 1:
+        return _each_by_its_own(network, names, simplify)
+    source = source_of(network, of)
+    known_quantity(network, source.name)
+    return _Sweep(network, source, names, simplify).derivation(network.objective if of is None else None)
+
+
+def _each_by_its_own(network: Network, names: tuple[str, ...], simplify: bool) -> Derivation:
+    """Return the derivation of several objectives, each by the names it is minimised or maximised over.
+
+    A name that no objective is said to be over belongs to the first. An adjoint of a later objective is kept under
+    ``z, LG`` if the first has one of that quantity too, and called ``z_bar2``.
+    """
+    shares = {objective.name: [n for n in names if n in (objective.over or ())] for objective in network.objectives}
+    first = network.objectives[0]
+    claimed = {name for share in shares.values() for name in share}
+    shares[first.name] = [name for name in names if name not in claimed or name in shares[first.name]]
+    adjoints: dict[str, Adjoint] = {}
+    gradients: dict[str, Gradient] = {}
+    taken = set(network.quantities)
+    for objective in network.objectives:
+        share = tuple(shares[objective.name])
+        if not share:
+            continue
+        part = _Sweep(network, Access(objective.name, ()), share, simplify, frozenset(taken)).derivation(objective)
+        for name, adjoint in part.adjoints.items():
+            adjoints[name if name not in adjoints else f"{name}, {objective.name}"] = adjoint
+            taken.add(adjoint.access.name)
+        gradients.update({name: replace(gradient, of=part.of) for name, gradient in part.gradients.items()})
+    ordered = {name: gradients[name] for name in names}
+    return Derivation(network, Access(first.name, ()), first, names, adjoints, ordered)
 
 
 def source_of(network: Network, of: Access | str | None) -> Access:
@@ -125,8 +154,16 @@ def between(network: Network, wrt: Iterable[str], source: str) -> frozenset[str]
 class _Sweep:
     """One reverse sweep. Adjoints of a source with free indices carry those indices first."""
 
-    def __init__(self, network: Network, source: Access, wrt: tuple[str, ...], simplify: bool) -> None:
+    def __init__(
+        self,
+        network: Network,
+        source: Access,
+        wrt: tuple[str, ...],
+        simplify: bool,
+        taken: frozenset[str] = frozenset(),
+    ) -> None:
         self.network = network
+        self.taken = taken or frozenset(network.quantities)  # names that adjoints must not have
         self.source = source
         self.wrt = wrt
         self.simplify = simplify
@@ -189,13 +226,13 @@ class _Sweep:
             taken.add(index)
             bounds.append(Bound(index, axis.lower, axis.upper))
             indices.append(index)
-        return Access(adjoint_name(name, self.network.quantities), tuple(indices)), tuple(bounds)
+        return Access(adjoint_name(name, self.taken), tuple(indices)), tuple(bounds)
 
     def pull_back(self, equation: Equation) -> None:
         """Add what each reading in `equation` contributes to the adjoint of what it reads."""
         renamed = self.apart_from_seeds(equation)
         cotangent = Access(
-            adjoint_name(equation.name, self.network.quantities), (*self.seeds, *renamed.target.indices)
+            adjoint_name(equation.name, self.taken), (*self.seeds, *renamed.target.indices)
         )
         for reading in readings(renamed, self.network):
             name = reading.operand.name

@@ -97,12 +97,15 @@ class Gradient:
         Those indices with their limits.
     expression : Expr
         Final form: forward names, and adjoints by name (``z_bar``) where inlining would make it longer.
+    of : Access, optional
+        What is differentiated, if the derivation has several objectives; None means `Derivation.of`.
     """
 
     name: str
     indices: tuple[Index, ...]
     bounds: tuple[Bound, ...]
     expression: Expr
+    of: Access | None = None
 
     def __str__(self) -> str:
         return str(self.expression)

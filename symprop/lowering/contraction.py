@@ -267,7 +267,7 @@ def _matrix(operand: _Operand, rows: list[Index], columns: list[Index], outer: l
         if index in operand.axes:
             offset = offset + index * operand.stride(index)
     if operand.variable is _ONES:
-        return Matrix(ONES, ZERO, ZERO, ZERO)
+        return Matrix(ONES, ZERO, ZERO, ZERO if columns else ONE)
     # A single row or column may lie anywhere; the distance to the next is never used.
     return Matrix(
         operand.variable.name,

@@ -190,6 +190,9 @@ def _is_from(term: Term, equation: Equation) -> bool:
 
 
 def _title(derivation: Derivation) -> Sentence:
+    if any(gradient.of is not None for gradient in derivation.gradients.values()):
+        objectives = [Access(objective.name, ()) for objective in derivation.network.objectives]
+        return ("Derivatives of ", *listed(objectives, " and "), ", each by its own parameters")
     names = [Access(name, ()) for name in derivation.wrt]
     if len(names) > MOST_IN_TITLE:
         return ("Derivatives of ", derivation.of, f" by {len(names)} quantities")
@@ -198,13 +201,16 @@ def _title(derivation: Derivation) -> Sentence:
 
 
 def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
-    of, objective = derivation.of, derivation.objective
-    if objective is not None:
+    of = derivation.of
+    several = derivation.network.objectives if derivation.objective is not None else ()
+    for objective in several:
         sense = "maximized" if objective.sense == "maximize" else "minimized"
         over = [Access(name, ()) for name in objective.over or ()]
         reach = (" over ", *listed(over, " and ")) if over else ()
         default = "" if objective.stated else " (no objective is named, so the last scalar is it)"
-        yield (of, f" is {sense}", *reach, f"{default}.")
+        yield (Access(objective.name, ()), f" is {sense}", *reach, f"{default}.")
+    if len(several) > 1:
+        yield ("Each parameter is derived by its own objective, and an adjoint belongs to what it leads to.",)
     if derivation.mode == "forward":
         yield from _meaning_of_tangents(derivation)
     elif adjoints or _definitions(derivation):
@@ -553,7 +559,7 @@ def _results(derivation: Derivation) -> tuple[Formula, ...]:
         formula
         for name, gradient in derivation.gradients.items()
         for formula in by_cases(
-            Derivative("D", derivation.of, Access(name, gradient.indices[count:])),
+            Derivative("D", gradient.of or derivation.of, Access(name, gradient.indices[count:])),
             (gradient.expression,),
             gradient.bounds,
             derivation,
