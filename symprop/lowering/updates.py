@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symprop.algebra.expressions import Access, Call, Expr, names_of, scalar, substitute, transform, walk
+from symprop.algebra.expressions import Access, Call, Compare, Expr, Junction, names_of, scalar, substitute, transform, walk
 from symprop.algebra.optimizers import Optimizer
 from symprop.errors import DeclarationError, MissingRuleError
 from symprop.lowering.assignments import fresh_name, in_code
@@ -98,7 +98,7 @@ class _Lowering:
 
         def visit(node: Expr) -> None:
             names = names_of(node)
-            if names and names <= self.scalars and not isinstance(node, Access):
+            if names and names <= self.scalars and not isinstance(node, (Access, Compare, Junction)):
                 if node not in found:
                     known = next((a.target for a in self.constants if a.value == node), None)
                     if known is None:

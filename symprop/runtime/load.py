@@ -421,7 +421,7 @@ class Functions:
 
             network = parse(self.metadata.network)
             shapes = {}
-            for name, value in {**parameters, **data}.items():
+            for name, value in {**data, **parameters}.items():
                 if name in network.quantities and name in self.metadata.roles:
                     shape = list(np.shape(value))
                     axis = self.metadata.example_axis(name)

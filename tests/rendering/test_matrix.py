@@ -505,7 +505,7 @@ CORPUS: dict[str, Callable[[], Derivation]] = {
     },
     **{
         path.stem: (lambda path=path: backpropagate(parse(path.read_text(encoding="utf-8"))))
-        for path in sorted(EXAMPLES.rglob("*.net"))
+        for path in sorted(EXAMPLES.glob("*.net"))
     },
 }
 
