@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from symprop.algebra.expressions import (
     ONE,
@@ -26,7 +27,6 @@ from symprop.declaration.scope import Scope
 # Names for axes that no index names, in the order in which they are given out.
 LETTERS = "ijklmnpqrstuvw"
 MARK = "·"  # begins the names of indices that no text can contain
-
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,16 @@ class AxisNames:
         self.scope = scope
         self.used = used
         self.closed = closed
+        self._of_range: dict[Interval, list[Index]] = {}
+        self._seen = 0  # how many indices of the scope are in it
+        self._known: dict[int, tuple[Expr, bool]] = {}
 
     def index(self, interval: Interval, avoid: Collection[Index]) -> Index:
         """Return an index for an axis with these limits that is none of `avoid`."""
-        equal = [bound.index for bound in self.scope.indices.values() if (bound.lower, bound.upper) == interval]
+        for bound in islice(self.scope.indices.values(), self._seen, None):
+            self._of_range.setdefault((bound.lower, bound.upper), []).append(bound.index)
+        self._seen = len(self.scope.indices)
+        equal = self._of_range.get(interval, ())
         for index in equal:
             if index not in avoid:
                 return index
@@ -134,9 +140,19 @@ class AxisNames:
         letters = {own.index.name: new.index for own, new in zip(shaped.axes, chosen, strict=True)}
         return Shaped(tuple(chosen), self._bound(expression, names, letters), shaped.is_row)
 
+    def _has_own(self, expr: Expr) -> bool:
+        """Return whether an index in an expression has no letter yet."""
+        known = self._known.get(id(expr))
+        if known is None:
+            found = any(map(self._has_own, expr.children)) or (
+                isinstance(expr, Reduction) and any(is_own(bound.index) for bound in expr.bounds)
+            )
+            known = self._known[id(expr)] = (expr, found)
+        return known[1]
+
     def _bound(self, expr: Expr, names: frozenset[Index], letters: Mapping[str, Index]) -> Expr:
         """Return `expr` with letters for the bound indices; a copy of an index becomes a copy of its letter."""
-        if not any(isinstance(node, Reduction) and any(is_own(b.index) for b in node.bounds) for node in walk(expr)):
+        if not self._has_own(expr):
             return expr
         if isinstance(expr, Reduction):
             inside = {
@@ -158,8 +174,8 @@ class AxisNames:
                         index = self.index((bound.lower, bound.upper), names | inside)
                     renamed[bound.index] = index
                     letters = {**letters, bound.index.name: index}
-                known = self.scope.indices.get(index.name)
-                written = bound.written or (self.closed and known is None and index.name in LETTERS)
+                # A letter that is no index of the network has no range but the one that is written.
+                written = bound.written or (is_own(bound.index) and self.scope.range_of(index.name) is None)
                 bounds.append(Bound(index, substitute(bound.lower, renamed), substitute(bound.upper, renamed), written))
                 names |= {index}
             body = substitute(expr.body, renamed)

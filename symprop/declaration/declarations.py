@@ -24,6 +24,7 @@ from symprop.algebra.expressions import (
 )
 from symprop.algebra.losses import LOSSES
 from symprop.declaration import ranges
+from symprop.declaration.latex_names import Names, split_name
 from symprop.declaration.order import circle_in, groups_in_order
 from symprop.declaration.resolve import (
     BODY_FIRST,
@@ -123,6 +124,7 @@ class Declarations:
 
     def sort(self) -> None:
         """Find what each statement declares or defines, and what is declared twice."""
+        self.split_names()
         for statement in self.statements:
             syntax = statement.syntax
             match syntax.kind:
@@ -154,6 +156,53 @@ class Declarations:
                     self.at(statement, target),
                     f"Did you mean '{near}'?" if near else f"Declare it: input {name}[i].",
                 )
+
+    def split_names(self) -> None:
+        """Read ``alpha_ji`` as ``alpha[j,i]`` where only `alpha` is declared or defined, with two indices."""
+        names = Names()
+        for statement in self.statements:
+            syntax = statement.syntax
+            match syntax.kind:
+                case "role":
+                    targets = [item.parts[0] for item in syntax.parts]
+                case "equation":
+                    targets = [part for part in syntax.parts[:1] if part.kind in ("name", "access")]
+                case _:
+                    targets = []
+            for part in targets:
+                names.ranks[part.value] = len(part.parts) if part.kind == "access" else 0
+                if part.kind == "access" and all(axis.kind == "name" for axis in part.parts):
+                    names.axes.setdefault(part.value, tuple(axis.value for axis in part.parts))
+            if syntax.kind in ("index", "batch"):
+                names.limits.update((item.value, ("", "")) for item in syntax.parts)
+            elif syntax.kind == "size":
+                names.sizes.update(item.value for item in syntax.parts)
+            elif syntax.kind == "function":
+                names.functions.add(syntax.value[0])
+        if not any(names.ranks.values()):
+            return
+        for statement in self.statements:
+            syntax = statement.syntax
+            if syntax.kind in ("equation", "assume", "objective", "function"):
+                own = {part.value for part in syntax.parts[:-1]} if syntax.kind == "function" else set()
+                for part in syntax.parts[1:] if syntax.kind in ("equation", "function") else syntax.parts:
+                    for piece in part.walk():
+                        if piece.kind == "name" and "_" in piece.value and piece.value not in own:
+                            self.split_name(statement, piece, names)
+
+    def split_name(self, statement: Statement, piece: Syntax, names: Names) -> None:
+        if piece.value in names.limits or piece.value in names.sizes or piece.value in names.functions:
+            return
+        try:
+            meaning = split_name(piece.value, names)
+        except SympropError as error:
+            raise self.error(type(error), error.message, self.at(statement, piece), error.hint) from None
+        if meaning is not None and meaning.indices:
+            piece.kind, piece.value = "access", meaning.name
+            piece.parts = [
+                Syntax("number" if index.isdigit() else "name", index, [], piece.start, piece.end)
+                for index in meaning.indices
+            ]
 
     def declare_once(self, name: str, statement: Statement, syntax: Syntax) -> None:
         before = self.known_line(name)
@@ -492,7 +541,7 @@ class Declarations:
         interval = several[0]
         if len(several) > 1 and not any(free_indices(limit) for pair in several for limit in pair):
             hull = ranges.hull(several)
-            interval = hull if not isinstance(hull[0], tuple) else interval  # type: ignore[assignment]
+            interval = hull if not isinstance(hull[0], tuple) else interval
         scope.indices[name] = Bound(Index(name), *interval)
         scope.stated.add(name)
 

@@ -401,7 +401,12 @@ def split_subscript(name: str, network: Network, ranks: Mapping[str, int] | None
     """
     names = Names.of(network)
     names.ranks.update(ranks or {})
-    name = spelled(name)
+    meaning = split_name(spelled(name), names)
+    return None if meaning is None else str(meaning)
+
+
+def split_name(name: str, names: Names) -> Meaning | None:
+    """Return what ``alpha_ji`` means among `names` if that is no name itself, as `split_subscript` does."""
     if name in names.ranks or "_" not in name.strip("_"):
         return None
     pieces = name.split("_")
@@ -414,7 +419,7 @@ def split_subscript(name: str, network: Network, ranks: Mapping[str, int] | None
         if len(meanings) > 1:
             raise NotationError(f"'{name}' can be read in two ways", hint=both(meanings))
         if meanings:
-            return str(meanings[0])
+            return meanings[0]
         if names.ranks[stem] and any(names.is_index(letter) for part in rest for letter in part):
             raise IndexNotationError(
                 f"'{stem}' has {count_of(names.ranks[stem])}, and '{'_'.join(rest)}' does not split into that many",

@@ -69,6 +69,8 @@ from symprop.declaration.source import Span
 from symprop.declaration.syntax import ARRAY_CALLS, Syntax
 from symprop.errors import IndexNotationError, MissingRuleError, NotationError, ShapeError, SympropError
 
+MOST_PRODUCTS = 30  # each is a sum in a sum
+MOST_JOINED = 30  # each is a case in a case
 _TRANSPOSED = ("T", "top")  # as an exponent
 # Signs that are products of numbers, and something else of vectors.
 _INNER = "{u}.T @ {v} for the inner product"
@@ -105,6 +107,7 @@ class ArrayReader(Resolver):
         self.only_shapes = only_shapes
         self.given: dict[int, Expr] = {}
         self.ranges: dict[Index, Interval] = {}
+        self.products = 0
         self._concerned: dict[int, bool] = {}
 
     # What concerns arrays.
@@ -242,10 +245,7 @@ class ArrayReader(Resolver):
 
     def _elementwise(self, syntax: Syntax, operands: Sequence[Syntax]) -> Shaped:
         """Return what the resolver makes of a piece once its operands stand in the same indices."""
-        shaped = [self.shaped(operand) for operand in operands]
-        first, expressions = self._aligned(syntax, shaped, operands)
-        if first is None:
-            first = Shaped((), ONE)
+        first, expressions = self.aligned(syntax, operands)
         if self.only_shapes:
             return first
         return Shaped(first.axes, self._resolved(syntax, operands, expressions), first.is_row)
@@ -276,6 +276,11 @@ class ArrayReader(Resolver):
                 raise self._do_not_fit(syntax, (where_first, operand), (first, one))
             expressions.append(self._moved(one.expression, one.axes, first.axes))
         return first, expressions
+
+    def aligned(self, syntax: Syntax, operands: Sequence[Syntax]) -> tuple[Shaped, list[Expr]]:
+        """Return the first array among operands (a scalar if there is none) and all of them in its indices."""
+        first, expressions = self._aligned(syntax, [self.shaped(operand) for operand in operands], operands)
+        return first or Shaped((), ONE), expressions
 
     def _moved(self, expr: Expr, axes: Sequence[Bound], onto: Sequence[Bound]) -> Expr:
         """Return a component in the indices of other axes of the same lengths."""
@@ -312,7 +317,9 @@ class ArrayReader(Resolver):
         place = Span(self.at(operands[0]).start, self.at(operands[1]).end)
         if place.end <= place.start:
             place = self.at(syntax)
-        message = f"{left} has shape {one.shape} and {right} has shape {other.shape}; arrays combine with their own shape"
+        message = (
+            f"{left} has shape {one.shape} and {right} has shape {other.shape}; arrays combine with their own shape"
+        )
         return self._shape_error(message, place, self._how_to_combine(syntax, (left, right), shaped))
 
     def _shape_error(self, message: str, place: Syntax | Span, hint: str | None) -> ShapeError:
@@ -391,6 +398,14 @@ class ArrayReader(Resolver):
         return Shaped(shaped.axes[::-1], shaped.expression)
 
     def _matrix_chain(self, syntax: Syntax) -> Shaped:
+        self.products += len(syntax.parts) - 1
+        if self.products > MOST_PRODUCTS:
+            raise self.error(
+                NotationError,
+                f"more than {MOST_PRODUCTS} products of matrices in one statement",
+                syntax.parts[-1],
+                "Give inner products a name by an equation of their own.",
+            )
         shaped = [self.shaped(part) for part in syntax.parts]
         texts = [self.written(part) for part in syntax.parts]
         places = [self.at(part) for part in syntax.parts]
@@ -695,7 +710,7 @@ class ArrayReader(Resolver):
             forms = f"{name}(N)" if len(counts) == 1 else f"{name}(N) or {name}(H, D)"
             raise self.error(NotationError, f"'{name}' takes lengths", syntax, f"Write {forms}.")
         for piece in (piece for part in syntax.parts for piece in part.walk() if piece.kind == "name"):
-            if (piece.value in self.functions or piece.value in self.scope.quantities) and not self._is_size(piece.value):
+            if self._is_taken(piece.value) and not self._is_size(piece.value):
                 raise self.error(
                     ShapeError,
                     f"'{piece.value}' is no length",
@@ -730,6 +745,13 @@ class ArrayReader(Resolver):
                 operands.append(part)
         if len(operands) < 2:
             raise self.error(NotationError, "'concat' joins two or more arrays", syntax, "Write concat(a, b).")
+        if len(operands) > MOST_JOINED:
+            raise self.error(
+                NotationError,
+                f"more than {MOST_JOINED} arrays are joined at once",
+                operands[-1],
+                "Give parts a name by an equation of their own.",
+            )
         place = place or 0
         shaped = [self._of_rank(syntax, operand, (1, 2), "columns, or matrices") for operand in operands]
         first = shaped[0]

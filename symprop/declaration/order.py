@@ -104,7 +104,7 @@ def _components(reads: Mapping[Node, Iterable[Node]]) -> list[tuple[Node, ...]]:
                 if work:
                     lowest[work[-1][0]] = min(lowest[work[-1][0]], lowest[node])
                 if lowest[node] == number[node]:
-                    members = []
+                    members: list[Node] = []
                     while not members or members[-1] != node:
                         members.append(stack.pop())
                     on_stack.difference_update(members)

@@ -83,7 +83,8 @@ def parse(text: str) -> Network:
     >>> print(network.equations[0].expression)
     sigmoid(sum(i, w[i]*x[i]))
     """
-    if "\\" in text:  # no infix statement has one; the reader of LaTeX is loaded only for it
+    # No infix statement has a backslash; the reader of LaTeX is loaded only for one.
+    if isinstance(text, str) and "\\" in text:
         from symprop.declaration.latex import looks_like_latex, read_network
 
         if looks_like_latex(text):
@@ -529,7 +530,10 @@ class _Reader(Declarations):
             hint = f"Sum over it, sum({name}, ...), or put it on the left: {_with_index(target, name)} = ..."
             known = self.scope.quantities.get(piece.value) if piece.kind == "access" else None
             is_indexed = known is not None and known.verb == "declared" and "[" in known.written
-            if known is not None and is_indexed and known.written != resolver.written(piece):
+            stem, _, subscript = target.name.rpartition("_")
+            if not target.indices and stem and name in subscript:
+                hint = f"'{target.name}' on the left is a name of its own. Write {stem}[{','.join(subscript)}] = ..."
+            elif known is not None and is_indexed and known.written != resolver.written(piece):
                 hint = f"'{piece.value}' {known}. Write {known.written}, or sum over {name}."
             raise resolver.error(
                 IndexNotationError, f"index '{name}' is free on the right but not on the left", piece, hint
@@ -566,7 +570,9 @@ class _Reader(Declarations):
         for statement in self.of_kind("assume"):
             parts = statement.syntax.parts
             resolver = self.shapes.reader(statement, parts)
-            if len(parts) == 1:
+            if isinstance(resolver, ArrayReader):
+                facts.append(self.shapes.fact(resolver, statement))
+            elif len(parts) == 1:
                 facts.append(self.read_onehot(statement, parts[0], resolver))
             else:
                 left, right = (resolver.value(part) for part in parts)
@@ -830,9 +836,7 @@ class _Reader(Declarations):
                 continue
             missing = ranges.gap([interval for interval in intervals if interval is not None], box)
             if missing is not None:
-                component = Access(
-                    name, tuple(missing if other is axis else other.index for other in axes)
-                )
+                component = Access(name, tuple(missing if other is axis else other.index for other in axes))
                 raise self.error(
                     IndexNotationError,
                     f"{component} is read but never defined",

@@ -240,9 +240,7 @@ class Definitions:
         found = self._known.get((name, box))
         if found is None:
             parts = self._of.get(name, [])
-            found = tuple(
-                number for number, defined in parts if len(parts) == 1 or not are_disjoint(defined, box)
-            )
+            found = tuple(number for number, defined in parts if len(parts) == 1 or not are_disjoint(defined, box))
             self._known[name, box] = found
         return found
 

@@ -6,10 +6,11 @@ the checks of a whole network need no second walk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from fractions import Fraction
+from typing import Any
 
 from symprop.algebra.expressions import (
     EULER,
@@ -181,7 +182,7 @@ class Resolver:
     # Contexts.
 
     @contextmanager
-    def binding(self, bounds: Sequence[Bound] = ()) -> Iterator[None]:
+    def binding(self, bounds: Iterable[Bound] = ()) -> Iterator[None]:
         """Bind indices for what is read inside; more may be added by `bind`."""
         bound, context = self.bound, self.context
         self.bound = dict(bound)
@@ -807,7 +808,9 @@ class Resolver:
             if lower is not None and upper is not None:
                 bound = Bound(Index(name), self.limit(lower), self.limit(upper), True)
             else:
-                known_range = self.scope.range_of(name) or self._range_from(name, bodies)
+                known_range = (
+                    self._range_in_layer(name, bodies) or self.scope.range_of(name) or self._range_from(name, bodies)
+                )
                 if known_range is None:
                     raise self.error(
                         IndexNotationError,
@@ -819,6 +822,22 @@ class Resolver:
             bounds.append(bound)
             self.bind(bound)
         return tuple(bounds)
+
+    def _range_in_layer(self, name: str, bodies: list[Syntax]) -> Bound | None:
+        """Return the range along the first axis that an index reads plainly and that differs from layer to layer."""
+        for piece in (piece for body in bodies for piece in body.walk() if piece.kind == "access"):
+            axes = self.scope.axes.get(piece.value, ())
+            for axis, part in zip(axes, piece.parts, strict=False):
+                is_layered = free_indices(axis.lower) or free_indices(axis.upper)
+                if is_layered and len(axes) == len(piece.parts) and part.kind == "name" and part.value == name:
+                    layer: dict[Any, Expr] = {
+                        other.index: self.subscript(place)
+                        for other, place in zip(axes, piece.parts, strict=True)
+                        if other is not axis and other.index in free_indices(axis.upper) | free_indices(axis.lower)
+                    }
+                    lower, upper = (normal(substitute(limit, layer)) for limit in (axis.lower, axis.upper))
+                    return Bound(Index(name), lower, upper)
+        return None
 
     def _range_from(self, name: str, bodies: list[Syntax]) -> Bound | None:
         """Return the range of the first axis that an index reads plainly."""

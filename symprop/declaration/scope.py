@@ -120,10 +120,11 @@ class Scope:
         scope.indices.update({index.name: bound for index, bound in network.indices.items()})
         scope.stated = set(scope.indices)
         scope.sizes = dict(network.sizes)
-        axes = (axis for quantity in network.quantities.values() for axis in quantity.axes)
-        for bound in (*scope.indices.values(), *axes):
-            for limit in (bound.lower, bound.upper):
-                scope.add_sizes(limit)
+        limits = [(bound.lower, bound.upper) for bound in scope.indices.values()]
+        limits += [(axis.lower, axis.upper) for quantity in network.quantities.values() for axis in quantity.axes]
+        for lower, upper in limits:
+            scope.add_sizes(lower)
+            scope.add_sizes(upper)
         scope.functions = dict(network.functions)
         return scope
 

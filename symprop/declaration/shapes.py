@@ -13,13 +13,14 @@ from symprop.algebra.expressions import ONE, Access, Bound, Expr, Index, number
 from symprop.declaration import ranges
 from symprop.declaration.axes import AxisNames, Shaped, shape_of
 from symprop.declaration.matrix import ArrayReader, interval_of
+from symprop.declaration.network import Fact
 from symprop.declaration.order import groups_in_order
 from symprop.declaration.quantity import Axis
 from symprop.declaration.ranges import Interval
 from symprop.declaration.resolve import Resolver
 from symprop.declaration.scope import Statement
 from symprop.declaration.syntax import Syntax
-from symprop.errors import DeclarationError, ShapeError
+from symprop.errors import DeclarationError, NotationError, ShapeError
 
 if TYPE_CHECKING:
     from symprop.declaration.declarations import Declarations
@@ -239,3 +240,27 @@ class Shapes:
         assert axes is not None
         shaped = self.names.settled(reader.shaped(right), axes)
         return Access(name, shaped.indices), shaped.axes, shaped.expression
+
+    def fact(self, reader: ArrayReader, statement: Statement) -> Fact:
+        """Return what a statement assumes of whole arrays: that two are equal, or ``onehot(T)`` along the last axis."""
+        parts = statement.syntax.parts
+        if len(parts) == 1:
+            shaped = self._one_hot(reader, parts[0])
+            (*others, last) = shaped.axes
+            return Fact("onehot", shaped.expression, last.index, (last, *others), statement.line)
+        first, (left, right) = reader.aligned(statement.syntax, parts)
+        one = self.names.settled(Shaped(first.axes, left))
+        axes = [Axis(*bound[:3]) for bound in one.axes]
+        other = self.names.settled(Shaped(first.axes, right), axes)
+        free = (self.declarations.scope.range_of(name) for name in reader.free)
+        bounds = (*one.axes, *(bound for bound in free if bound is not None))
+        return Fact("equal", one.expression, other.expression, bounds, statement.line)
+
+    def _one_hot(self, reader: ArrayReader, syntax: Syntax) -> Shaped:
+        if syntax.kind == "call" and syntax.value[0] == "onehot" and len(syntax.parts) == 1:
+            shaped = reader.shaped(syntax.parts[0])
+            if shaped.axes and isinstance(shaped.expression, Access):
+                return self.names.settled(shaped)
+        raise reader.error(
+            NotationError, "this is no fact", syntax, "Write assume A = B, assume onehot(t), or assume onehot(k, t[k])."
+        )

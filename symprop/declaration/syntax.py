@@ -427,7 +427,7 @@ def read(source: Source, span: Span, start: str = "statement") -> Syntax:
 
 
 # What the language will have, or has elsewhere, in the order in which it is looked for at the place of the error.
-LATEX = ("LaTeX is not read yet", "Write sum(i, w[i]*x[i]) for \\sum_i w_i x_i.")
+LATEX = ("this backslash begins no LaTeX command", "A text in LaTeX has commands such as \\sum; otherwise remove it.")
 _SENTENCES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
     (re.compile(pattern), message, hint)
     for pattern, message, hint in (

@@ -40,6 +40,7 @@ from symprop.algebra.expressions import (
     junction,
     mul,
     names_of,
+    negative,
     reduce,
     substitute,
     terms_of,
@@ -248,7 +249,8 @@ class _Builder:
         assert self.examples is not None
         number = normal(self.examples.upper - self.examples.lower + ONE)
         bound = self.examples
-        inner, outer = [], []
+        inner: list[Expr] = []
+        outer: list[Expr] = []
         for term in terms_of(expr):
             (inner if bound.index in free_indices(term) else outer).append(term)
         total = reduce("sum", (bound,), add(*inner)) if inner else ZERO
@@ -286,7 +288,8 @@ class _Builder:
                 self.result.gradients[adjoint.of] = inner
                 yield line
                 share = divide(line.target, normal(self.examples.upper))
-                yield Assignment(Access(inner, line.target.indices), line.bounds, share, f"{words}/{self.examples.upper}")
+                comment = f"{words}/{self.examples.upper}"
+                yield Assignment(Access(inner, line.target.indices), line.bounds, share, comment)
             else:
                 yield line
 
@@ -638,7 +641,7 @@ class Sharing:
         if found is None:
             assert isinstance(moved, Reduction)
             body = self.reduction(moved, ranges, condition)
-            found = self.new(body, ranges, condition, _stem(moved), pattern=moved)
+            found = self.new(body, ranges, condition, _stem(moved), pattern=moved, comment=_in_words(moved))
             if found is None:
                 return expr
         return substitute(found, back)
@@ -653,7 +656,7 @@ class Sharing:
         shifted: Expr = expr.body - greatest
         exponential: Expr = call("exp", shifted)
         if guard is TRUE and self.stays_inside(shifted, inner):
-            places = []
+            places: list[Expr] = []
             for value, stem in ((shifted, "shifted"), (exponential, "exp")):
                 place = self.look_up(value, inner, TRUE)
                 if place is None:
@@ -673,7 +676,7 @@ class Sharing:
         """
         (argument,) = expr.arguments
         for term in terms_of(argument):
-            inner = mul(Number(-ONE.value), term)
+            inner: Expr = negative(term)
             if not (isinstance(inner, Reduction) and inner.kind == "logsumexp" and len(inner.bounds) == 1):
                 continue
             (bound,) = inner.bounds
@@ -684,9 +687,13 @@ class Sharing:
                 ranges = _narrowed(scope, guard)
                 if value is None or not (at_least(value, bound.lower, ranges) and at_least(bound.upper, value, ranges)):
                     continue
-                inner = bound_apart(inner, {b.index for b in scope})  # type: ignore[assignment]
+                apart = bound_apart(inner, {b.index for b in scope})
+                assert isinstance(apart, Reduction)
+                inner = apart
                 (bound,) = inner.bounds
-                outer = tuple(b for b in scope if b.index not in free_indices(value) or b.index in free_indices(inner))
+                outer = tuple(
+                    b for b in scope if b.index not in free_indices(value) or b.index in free_indices(inner)
+                )
                 _, _, exponential = self.shifted_exponentials(inner, outer, guard)
                 if not isinstance(exponential, Access):
                     return None
@@ -697,11 +704,19 @@ class Sharing:
     def relevant(self, guard: Expr, expr: Expr) -> Expr:
         """Return the parts of a guard that protect the readings of `expr`."""
         mine = free_indices(expr)
-        return junction("and", *(part for part in conditions_of(guard) if not free_indices(part) or free_indices(part) & mine))
+        parts = ((part, free_indices(part)) for part in conditions_of(guard))
+        return junction("and", *(part for part, free in parts if not free or free & mine))
 
     def new(
-        self, expr: Expr, scope: tuple[Bound, ...], guard: Expr, stem: str, pattern: Expr | None = None
+        self,
+        expr: Expr,
+        scope: tuple[Bound, ...],
+        guard: Expr,
+        stem: str,
+        pattern: Expr | None = None,
+        comment: str = "",
     ) -> Access | None:
+        """Return a new array that holds `expr` over the indices that it depends on, or None if it has no ranges."""
         needed = free_indices(expr) | free_indices(guard)
         ranges = {bound.index: bound for bound in scope}
         grown = True
@@ -733,9 +748,8 @@ class Sharing:
         name = fresh_name(stem, self.taken)
         target = Access(name, tuple(bound.index for bound in bounds))
         self.variables[name] = Variable(name, axes, "temporary")
-        self.lines.append(
-            Assignment(target, bounds, where(guard_left, in_code(expr), ZERO), f"{target} = {pattern or expr}")
-        )
+        words = f"{target} = {comment or pattern or expr}"
+        self.lines.append(Assignment(target, bounds, where(guard_left, in_code(expr), ZERO), words))
         key = canonical(signature(pattern or expr))
         if guard_left is TRUE:
             self.known.setdefault(key, []).append(_Known(pattern or expr, target, bounds))
@@ -772,10 +786,20 @@ def _covers(line: Assignment, variable: Variable) -> bool:
 def _stem(expr: Expr) -> str:
     """Return a name for a shared value: ``tanh_prime_a`` for ``tanh'(a[j])``, ``sum_x_w`` for a sum."""
     words = [expr.kind if isinstance(expr, Reduction) else expr.function]  # type: ignore[attr-defined]
+    if words == ["log_excess"]:
+        return "_".join(("log_sum", *sorted(names_of(expr))[:1]))
     if isinstance(expr, Call) and expr.orders:
         words.append("prime")
     names = list(dict.fromkeys(node.name for node in walk(expr) if isinstance(node, Access)))
     return "_".join((*words, *names[:2]))
+
+
+def _in_words(expr: Reduction) -> str:
+    """Return what a reduction that the language does not have is; "" for all others."""
+    if expr.kind != "log_excess":
+        return ""
+    value = expr.body.arguments[1] if isinstance(expr.body, Call) and expr.body.function == "pair" else expr.body
+    return f"log(sum({expr.bounds[0].index}, {value})), what logsumexp has above the maximum"
 
 
 def _narrowed(scope: tuple[Bound, ...], guard: Expr) -> tuple[Bound, ...]:

@@ -1,8 +1,8 @@
 """Recognising products of matrices: a sum over products of two arrays whose indices fall into rows, columns and inner.
 
 ``out[n,j] = sum(i, W[j,i]*x[n,i])`` has the row index n (in `out` and ``x``), the column index j (in `out` and ``W``)
-and the inner index i (in both factors).  Several indices of one class that lie side by side in memory count as one; others
-become loops around the product.
+and the inner index i (in both factors).  Several indices of one class that lie side by side in memory count as one;
+others become loops around the product.
 """
 
 from __future__ import annotations

@@ -99,8 +99,8 @@ class _Machine:
                     frame.store(target, _ACCUMULATE[operator](frame.value(target), frame.value(value)))
                 case Loop(index=index, start=start, stop=stop, body=inner, descending=descending):
                     values = range(frame.integer(start), frame.integer(stop))
-                    for value in reversed(values) if descending else values:
-                        frame.indices[index.name] = value
+                    for at in reversed(values) if descending else values:
+                        frame.indices[index.name] = at
                         self.execute(inner, frame)
                 case If(condition=condition, then=then, otherwise=otherwise):
                     self.execute(then if frame.holds(condition) else otherwise, frame)
@@ -196,10 +196,7 @@ class _Frame:
             case Power(base=base, exponent=exponent):
                 return self.exact(base) ** int(self.exact(exponent))
             case Call(function=function, arguments=arguments):
-                exact: Callable[..., Any] = {"floor": math.floor, "ceil": math.ceil, "min": min, "max": max, "abs": abs}[
-                    function
-                ]
-                return Fraction(exact(*map(self.exact, arguments)))
+                return Fraction(_EXACT[function](*map(self.exact, arguments)))
             case Where(condition=condition, then=then, otherwise=otherwise):
                 return self.exact(then if self.holds(condition) else otherwise)
         raise AssertionError(expr)
@@ -271,6 +268,14 @@ def _sigmoid(x: float) -> float:
     return 1 / (1 + _exp(-x)) if x >= 0 else _exp(x) / (1 + _exp(x))
 
 
+_EXACT: dict[str, Callable[..., Any]] = {
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "min": min,
+    "max": max,
+    "abs": abs,
+}
+
 _ACCUMULATE: dict[str, Callable[[Any, Any], Any]] = {
     "add": lambda a, b: a + b,
     "mul": lambda a, b: a * b,
@@ -291,8 +296,9 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
     **{
         name: getattr(math, name)
         for name in (
-            "sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh erf erfc expm1 log1p log2 log10"
-        ).split()
+            *("sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh"),
+            *("erf", "erfc", "expm1", "log1p", "log2", "log10"),
+        )
     },
     "exp": _exp,
     "log": _log,

@@ -58,7 +58,9 @@ class If:
     otherwise: tuple[Statement, ...] = ()
 
 
-ONES = "one"  # the array with the one element 1; as a matrix with strides 0 it is a matrix of ones
+# Names that no network can have are in brackets.
+ONES = "(one)"  # the array with the one element 1; as a matrix with strides 0 it is a matrix of ones
+PACKED = "(packed)"  # room for a copy of a matrix
 
 
 @dataclass(frozen=True)
@@ -271,7 +273,7 @@ class Phase:
     scalars : tuple of Assign
         Computed once: ``correction = 1 - beta1**step``.
     body : tuple of Statement
-        For element `element`.
+        For element `ELEMENT`.
     """
 
     norms: tuple[tuple[str, str], ...]
@@ -279,7 +281,7 @@ class Phase:
     body: tuple[Statement, ...]
 
 
-ELEMENT = Index("element")
+ELEMENT = Index("(element)")
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,11 @@ kernels         loop nests that are equal up to names are one function
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
+from typing import Any
 
 from symprop.algebra.expressions import (
     MINUS_ONE,
@@ -22,6 +24,7 @@ from symprop.algebra.expressions import (
     TRUE,
     ZERO,
     Access,
+    Add,
     Bound,
     Call,
     Compare,
@@ -47,6 +50,7 @@ from symprop.algebra.expressions import (
 )
 from symprop.algebra.indices import conditions_of, decide, sign, tighten
 from symprop.declaration.network import Network
+from symprop.declaration.quantity import Axis
 from symprop.derivation.steps import Derivation
 from symprop.errors import MissingRuleError
 from symprop.lowering.assignments import Assignment, Assignments, Variable, assignments, fresh_name
@@ -158,11 +162,11 @@ def _expressions(body: tuple[Statement, ...]) -> Iterable[Expr]:
                 yield condition
 
 
-def _names_in(body: tuple[Statement, ...]) -> tuple[tuple[str, ...], tuple[Expr, ...]]:
+def _names_in(body: tuple[Statement, ...]) -> tuple[tuple[str, ...], tuple[Index | Size, ...]]:
     """Return the arrays, and the sizes and indices that come from outside, in order of appearance."""
     loops = {s.index for s in statements(body) if isinstance(s, Loop)}
     arrays: dict[str, None] = {}
-    integers: dict[Expr, None] = {}
+    integers: dict[Index | Size, None] = {}
     for expr in _expressions(body):
         for node in walk(expr):
             if isinstance(node, Access) and node.indices:
@@ -172,29 +176,28 @@ def _names_in(body: tuple[Statement, ...]) -> tuple[tuple[str, ...], tuple[Expr,
     return tuple(arrays), tuple(integers)
 
 
-def _mapped(body: tuple[Statement, ...], rule: object) -> tuple[Statement, ...]:
+def _mapped(body: tuple[Statement, ...], f: Callable[[Any], Any]) -> tuple[Statement, ...]:
     """Apply a function of expressions to every expression of `body`."""
-    f = rule  # type: ignore[assignment]
     result: list[Statement] = []
     for statement in body:
         match statement:
             case Assign():
-                result.append(Assign(f(statement.target), f(statement.value)))  # type: ignore[operator]
+                result.append(Assign(f(statement.target), f(statement.value)))
             case Accumulate():
-                result.append(Accumulate(f(statement.target), f(statement.value), statement.operator))  # type: ignore[operator]
+                result.append(Accumulate(f(statement.target), f(statement.value), statement.operator))
             case Loop():
                 result.append(
                     Loop(
-                        f(statement.index),  # type: ignore[operator]
-                        f(statement.start),  # type: ignore[operator]
-                        f(statement.stop),  # type: ignore[operator]
+                        f(statement.index),
+                        f(statement.start),
+                        f(statement.stop),
                         _mapped(statement.body, f),
                         statement.descending,
                     )
                 )
             case If():
                 result.append(
-                    If(f(statement.condition), _mapped(statement.then, f), _mapped(statement.otherwise, f))  # type: ignore[operator]
+                    If(f(statement.condition), _mapped(statement.then, f), _mapped(statement.otherwise, f))
                 )
             case _:
                 result.append(statement)
@@ -202,7 +205,7 @@ def _mapped(body: tuple[Statement, ...], rule: object) -> tuple[Statement, ...]:
 
 
 def _renamed(
-    body: tuple[Statement, ...], arrays: tuple[str, ...], integers: tuple[Expr, ...]
+    body: tuple[Statement, ...], arrays: tuple[str, ...], integers: tuple[Index | Size, ...]
 ) -> tuple[Statement, ...]:
     names = {name: f"@{n}" for n, name in enumerate(arrays)}
     letters: dict[Expr, Expr] = {integer: Index(f"#{n}") for n, integer in enumerate(integers)}
@@ -333,8 +336,11 @@ def is_flat(line: Assignment, variables: Mapping[str, Variable]) -> bool:
             other = variables[expr.name]
             if not other.axes:
                 return True
-            return expr.indices == line.target.indices and extents(other) == lengths and not other.integer and all(
-                minus(a.lower, b.lower) is ZERO for a, b in zip(other.axes, variable.axes, strict=True)
+            return (
+                expr.indices == line.target.indices
+                and extents(other) == lengths
+                and not other.integer
+                and all(minus(a.lower, b.lower) is ZERO for a, b in zip(other.axes, variable.axes, strict=True))
             )
         return not isinstance(expr, (Index, Reduction)) and all(map(fits, expr.children))
 
@@ -593,7 +599,8 @@ class _Scheduler:
                 continue
             own = {line.name for line in op.lines}
             inside = {name for name in own - self.outputs if self.only_read_by(name, op.lines, fixed)}
-            result += Nest(op.lines, fixed, self.variables, frozenset(inside), self.kernels, op.kind == "flat").statements()
+            nest = Nest(op.lines, fixed, self.variables, frozenset(inside), self.kernels, op.kind == "flat")
+            result += nest.statements()
         return tuple(result)
 
     def only_read_by(self, name: str, lines: list[Assignment], fixed: tuple[Bound, ...]) -> bool:
@@ -661,7 +668,8 @@ def _by_component(lines: list[Assignment], fixed: set[Index]) -> list[Assignment
             continue
         found = True
         bound = places[0]
-        assert isinstance(bound.lower, Number) and isinstance(bound.upper, Number)
+        assert isinstance(bound.lower, Number)
+        assert isinstance(bound.upper, Number)
         for value in range(int(bound.lower.value), int(bound.upper.value) + 1):
             put: dict[Expr, Expr] = {bound.index: Number(Fraction(value))}
             target = substitute(line.target, put)
@@ -925,7 +933,7 @@ class Nest:
         return (*clear, *self.nest((*reduction.bounds, *self.loops), inner))
 
     def by_elements(self) -> tuple[Statement, ...]:
-        body: list[Statement] = []
+        body: list[Statement] = self.loads()
         for line in self.lines:
             read_here = any(line.name in other.reads for other in self.lines if other is not line)
             expression, guard = _Guarded.split(line.expression)
@@ -948,6 +956,25 @@ class Nest:
             count = normal(mul(*(extent(b.lower, b.upper) for b in self.loops)))
             return (Loop(ELEMENT, ZERO, count, tuple(body)),)
         return self.nest(self.loops, tuple(body))
+
+    def loads(self) -> list[Statement]:
+        """Load once what several lines read: a compiler must load it again after each store, which might change it."""
+        own = {line.name for line in self.lines}
+        counts: dict[Access, int] = {}
+        for line in self.lines:
+            expression, guard = _Guarded.split(line.expression)
+            if guard is TRUE:
+                for access in dict.fromkeys(_plain_accesses(expression)):
+                    counts[access] = counts.get(access, 0) + 1
+        here = {bound.index for bound in self.loops}
+        result: list[Statement] = []
+        for access, count in counts.items():
+            inside = free_indices(access) and free_indices(access) <= here | {b.index for b in self.fixed}
+            if count > 1 and inside and access.name not in own and not names_of(add(*access.indices)):
+                local = self.local(f"{access.name}_value")
+                result.append(Assign(local, self.element(access)))
+                self.values[access] = local
+        return result
 
     def nest(self, bounds: tuple[Bound, ...], body: tuple[Statement, ...]) -> tuple[Statement, ...]:
         """Put loops over `bounds` around a body that uses their indices; variables count from 0."""
@@ -1137,7 +1164,7 @@ def _with_local_loads(body: tuple[Statement, ...], taken: set[str]) -> tuple[Sta
             inner = statement.body
             if loads:
                 result += [Assign(local, node) for node, local in loads.items()]  # type: ignore[arg-type]
-                inner = _mapped(inner, lambda expr, loads=loads: substitute(expr, loads))
+                inner = _mapped(inner, partial(substitute, mapping=loads))
             result.append(replace(statement, body=_with_local_loads(inner, used)))
         elif isinstance(statement, If):
             result.append(
@@ -1262,10 +1289,8 @@ class _Lowering:
             sorted((b for b in scope if b.index in needed), key=lambda b: places.get(b.index, len(places)))
         )
         names = {bound.index for bound in bounds}
-        if any((free_indices(b.lower) | free_indices(b.upper)) - set() for b in bounds) or names != set(needed):
+        if any(free_indices(b.lower) | free_indices(b.upper) for b in bounds) or names != set(needed):
             return None
-        from symprop.declaration.quantity import Axis
-
         stem = "_times_".join(sorted(names_of(value))[:2]) or "factor"
         name = fresh_name(stem, set(self.made.variables))
         target = Access(name, tuple(bound.index for bound in bounds))
@@ -1489,8 +1514,6 @@ GIVEN = ("input", "target", "parameter")
 
 def _parts(expr: Expr) -> Iterable[Expr]:
     """Yield the terms of a sum, looking through functions of one argument."""
-    from symprop.algebra.expressions import Add
-
     if isinstance(expr, Add):
         for term in expr.terms:
             yield from _parts(term) if isinstance(term, (Add, Call)) else (term,)

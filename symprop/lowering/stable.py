@@ -1,8 +1,8 @@
 """Forms that stay finite and accurate in the tails: named rules over a network, applied before it is derived.
 
-A network says ``y = sigmoid(b)`` and ``t*log(y)``; in float64 ``y`` is 0 from b = -746 on, its logarithm is minus infinity and
-the adjoint ``t/y`` infinite.  Rewritten to ``-t*softplus(-b)``, value and gradient are finite for every b, and
-the derivation of the rewritten network needs no rule of its own.  Both are equal wherever both are defined.
+A network says ``y = sigmoid(b)`` and ``t*log(y)``; in float64 ``y`` is 0 from b = -746 on, its logarithm is minus
+infinity and the adjoint ``t/y`` infinite.  Rewritten to ``-t*softplus(-b)``, value and gradient are finite for every b,
+and the derivation of the rewritten network needs no rule of its own.  Both are equal wherever both are defined.
 
 ========================  =========================================================
 `log_of_sigmoid`          ``log(sigmoid(u)) -> -softplus(-u)``
@@ -45,7 +45,6 @@ from symprop.algebra.expressions import (
     free_indices,
     mul,
     negative,
-    power,
     reduce,
     substitute,
     transform,
@@ -180,7 +179,7 @@ def log_of_product(expr: Expr, known: Definitions) -> Expr | None:
         rest = _one_minus(base)
         if not positive and not (rest is not None and as_sigmoid(rest, known) is not None):
             return None
-        logarithm = call("log", base)
+        logarithm: Expr = call("log", base)
         for rule in (log_of_sigmoid, log_of_complement, log_of_exponential):
             logarithm = rule(logarithm, known) or logarithm
         terms.append(mul(exponent, logarithm))

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from symprop.algebra.expressions import Access, Call, Compare, Expr, Junction, names_of, scalar, substitute, transform, walk
+from symprop.algebra.expressions import (
+    Access,
+    Call,
+    Compare,
+    Expr,
+    Junction,
+    names_of,
+    scalar,
+    substitute,
+    transform,
+    walk,
+)
 from symprop.algebra.optimizers import Optimizer
 from symprop.errors import DeclarationError, MissingRuleError
 from symprop.lowering.assignments import fresh_name, in_code

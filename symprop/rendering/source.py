@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from pprint import pformat
 from typing import Any
 
-from symprop.algebra.expressions import ONE, Expr, Number, Size, call, mul, walk
+from symprop.algebra.expressions import ONE, Access, Expr, Number, Size, call, mul, walk
 from symprop.algebra.indices import normal
 from symprop.errors import OptionError
 from symprop.lowering.program import (
     ONES,
+    PACKED,
     Accumulate,
     Assign,
     Buffer,
@@ -28,7 +29,7 @@ from symprop.lowering.program import (
     statements,
 )
 from symprop.rendering.environment import environment
-from symprop.rendering.printers.numba import Code
+from symprop.rendering.printers.numba import Code, identifier
 
 TARGETS = ("numba", "numpy")
 DTYPES = ("float64", "float32")
@@ -97,7 +98,7 @@ class _Module:
             "update": update,
             "metadata": pformat(self.metadata(), width=110, sort_dicts=False),
             "sizes": repr(sizes),
-            "size_names": sizes,
+            "size_names": [identifier(name) for name in sizes],
             "solves": [self.solve(s) for s in program.solves],
             "derived": [(name, self.in_sizes(e)) for name, e in program.sizes if e is not None],
             "shapes": shapes,
@@ -116,8 +117,9 @@ class _Module:
             "parameters": repr(parameters),
             "gradients": repr(program.wrt),
             "data": repr(tuple(self.data_names())),
-            "data_names": self.data_names(),
+            "data_names": [identifier(name) for name in self.data_names()],
             "examples_name": program.examples,
+            "examples_in_code": identifier(program.examples),
             "examples_position": sizes.index(program.examples) if program.examples in sizes else 0,
             "batched": batched,
             "batched_names": [array["name"] for array in batched],
@@ -131,10 +133,10 @@ class _Module:
         before = given.extents[: given.examples]
         after = given.extents[given.examples + 1 :]
         return {
-            "name": given.name,
+            "name": identifier(given.name),
             "before": self.room(before) if before else "1",
             "after": self.room(after) if after else "1",
-            "shape": self.tuple(given.extents),
+            "shape": self.shape_in_code(given.extents),
             "integer": given.integer,
         }
 
@@ -166,8 +168,7 @@ class _Module:
     def in_sizes(self, expr: Expr) -> str:
         """Return an expression of sizes as code that reads them from a dict ``s``."""
         names = {node.name for node in walk(expr) if isinstance(node, Size)}
-        text = self.exact.integer(_with_sizes(expr, {name: f's["{name}"]' for name in names}))
-        return text
+        return self.exact.integer(_with_sizes(expr, {name: f's["{name}"]' for name in names}))
 
     def shape(self, extents: Iterable[Expr]) -> str:
         parts = [self.in_sizes(e) for e in extents]
@@ -198,22 +199,22 @@ class _Module:
         comments = []
         while body and isinstance(body[0], Comment):
             comments.append(body.pop(0).text)  # type: ignore[union-attr]
-        self.print(tuple(body), lines, 1)
+        self.append(tuple(body), lines, 1)
         return {
             "name": kernel.name,
-            "arguments": ", ".join((*kernel.arrays, *kernel.integers)),
+            "arguments": ", ".join(map(identifier, (*kernel.arrays, *kernel.integers))),
             "comments": [line for text in comments for line in _broken(text)],
             "body": lines,
         }
 
     def routine(self, routine: Routine) -> dict[str, Any]:
         lines: list[str] = []
-        self.print(routine.body, lines, 1)
+        self.append(routine.body, lines, 1)
         by_name = {b.name: b for b in routine.buffers}
         groups: list[tuple[str, list[tuple[str, str, str]]]] = []
 
         def group(array: str, members: Iterable[tuple[str, tuple[Expr, ...]]]) -> None:
-            views = [(n if n in by_name else "", self.tuple(e), self.room(e)) for n, e in members]
+            views = [(identifier(n) if n in by_name else "", self.shape_in_code(e), self.room(e)) for n, e in members]
             if any(name for name, _, _ in views):
                 groups.append((array, views))
 
@@ -230,18 +231,18 @@ class _Module:
         ]
         if copies:
             most = call("max", *dict.fromkeys(copies)) if len(set(copies)) > 1 else copies[0]
-            work.append(Buffer("packed", (most,), "work"))
-            by_name["packed"] = work[-1]
+            work.append(Buffer(PACKED, (most,), "work"))
+            by_name[PACKED] = work[-1]
         group("work", ((b.name, b.extents) for b in work))
         return {
             "name": routine.name,
             "views": groups,
             "body": lines,
-            "result": f"{self.program.objective_buffer}[0]",
+            "result": f"{identifier(self.program.objective_buffer)}[0]",
             "work": [(b.name, self.in_sizes(_count(b))) for b in work],
         }
 
-    def tuple(self, extents: Iterable[Expr]) -> str:
+    def shape_in_code(self, extents: Iterable[Expr]) -> str:
         parts = [self.exact.integer(e) for e in extents]
         return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
 
@@ -254,16 +255,33 @@ class _Module:
             return None
         phases = []
         real = "f32" if self.dtype == "float32" else ""
-        scalars: dict[str, None] = {}
+        names = {
+            node.name
+            for phase in update.phases
+            for s in (*phase.scalars, *statements(phase.body))
+            if isinstance(s, Assign)
+            for node in (*walk(s.target), *walk(s.value))
+            if isinstance(node, Access)
+        }
+        own = Code(self.dtype == "float32", own=frozenset(names))
+        exact = Code(own=frozenset(names))
         for phase in update.phases:
-            constants = [f"{a.target.name} = {real}({self.exact.value(a.value)})" if real else
-                         f"{a.target.name} = {self.exact.value(a.value)}" for a in phase.scalars]
+            constants = [
+                f"{a.target.name} = " + (f"{real}({value})" if real else value)
+                for a, value in ((a, exact.value(a.value)) for a in phase.scalars)
+            ]
             body: list[str] = []
-            self.print(phase.body, body, 2)
+            self.append(phase.body, body, 2, own)
             phases.append({"norms": phase.norms, "constants": constants, "body": body})
-            scalars.update(dict.fromkeys(a.target.name for a in phase.scalars))
-        read = {node.name for phase in update.phases for s in statements(phase.body) if isinstance(s, Assign)
-                for node in walk(s.value) if hasattr(node, "name")}
+        read = {
+            node.name
+            for phase in update.phases
+            for s in statements(phase.body)
+            if isinstance(s, Assign)
+            for node in walk(s.value)
+            if isinstance(node, Access)
+        }
+        self.code.used |= own.used | exact.used
         return {
             "name": update.name,
             "hyperparameters": [name for name, _ in update.hyperparameters],
@@ -274,10 +292,10 @@ class _Module:
 
     # ---- statements ---------------------------------------------------------------------------------------------
 
-    def print(self, body: tuple[Statement, ...], lines: list[str], depth: int) -> None:
+    def append(self, body: tuple[Statement, ...], lines: list[str], depth: int, code: Code | None = None) -> None:
         """Append the lines of `body`."""
         pad = INDENT * depth
-        code = self.code
+        code = code or self.code
         if not body:
             lines.append(f"{pad}pass")
         for statement in body:
@@ -293,20 +311,20 @@ class _Module:
                     limits = last if first == "0" else f"{first}, {last}"
                     if descending:
                         limits = f"{code.integer(normal(stop - ONE))}, {code.integer(normal(start - ONE))}, -1"
-                    lines.append(f"{pad}for {index.name} in range({limits}):")
-                    self.print(inner, lines, depth + 1)
+                    lines.append(f"{pad}for {code.integer(index)} in range({limits}):")
+                    self.append(inner, lines, depth + 1, code)
                 case If(condition=condition, then=then, otherwise=otherwise):
                     if then:
                         lines.append(f"{pad}if {code.condition(condition)}:")
-                        self.print(then, lines, depth + 1)
+                        self.append(then, lines, depth + 1, code)
                         if otherwise:
                             lines.append(f"{pad}else:")
-                            self.print(otherwise, lines, depth + 1)
+                            self.append(otherwise, lines, depth + 1, code)
                     elif otherwise:
                         lines.append(f"{pad}if not ({code.condition(condition)}):")
-                        self.print(otherwise, lines, depth + 1)
+                        self.append(otherwise, lines, depth + 1, code)
                 case Invoke(function=function, arrays=arrays, integers=integers, flat=flat):
-                    given = (f"flat({array})" for array in arrays) if flat else arrays
+                    given = (f"flat({identifier(a)})" if flat else identifier(a) for a in arrays)
                     arguments = (*given, *map(code.integer, integers))
                     lines.append(f"{pad}{function}({', '.join(arguments)})")
                 case Product():
@@ -325,18 +343,19 @@ class _Module:
         code = self.code
         sizes = ", ".join(self.stride(e) for e in (p.rows, p.columns, p.inner))
         right = self.stride(p.right.row_stride)
-        packed = "packed" if self.is_packed(p) else p.out.array
+        packed = identifier(PACKED if self.is_packed(p) else p.out.array)
         return [
             "product(",
             f"{INDENT}{sizes}, {code.value(p.alpha)},",
             f"{INDENT}{self.address(p.left)}, {self.stride(p.left.row_stride)}, {self.stride(p.left.column_stride)},",
             f"{INDENT}{self.address(p.right)}, {right}, {self.stride(p.right.column_stride)},",
-            f"{INDENT}{code.value(p.beta)}, {self.address(p.out)}, {self.stride(p.out.row_stride)}, pointer({packed}, 0),",
+            f"{INDENT}{code.value(p.beta)}, {self.address(p.out)}, {self.stride(p.out.row_stride)},",
+            f"{INDENT}pointer({packed}, 0),",
             ")",
         ]
 
     def address(self, m: Matrix) -> str:
-        return f"pointer({m.array}, {self.code.integer(m.offset)})"
+        return f"pointer({identifier(m.array)}, {self.code.integer(m.offset)})"
 
     def stride(self, expr: Expr) -> str:
         """Return an integer that is not a literal: numba would compile the product anew for each."""

@@ -5,28 +5,28 @@ The interface, for whoever builds on it (`runtime.fit` does)::
     functions = compile(network_or_text, sizes={"H": 16}, dtype="float64", target="numba", reduction="mean",
                         optimizer=None, wrt=None, of=None)
 
-    functions.metadata                        # Metadata: roles, axes, sizes, hyperparameters, objective, sense, predictions
-    functions.sizes_of(parameters, data)      # {"N": 303, "D": 13, "H": 16}: from the arrays and `sizes`; raises ShapeError
-    functions.initialize(seed=0, data=None)   # {name: array}; `data` supplies the sizes that were not given
-    functions.forward(parameters, data)       # {name: array}: every defined quantity, and the objective by its name
-    functions.gradient(parameters, data)      # (objective, {name: array}), derivatives of the objective as written
-    functions.objective(parameters, data)     # the objective alone, over all examples given
+    functions.metadata                       # Metadata: roles, axes, sizes, hyperparameters, objective, predictions
+    functions.sizes_of(parameters, data)     # {"N": 303, "D": 13, "H": 16}, from the arrays and `sizes`
+    functions.initialize(seed=0, data=None)  # {name: array}; `data` supplies the sizes that were not given
+    functions.forward(parameters, data)      # {name: array}: every defined quantity
+    functions.gradient(parameters, data)     # (objective, {name: array}), derivatives of the objective as written
+    functions.objective(parameters, data)    # the objective alone, over all examples given
 
 ``data`` holds inputs and targets, the examples as first axis unless the network declares a batch index (then that
-axis, wherever it stands).  A hyperparameter may be given in ``data`` too; otherwise its default holds.  What the objective does not need
-(the target when predicting) may be missing in `forward`: then only what can be computed comes back.
+axis, wherever it stands).  A hyperparameter may be given in ``data`` too; otherwise its default holds.  What is not
+needed (the target when predicting) may be missing in `forward`: then only what can be computed comes back.
 
 Training works on flat arrays, inside one compiled function::
 
-    training = functions.start(parameters, data, batch_size=32, seed=0, shuffle=True)   # needs optimizer="adam", say
+    training = functions.start(parameters, data, batch_size=32, seed=0, shuffle=True)
     outcome  = functions.run(training, steps, learning_rate=1e-3, **hyperparameters)
     training.parameters          # {name: array}: views of the flat buffer `training.flat`, always current
-    training.step                # steps done so far; an epoch has `training.batches` steps (the last batch may be short)
+    training.step                # steps done so far; an epoch has `training.batches` steps, the last perhaps short
     training.copy()              # independent copy, e.g. the best so far
     training.restore(other)      # take over the numbers of a copy
     outcome.losses               # shape (steps done,): the objective of each minibatch before its update
-    outcome.diverged             # None, or the step (from 0) whose objective was not finite; the parameters are then the
-                                 # last ones whose objective was finite
+    outcome.diverged             # None, or the step (from 0) whose objective was not finite; the parameters are then
+                                 # the last ones whose objective was finite
 
 ``learning_rate`` is another name for the optimiser's ``lr``; the names of the rest are those of `algebra.optimizers`.
 Calls of `run` continue where the last one stopped, so a run of many epochs may be cut into slices anywhere without
@@ -435,8 +435,7 @@ class Functions:
                 return better
         except ImportError:
             pass
-        message = str(error)
-        return ShapeError(message[0].lower() + message[1:] if message[:1].isupper() and message[1:2] == " " else message)
+        return ShapeError(str(error))
 
 
 def compile(
@@ -543,7 +542,8 @@ def load(path: str | Path) -> ModuleType:
     path = Path(path)
     name = path.stem
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -568,7 +568,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def cache_folder() -> Path:
-    """Return where generated modules are kept: ``SYMPROP_CACHE``, else the user's cache folder, else a temporary one."""
+    """Return where generated modules are kept: ``SYMPROP_CACHE``, else the user's cache folder, else a temporary."""
     chosen = os.environ.get("SYMPROP_CACHE")
     if chosen:
         return Path(chosen)
@@ -609,7 +609,7 @@ def _key(
 def _versions(target: str) -> tuple[str, ...]:
     import numpy
 
-    versions = (sys.version, numpy.__version__)
+    versions: tuple[str, ...] = (sys.version, numpy.__version__)
     if target == "numba":
         import numba
 

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from symprop.algebra.expressions import call, number, scalar
-from symprop.algebra.expressions import where, compare
+from symprop.algebra.expressions import call, compare, number, scalar, where
 from symprop.algebra.optimizers import OPTIMIZERS, Optimizer, optimizer
 from symprop.errors import DeclarationError, MissingRuleError, OptionError
 from symprop.lowering.updates import lower_update

@@ -70,7 +70,7 @@ def test_line_and_column_are_those_of_the_text(text: str, kind: type[SympropErro
         ("J + q", "unknown name 'q'"),
         ("D(J, 2)", "a derivative is taken of a quantity by a quantity"),
         ("D(J)", "'D' takes 2 arguments, not 1"),
-        ("x", "'x' has 1 index, not none"),
+        ("x[0]*sum(i, x)", "'x' has 1 index, not none"),
         ("a = b", "there is one '=' in an equation"),
         ("", "there is no expression"),
         ("sum(q, 1)", "the range of index 'q' is not known"),

@@ -28,6 +28,7 @@ FOLDER = Path(__file__).parents[2] / "examples" / "networks"
 # Two sets for each network: none has all sizes equal, and where it means something one of them is 1.
 SIZES: dict[str, tuple[dict[str, Any], ...]] = {
     "attention": ({"S": 2, "D": 3, "A": 2, "dk": 1}, {"S": 3, "D": 1, "A": 1, "dk": 2}),
+    "attention_matrix": ({"S": 2, "D": 3, "dk": 1, "dv": 2}, {"S": 3, "D": 1, "dk": 2, "dv": 1}),
     "autoregressive": ({"T": 4, "K": 2}, {"T": 3, "K": 4}),
     "batch_norm": ({"N": 3, "D": 1, "H": 2}, {"N": 2, "D": 2, "H": 1}),
     "bidirectional_rnn": ({"D": 1, "H": 2, "T": 2}, {"D": 2, "H": 1, "T": 3}),
@@ -40,6 +41,7 @@ SIZES: dict[str, tuple[dict[str, Any], ...]] = {
     "gru": ({"D": 1, "H": 2, "K": 2, "T": 2}, {"D": 2, "H": 1, "K": 3, "T": 3}),
     "layer_norm": ({"D": 2, "H": 3}, {"D": 1, "H": 4}),
     "layers": ({"L": 1, "n": [2, 3]}, {"L": 2, "n": [2, 3, 2]}, {"L": 5, "n": [1, 2, 1, 2, 1, 2]}),
+    "logistic_matrix": ({"N": 2, "D": 3}, {"N": 3, "D": 1}),
     "logistic_regression": ({"D": 2}, {"D": 3}),
     "lstm": ({"D": 1, "H": 2, "T": 2}, {"D": 2, "H": 1, "T": 3}),
     "masked_autoregressive": ({"D": 3}, {"D": 4}),
@@ -47,6 +49,7 @@ SIZES: dict[str, tuple[dict[str, Any], ...]] = {
     "maxout": ({"D": 2, "H": 3, "P": 2, "K": 2}, {"D": 1, "H": 2, "P": 3, "K": 3}),
     "mixture_density": ({"D": 2, "H": 2, "K": 3}, {"D": 1, "H": 3, "K": 2}),
     "mlp": ({"D": 1, "H": 2, "M": 3, "K": 2}, {"D": 2, "H": 3, "M": 1, "K": 1}),
+    "mlp_matrix": ({"D": 1, "H": 2, "M": 3, "K": 2}, {"D": 2, "H": 3, "M": 1, "K": 3}),
     "rbf": ({"D": 2, "H": 3, "K": 1}, {"D": 3, "H": 2, "K": 2}),
     "rnn": ({"D": 2, "H": 2, "K": 1, "T": 3}, {"D": 1, "H": 3, "K": 2, "T": 2}),
     "siamese": ({"D": 2, "H": 2, "K": 3}, {"D": 3, "H": 1, "K": 2}),
@@ -148,4 +151,6 @@ def test_adjoints_are_forward_derivatives_and_central_differences(name: str, siz
             wanted = example.difference(component)
             for form, formula in formulas.items():
                 distance = example.distance(formula, wanted)
-                assert distance <= TOLERANCE * max(1, abs(wanted)), f"{form}: d{objective.name}/d{component} = {formula}"
+                assert distance <= TOLERANCE * max(1, abs(wanted)), (
+                    f"{form}: d{objective.name}/d{component} = {formula}"
+                )

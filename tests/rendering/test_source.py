@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from corpus import CORPUS
 
@@ -14,7 +15,7 @@ from symprop.algebra.expressions import Access, Expr, Index, Size, compare, junc
 from symprop.algebra.expressions import call as function
 from symprop.errors import OptionError
 from symprop.rendering.printers.numba import Code
-from symprop.runtime.load import module_text
+from symprop.runtime.load import compile, module_text
 
 x, y, n, N = scalar("x"), scalar("y"), Index("n"), Size("N")
 a = Access("a", (n, number(0)))
@@ -63,7 +64,8 @@ def test_index_expressions_are_printed_as_integers(expr: Expr, code: str) -> Non
 
 
 def test_conditions_are_printed_with_python_s_words() -> None:
-    condition = junction("and", compare("divides", number(2), n), junction("or", compare("<", n, N), compare(">", x, y)))
+    either = junction("or", compare("<", n, N), compare(">", x, y))
+    condition = junction("and", compare("divides", number(2), n), either)
     assert Code().condition(condition) == "n % 2 == 0 and (n < N or x > y)"
 
 
@@ -113,7 +115,7 @@ def test_unknown_options_are_refused(option: str, value: str) -> None:
 
 
 def test_the_text_does_not_depend_on_hashes_of_the_process() -> None:
-    code = "import sys; from symprop.runtime.load import module_text; sys.stdout.write(module_text(sys.stdin.read()))"
+    code = "import sys; from symprop.runtime.load import compile, module_text; sys.stdout.write(module_text(sys.stdin.read()))"
     texts = {
         subprocess.run(
             [sys.executable, "-c", code],
@@ -126,3 +128,27 @@ def test_the_text_does_not_depend_on_hashes_of_the_process() -> None:
         for seed in ("1", "2", "3")
     }
     assert len(texts) == 1
+
+
+def test_names_that_python_or_the_module_has_can_be_used() -> None:
+    text = """
+index order = 1..D, step = 1..at
+input lambda_1[order], random
+target batch
+parameter product[step,order], one[step], parameters
+work[step] = tanh(sum(order, product[step,order]*lambda_1[order]) + one[step])
+float = sum(step, work[step]) + parameters*random
+print = (float - batch)**2
+minimize print
+"""
+    functions = compile(text, target="numpy", optimizer="adam")
+    random = np.random.default_rng(0)
+    data = {"lambda_1": random.standard_normal((4, 3)), "random": random.standard_normal(4), "batch": np.zeros(4)}
+    parameters = {"product": random.standard_normal((2, 3)), "one": np.zeros(2), "parameters": 0.5}
+    value, gradients = functions.gradient(parameters, data)
+    inner = np.tanh(data["lambda_1"] @ parameters["product"].T)
+    error = inner.sum(axis=1) + 0.5 * data["random"]
+    assert value == pytest.approx((error**2).mean())
+    np.testing.assert_allclose(gradients["parameters"], (2 * error * data["random"]).mean())
+    training = functions.start(parameters, data, batch_size=2)
+    assert functions.run(training, 4).diverged is None

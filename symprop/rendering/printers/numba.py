@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import keyword
 import math
 from collections.abc import Callable
 from fractions import Fraction
@@ -26,20 +27,56 @@ from symprop.algebra.expressions import (
     Power,
     Size,
     Where,
+    add,
     base_and_exponent,
     coefficient_and_rest,
     factors_of,
-    free_indices,
+    mul,
+    power,
     walk,
 )
+from symprop.algebra.indices import normal
 
 # Functions of the language that Python's ``math`` has under the same name, in double and single precision.
 MATH = frozenset(
-    "sin cos tan asin acos atan atan2 sinh cosh asinh acosh atanh erf erfc expm1 log1p log2 log10 log".split()
+    (
+        *("sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh"),
+        *("erf", "erfc", "expm1", "log1p", "log2", "log10", "log"),
+    )
 )
 
 # Binding strength, as Python's: what stands below the wanted strength gets brackets.
 CHOICE, SUM, PRODUCT, UNARY, ATOM = range(5)
+
+
+# What generated modules use themselves; `identifier` keeps the network's names apart from these.
+RESERVED = frozenset(
+    (
+        *("abs", "cgutils", "float", "importlib", "int", "intrinsic", "ir", "len", "math", "max", "min", "njit", "np"),
+        *("carray", "get_host_cpu_features", "print", "range", "reversed", "round", "s", "sum", "types", "f32"),
+        *("elementary", "flat", "gather", "inner", "keep_apart", "one", "outer", "plus", "pointer", "product"),
+        *("shuffle", "unit", "update", "view", "all_examples", "at", "batch", "batches", "batch_size", "element"),
+        *("examples", "first", "first_step", "gradients", "hyperparameters", "last_step", "loss", "losses", "number"),
+        *("lr_and_more", "order", "packed", "parameters", "random", "shuffled", "sizes", "states", "step", "work"),
+        *("cbrt", "cube", "exp", "exp2", "greater", "power", "rounded_down", "sigmoid", "sigmoid_slope", "sign"),
+        *("smaller", "softplus", "square", "tanh", "tanh_slope", "forward_pass", "gradient_pass", "training_run"),
+        *("data", "data_arrays", "forward", "gradient", "initialize", "objective", "sizes_of", "REAL", "OPTIONS"),
+        *("BLAS", "LANES", "WORD", "FLOAT", "VECTOR", "MASK", "Block", "tile", "matrix", "small_product"),
+        *("pi", "e", "inf"),
+    )
+)
+
+
+def identifier(name: str) -> str:
+    """Return a name of a program as a name of the module.
+
+    One of the network gets an underscore if Python or the module has it; one in brackets is the module's own.
+    """
+    if name.startswith("("):
+        return name[1:-1]
+    if keyword.iskeyword(name) or name in RESERVED or name.startswith(("compute_", "_")):
+        return f"{name}_" if not name.startswith("_") else f"q{name}"
+    return name
 
 
 class Code:
@@ -51,10 +88,18 @@ class Code:
         Whether numbers are float32. Literals are then marked, or numba would compute in float64.
     integers : frozenset of str
         Arrays whose elements are integers.
+    own : frozenset of str
+        Names that are printed as they are, because they are not the network's.
     """
 
-    def __init__(self, single: bool = False, integers: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        single: bool = False,
+        integers: frozenset[str] = frozenset(),
+        own: frozenset[str] = frozenset(),
+    ) -> None:
         self.single = single
+        self.own = own
         self.integers = integers
         self.used: set[str] = set()
 
@@ -69,13 +114,11 @@ class Code:
         method: Callable[[Expr], tuple[str, int]] = getattr(self, f"_print_{type(expr).__name__}")
         return method(expr)
 
-    def literal(self, value: Fraction | float) -> str:
+    def literal(self, value: Fraction | int) -> str:
         """Return a number as a literal of the module's precision."""
+        value = Fraction(value)
         number = float(value) if abs(value) < Fraction(10) ** 308 else (math.inf if value > 0 else -math.inf)
-        if math.isinf(number):
-            text = "math.inf" if number > 0 else "-math.inf"
-        else:
-            text = repr(number)
+        text = repr(number).replace("inf", "math.inf")
         return f"f32({text})" if self.single else text
 
     def _print_Number(self, expr: Number) -> tuple[str, int]:
@@ -98,7 +141,10 @@ class Code:
 
     def element(self, expr: Access) -> str:
         """Return an array element, or a local number."""
-        return f"{expr.name}[{', '.join(map(self.integer, expr.indices))}]" if expr.indices else expr.name
+        name = expr.name if expr.name in self.own else identifier(expr.name)
+        if not expr.indices:
+            return name
+        return f"{name}[{', '.join(map(self.integer, expr.indices))}]"
 
     def _print_Add(self, expr: Add) -> tuple[str, int]:
         parts: list[str] = []
@@ -194,8 +240,8 @@ class Code:
             if expr.operator == "divides":
                 return f"{self.integer(expr.right, PRODUCT)} % {self.integer(expr.left, ATOM)} == 0"
             integral = _is_integer(expr.left, self.integers) and _is_integer(expr.right, self.integers)
-            side = (lambda e: self.integer(e, SUM)) if integral else (lambda e: self.value(e, SUM))
-            return f"{side(expr.left)} {expr.operator} {side(expr.right)}"
+            side = self.integer if integral else self.value
+            return f"{side(expr.left, SUM)} {expr.operator} {side(expr.right, SUM)}"
         assert isinstance(expr, Junction)
         if expr.operator == "not":
             return f"not ({self.condition(expr.conditions[0])})"
@@ -218,7 +264,7 @@ class Code:
                     return str(value), UNARY if value < 0 else ATOM
                 return f"{value.numerator}//{value.denominator}", PRODUCT
             case Index(name=name) | Size(name=name):
-                return name, ATOM
+                return name if name.startswith('s["') else identifier(name), ATOM
             case Access():
                 return self.element(expr), ATOM
             case Call(function="floor", arguments=(argument,)):
@@ -257,9 +303,6 @@ class Code:
 
 def _over_common_denominator(expr: Expr) -> tuple[Expr, Expr]:
     """Return numerator and denominator of an integer expression that holds divisions."""
-    from symprop.algebra.expressions import add, mul, power
-    from symprop.algebra.indices import normal
-
     denominators: list[Expr] = []
     scale = 1
     for term in expr.terms if isinstance(expr, Add) else (expr,):
@@ -290,9 +333,8 @@ def _is_integer(expr: Expr, integers: frozenset[str]) -> bool:
 
 def _inside_index(node: Access, expr: Expr) -> bool:
     return any(
-        isinstance(outer, Access) and outer is not node and any(inner is node for i in outer.indices for inner in walk(i))
+        isinstance(outer, Access)
+        and outer is not node
+        and any(inner is node for index in outer.indices for inner in walk(index))
         for outer in walk(expr)
     )
-
-
-__all__ = ["MATH", "Code", "free_indices"]
