@@ -23,7 +23,8 @@ def chain(layers: int) -> str:
     for layer in range(1, layers + 1):
         unit = f"j{layer}"
         lines.append(f"parameter W{layer}[{unit},{index}], b{layer}[{unit}]")
-        lines.append(f"a{layer}[{unit}] = sum({index}, W{layer}[{unit},{index}]*{previous}[{index}]) + b{layer}[{unit}]")
+        product = f"W{layer}[{unit},{index}]*{previous}[{index}]"
+        lines.append(f"a{layer}[{unit}] = sum({index}, {product}) + b{layer}[{unit}]")
         lines.append(f"h{layer}[{unit}] = tanh(a{layer}[{unit}])")
         previous, index = f"h{layer}", unit
     lines.append(f"parameter v[{index}]")
@@ -67,7 +68,8 @@ def main() -> None:
     symprop.derive(symprop.parse(chain(2)))  # sympy is imported here
     for layers in (20, 100):
         net = symprop.parse(chain(layers))
-        print(f"derive {layers:3d} tanh layers               {median_of_call(lambda net=net: symprop.derive(net)):.3f} s")
+        seconds = median_of_call(lambda net=net: symprop.derive(net))
+        print(f"derive {layers:3d} tanh layers               {seconds:.3f} s")
 
     train = ("-m", "symprop.command_line", "train", heart, str(HERE / "data" / "heart.csv"))
     subprocess.run([sys.executable, *train], check=True, capture_output=True)  # fills the cache

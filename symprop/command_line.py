@@ -1,6 +1,7 @@
 """The command ``symprop``: the public verbs, with files in and text out.
 
-Exit status: 0 done or right, 1 a claim is wrong, 2 unreadable input or wrong use, 3 undecided.  What a user can mend goes to standard error in words.
+Exit status: 0 done or right, 1 a claim is wrong, 2 unreadable input or wrong use, 3 undecided.
+What a user can mend goes to standard error in words.
 """
 
 from __future__ import annotations
@@ -126,7 +127,9 @@ def evaluate(network: str, point: str, show: str | None, form: str, output: str 
 @network_argument
 @click.argument("claims", required=False, metavar="[CLAIMS]")
 @click.option("--claim", "single", multiple=True, metavar="LINE", help="A line to judge; may be given several times.")
-@click.option("--format", "form", type=click.Choice(["text", "markdown", "html", "json"]), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "markdown", "html", "json"]), default="text", show_default=True
+)
 @click.option("--time-limit", type=float, default=60.0, show_default=True, help="Seconds for each file of a folder.")
 @click.option("--memory-limit", type=int, default=2048, show_default=True, help="Megabytes for each file of a folder.")
 @output_option

@@ -56,7 +56,8 @@ class Syntax:
     ----------
     kind : str
         ``number name access call group sum product matmul transpose signed power comparison and or not bracket`` in
-        expressions, ``keyword limits tuple`` among arguments, ``shape`` for a name declared with its lengths, and the kinds of statements.
+        expressions, ``keyword limits tuple`` among arguments, ``shape`` for a name declared with its lengths, and
+        the kinds of statements.
     value : object
         What is not a piece itself: a name, the operators of a sum, the digits of a number.
     parts : list of Syntax

@@ -330,7 +330,8 @@ class _Checking:
                 )
                 return local, Diagnosis("convention", message)
         objective = network.objective
-        if claim.by_habit and objective is not None and objective.sense == "maximize" and left.of.name == objective.name:
+        maximised = objective is not None and objective.sense == "maximize" and left.of.name == objective.name
+        if claim.by_habit and maximised:
             turned = self.judge.equal(replace(question, right=negative(question.right)))
             if turned.is_right:
                 message = (

@@ -182,7 +182,8 @@ def to_html(report: Report, fragment: bool = False) -> str:
 
 STYLE = """
 table.symprop-check { border-collapse: collapse; }
-.symprop-check td, .symprop-check th { border: 1px solid #999; padding: 0.3em 0.6em; text-align: left; vertical-align: top; }
+.symprop-check td, .symprop-check th { border: 1px solid #999; padding: 0.3em 0.6em; }
+.symprop-check td, .symprop-check th { text-align: left; vertical-align: top; }
 .symprop-check dl { margin: 0.4em 0 0 1em; } .symprop-check dt { font-style: italic; }
 .symprop-check tr.proved td:last-child, .symprop-check tr.agrees td:last-child { background: #d9f2d9; color: #000; }
 .symprop-check tr.refuted td:last-child { background: #f7d4d4; color: #000; }

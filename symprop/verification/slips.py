@@ -239,7 +239,8 @@ class Slips:
                         wrong = mul(rest, substitute(pair, {output: inner}))
                         yield self.slip(
                             "activation-derivative",
-                            f"the derivative of the activation is taken at {self.spelled(inner)} as if it were the output: "
+                            "the derivative of the activation is taken at "
+                            f"{self.spelled(inner)} as if it were the output: "
                             f"{self.spelled(pair)} is meant",
                             pair,
                             wrong,
@@ -288,9 +289,9 @@ class Slips:
             return "constant-factor"
         if isinstance(factor, (Add, Power)):
             for node in walk(factor):
-                if isinstance(node, Access) and node.name in self.activated:
-                    if factor in (ONE - node, ONE - power(node, number(2))):
-                        return "activation-derivative"
+                complement = factor in (ONE - node, ONE - power(node, number(2)))
+                if isinstance(node, Access) and node.name in self.activated and complement:
+                    return "activation-derivative"
         return "missing-factor"
 
     # Powers.
@@ -466,7 +467,8 @@ class Slips:
                     product = mul(*outside, reduce("sum", (bound,), mul(*left)), reduce("sum", (bound,), mul(*right)))
                     yield self.slip(
                         "sum-misplaced",
-                        f"the sum over {bound.index.name} is taken of each factor by itself, and not of the product in {shown}",
+                        f"the sum over {bound.index.name} is taken of each factor by itself, "
+                        f"and not of the product in {shown}",
                         expr,
                         product,
                     )

@@ -115,7 +115,10 @@ def test_unknown_options_are_refused(option: str, value: str) -> None:
 
 
 def test_the_text_does_not_depend_on_hashes_of_the_process() -> None:
-    code = "import sys; from symprop.runtime.load import compile, module_text; sys.stdout.write(module_text(sys.stdin.read()))"
+    code = (
+        "import sys; from symprop.runtime.load import module_text; "
+        "sys.stdout.write(module_text(sys.stdin.read()))"
+    )
     texts = {
         subprocess.run(
             [sys.executable, "-c", code],

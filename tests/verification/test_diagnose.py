@@ -64,7 +64,8 @@ def deep() -> Session:
 def test_a_slip_in_index_notation_is_named(hidden: Session, line: str, kind: str) -> None:
     found = hidden.check(line).lines[0]
     assert found.verdict == "refuted"
-    assert found.diagnosis is not None and found.diagnosis.kind == kind, found.diagnosis
+    assert found.diagnosis is not None
+    assert found.diagnosis.kind == kind, found.diagnosis
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,8 @@ def test_a_slip_in_index_notation_is_named(hidden: Session, line: str, kind: str
 def test_a_slip_in_a_chain_of_scalars_is_named(deep: Session, line: str, kind: str) -> None:
     found = deep.check(line).lines[0]
     assert found.verdict == "refuted"
-    assert found.diagnosis is not None and kind in (found.diagnosis.kind, *found.diagnosis.also), found.diagnosis
+    assert found.diagnosis is not None
+    assert kind in (found.diagnosis.kind, *found.diagnosis.also), found.diagnosis
 
 
 def test_the_message_shows_the_line_where_the_paths_part(deep: Session) -> None:
