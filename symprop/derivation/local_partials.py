@@ -144,7 +144,7 @@ def _weight(node: Reduction, fresh: tuple[Bound, ...], body: Expr) -> Expr:
 
 def _other_copy(node: Reduction, fresh: tuple[Bound, ...]) -> tuple[Reduction, Expr]:
     """Return a product whose bound indices are not those of the loops it stands in, and its body."""
-    taken = {bound.index for bound in fresh} | {bound.index for bound in node.bounds}
+    taken = {bound.index for bound in (*fresh, *node.bounds)} | free_indices(node)  # its body may read loops outside
     renamed: dict[Expr, Expr] = {}
     bounds: list[Bound] = []
     for bound in node.bounds:

@@ -6,22 +6,16 @@ central difference of the objective by an evaluator that shares no code with the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from fractions import Fraction
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from brute_force import Witness, central_difference, mp, real
+from three_roads import Example
 
-from symprop.algebra.expressions import Access, Derivative, Expr, number, substitute
-from symprop.declaration.network import Network, Objective
+from symprop.declaration.network import Network
 from symprop.declaration.parser import parse
-from symprop.declaration.sizes import layers_of, solve_sizes
-from symprop.derivation.reverse_sweep import backpropagate
-from symprop.verification.evaluate import Evaluator
-from symprop.verification.sampling import Sampler
 
 FOLDER = Path(__file__).parents[2] / "examples" / "networks"
 
@@ -60,74 +54,9 @@ SIZES: dict[str, tuple[dict[str, Any], ...]] = {
     "word2vec": ({"D": 2, "K": 3, "V": 4}, {"D": 3, "K": 2, "V": 2}),
 }
 
-# The step is 1e-30, so a difference errs by 1e-60 times a third derivative; balls are asked for 40 digits.
-TOLERANCE = mp.mpf(10) ** -25
-DIGITS = 40
-
-
 @cache
 def network_of(name: str) -> Network:
     return parse((FOLDER / f"{name}.net").read_text(encoding="utf-8"))
-
-
-class Example:
-    """A network at one point, and one of its objectives."""
-
-    def __init__(self, network: Network, sizes: Mapping[str, Any], objective: Objective, seed: int) -> None:
-        self.network = network
-        self.objective = Access(objective.name, ())
-        self.derivation = backpropagate(network, objective.name, objective.over)
-        solved = solve_sizes(network, {}, sizes)
-        values = {**Sampler(network, seed).point(solved, (Fraction(-1), Fraction(1))).values}
-        for equation in network.equations:  # x[0] = 1 fixes a component of an input
-            if equation.name in values:
-                at = tuple(int(str(index)) for index in equation.target.indices)
-                values[equation.name] = {**values[equation.name], at: Fraction(str(equation.expression))}
-        self.evaluator = Evaluator(network, sizes, values, digits=DIGITS)
-        self.evaluator.include(self.derivation)
-        self.witness = Witness(network, {name: by_layer(network, name, solved[name]) for name in solved}, values)
-
-    def formulas(self) -> Iterator[tuple[Access, dict[str, Expr]]]:
-        """Yield every component of every quantity with an adjoint, and what its derivative is said to be."""
-        for name, adjoint in self.derivation.adjoints.items():
-            forms = {"expression": adjoint.expression, "textbook": adjoint.textbook}
-            if name in self.derivation.gradients:
-                forms["final"] = self.derivation.gradients[name].expression
-            own = adjoint.access.indices
-            for point in self.witness.components(name):
-                places = tuple(map(number, point))
-                at = dict(zip(own, places, strict=True))
-                component = Access(name, places)
-                found = {form: substitute(expression, at) for form, expression in forms.items()}
-                yield component, {**found, "forwards": Derivative("D", self.objective, component)}
-
-    def difference(self, component: Access) -> Any:
-        """Return the central difference of the objective by one component, cut loose from its own equation."""
-        point = tuple(int(str(place)) for place in component.indices)
-        return central_difference(self.witness, (self.objective.name, ()), (component.name, point))
-
-    def distance(self, expression: Expr, wanted: Any) -> Any:
-        """Return the greatest distance that the certified value of an expression may have from a number."""
-        value = self.evaluator.value(expression)
-        if isinstance(value, Fraction):
-            return abs(real(value) - wanted)
-        return abs(exactly(value.mid()) - wanted) + exactly(value.rad())
-
-
-def exactly(ball: Any) -> Any:
-    """Return a ball without radius as a number of the witness."""
-    mantissa, exponent = ball.man_exp()
-    return mp.ldexp(mp.mpf(int(mantissa)), int(exponent))
-
-
-def by_layer(network: Network, name: str, value: Any) -> Any:
-    """Return the value of a size, or the values of the layers by layer."""
-    if isinstance(value, int):
-        return value
-    layers = layers_of(network, name)
-    assert layers is not None
-    first = int(str(layers[0]))
-    return {first + place: size for place, size in enumerate(value)}
 
 
 def test_every_network_of_the_folder_is_here() -> None:
@@ -144,13 +73,5 @@ def test_a_network_says_what_it_is_and_where_it_is_from(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "sizes"), [(name, sizes) for name, several in SIZES.items() for sizes in several])
 def test_adjoints_are_forward_derivatives_and_central_differences(name: str, sizes: Mapping[str, Any]) -> None:
-    network = network_of(name)
-    for objective in network.objectives:
-        example = Example(network, sizes, objective, seed=len(name))
-        for component, formulas in example.formulas():
-            wanted = example.difference(component)
-            for form, formula in formulas.items():
-                distance = example.distance(formula, wanted)
-                assert distance <= TOLERANCE * max(1, abs(wanted)), (
-                    f"{form}: d{objective.name}/d{component} = {formula}"
-                )
+    for objective in network_of(name).objectives:
+        Example(network_of(name), sizes, objective, seed=len(name)).check()
