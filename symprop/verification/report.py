@@ -330,8 +330,8 @@ class _Checking:
                 )
                 return local, Diagnosis("convention", message)
         objective = network.objective
-        maximised = objective is not None and objective.sense == "maximize" and left.of.name == objective.name
-        if claim.by_habit and maximised:
+        habit = objective is not None and claim.by_habit and left.of.name == objective.name
+        if objective is not None and habit and objective.sense == "maximize":
             turned = self.judge.equal(replace(question, right=negative(question.right)))
             if turned.is_right:
                 message = (

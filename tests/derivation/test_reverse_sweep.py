@@ -1,4 +1,4 @@
-"""The reverse sweep on what makes index calculus hard: strides, diagonals, constants, triangles, shared weights, kinks."""
+"""The reverse sweep on what makes index calculus hard: strides, diagonals, triangles, shared weights, kinks."""
 
 from __future__ import annotations
 
