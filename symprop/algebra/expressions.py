@@ -501,6 +501,8 @@ def power(base: Expr, exponent: Expr) -> Expr:
             # (x**2)**(1/2) is abs(x): only an integer outer exponent may be multiplied in, as here.
             if (inner.numerator * n).bit_length() <= LARGEST_FOLDED_BITS:
                 return power(base.base, Number(inner * n))
+        elif isinstance(base, Power) and not isinstance(base.exponent, Number):
+            return power(base.base, mul(exponent, base.exponent))
         elif isinstance(base, Mul):
             return mul(*(power(factor, exponent) for factor in base.factors))
     return Power(base, exponent)

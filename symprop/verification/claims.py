@@ -3,18 +3,21 @@
 A line is a chain ``A = B = C``, an update ``theta <- theta - eta*D(L, theta)``, or ``at W = 3, X = 3``, which fixes a
 point for the lines after it.  ``dJ/dw[i]`` is the operator ``D(J, w[i])`` where both names are known.  An unknown left
 side is a definition for the lines that follow; an unknown ``dZ``, Z being known, is the derivative of the objective
-by Z.  A line that cannot be read is an error of that line alone.
+by Z.  Whole arrays, ``dW = outer(delta, x)``, are read into index form: the axes of the left side are the free indices.
+A line that cannot be read is an error of that line alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from symprop.algebra.expressions import (
+    ONE,
     TRUE,
+    ZERO,
     Access,
     Bound,
     Derivative,
@@ -22,10 +25,16 @@ from symprop.algebra.expressions import (
     Index,
     Number,
     Size,
+    compare,
     free_indices,
+    substitute,
     transform,
     walk,
+    where,
 )
+from symprop.algebra.indices import normal
+from symprop.declaration.axes import AxisNames, Shaped, shape_of
+from symprop.declaration.matrix import ArrayReader
 from symprop.declaration.names import spelled
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.parser import parse_point
@@ -33,8 +42,8 @@ from symprop.declaration.quantity import Axis
 from symprop.declaration.resolve import Resolver
 from symprop.declaration.scope import Known, Scope
 from symprop.declaration.source import Source, Span
-from symprop.declaration.syntax import Syntax, read
-from symprop.errors import DeclarationError, IndexNotationError, NotationError, SympropError
+from symprop.declaration.syntax import read
+from symprop.errors import DeclarationError, IndexNotationError, NotationError, ShapeError, SympropError
 
 LONGEST_LINE = 20_000  # characters; a longer one is refused, so that reading takes bounded time
 LONGEST_TEXT = 10_000_000
@@ -86,6 +95,8 @@ class Claim:
     by_habit : bool
         Whether the left side is ``dZ`` for the derivative of the objective by Z.
     error : SympropError, optional
+    shapes : tuple of Fit
+        For each side of a line about whole arrays, how its shape fits that of the left side; else empty.
     """
 
     line: int
@@ -103,6 +114,28 @@ class Claim:
     note: str = ""
     error: SympropError | None = None
     by_habit: bool = False
+    shapes: tuple[Fit, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How the shape of a side fits that of the left side of its line.
+
+    Attributes
+    ----------
+    kind : str
+        ``same``; ``scalar``, one number for every component; ``turned``, the transpose of a matrix; ``row``, a row for
+        a column or a column for a row; ``diagonal``, a column for a square matrix; ``none``: the two are never equal.
+    extents, wanted : tuple of Expr
+        The lengths of its axes, and of those of the left side, in sizes.
+    error : SympropError, optional
+        Why the side has no value.
+    """
+
+    kind: str
+    extents: tuple[Expr, ...] = ()
+    wanted: tuple[Expr, ...] = ()
+    error: SympropError | None = None
 
 
 def read_claims(text: str, network: Network) -> tuple[Claim, ...]:
@@ -117,6 +150,9 @@ class _Read:
     sides: tuple[Expr, ...]
     free_scalars: tuple[str, ...]
     scope: Scope
+    axes: tuple[Bound, ...] = ()  # of whole arrays
+    shapes: tuple[Fit, ...] = ()
+    is_row: bool = False  # the first side is
 
 
 class ClaimReader:
@@ -241,7 +277,7 @@ class ClaimReader:
     ) -> Claim:
         found = self.expressions(tuple(parts), (False,) + (True,) * (len(parts) - 1))
         condition = self.condition(condition_text)
-        bounds = self.bounds(found.sides, condition, found.scope, limits)
+        bounds = self.bounds(found.sides, condition, found.scope, limits, found.axes)
         return Claim(
             number,
             written,
@@ -251,17 +287,22 @@ class ClaimReader:
             condition,
             dict(self.point),
             found.free_scalars,
-            self.only_right(found.sides, condition, limits),
+            self.only_right(found.sides, condition, limits, found.axes),
             tuple(shown_digits(part) for part in parts),
             note=note,
             by_habit=bool(note),
+            shapes=found.shapes,
         )
 
     def only_right(
-        self, sides: tuple[Expr, ...], condition: Expr, limits: tuple[tuple[str, str, str], ...]
+        self,
+        sides: tuple[Expr, ...],
+        condition: Expr,
+        limits: tuple[tuple[str, str, str], ...],
+        axes: tuple[Bound, ...] = (),
     ) -> tuple[Index, ...]:
         """Return the indices that the left side lacks; what ``for`` names is claimed for on purpose."""
-        named = {name for name, _, _ in limits}
+        named = {name for name, _, _ in limits} | {axis.index.name for axis in axes}
         extra = frozenset().union(*map(free_indices, sides[1:])) - free_indices(sides[0])
         return tuple(sorted((index for index in extra if index.name not in named), key=lambda index: index.name))
 
@@ -284,8 +325,15 @@ class ClaimReader:
         found = self.expressions((left, right), (False, True))
         if not isinstance(found.sides[0], Access):
             raise NotationError("an update says what becomes of one quantity", hint="Write: w <- w - eta*D(L, w).")
+        misfit = next((fit for fit in found.shapes[1:] if fit.kind not in ("same", "scalar")), None)
+        if misfit is not None:
+            raise misfit.error or ShapeError(
+                f"{left.strip()} has shape {shape_of(misfit.wanted)}, and what it becomes has shape "
+                f"{shape_of(misfit.extents)}",
+                hint="A step has the shape of what it changes.",
+            )
         condition = self.condition(condition_text)
-        bounds = self.bounds(found.sides, condition, found.scope, limits)
+        bounds = self.bounds(found.sides, condition, found.scope, limits, found.axes)
         return Claim(
             number,
             written,
@@ -295,7 +343,7 @@ class ClaimReader:
             condition,
             dict(self.point),
             found.free_scalars,
-            self.only_right(found.sides, condition, limits),
+            self.only_right(found.sides, condition, limits, found.axes),
         )
 
     # -- pieces of a line ----------------------------------------------------------------------------------------
@@ -328,9 +376,11 @@ class ClaimReader:
         return scope
 
     def expressions(self, texts: tuple[str, ...], allow_unknown: tuple[bool, ...]) -> _Read:
-        sides: list[Expr] = []
+        """Read the sides of a line; whole arrays are written in the indices of the first of them."""
+        shaped: list[Shaped | SympropError] = []
         scalars: dict[str, None] = {}
         scope: Scope | None = None
+        used: set[str] = set()
         for text, unknown in zip(texts, allow_unknown, strict=True):
             source = Source(self.with_operators(text.strip()))
             scope = self.scope(source, unknown)
@@ -338,7 +388,14 @@ class ClaimReader:
             span = source.whole()
             if span.start == span.end:
                 raise NotationError("one side of the claim is empty", hint="Write: expression = expression.")
-            sides.append(self.with_habits(self.value(read(source, span, "expression"), scope, span)))
+            syntax = read(source, span, "expression")
+            used |= {piece.value for piece in syntax.walk() if piece.kind == "name"}
+            try:
+                shaped.append(squeezed(_SideReader(scope, span, scope.axes.get).shaped(syntax)))
+            except _NoProductError as error:
+                if not shaped or allow_unknown[0]:
+                    raise
+                shaped.append(error)
             for name in scope.quantities.keys() - known:
                 if scope.quantities[name].rank:
                     raise DeclarationError(
@@ -346,7 +403,9 @@ class ClaimReader:
                     )
                 scalars[name] = None
         assert scope is not None
-        return _Read(tuple(sides), tuple(sorted(scalars)), scope)
+        sides, axes, shapes = aligned_sides(shaped, AxisNames(scope, used, closed=True))
+        is_row = isinstance(shaped[0], Shaped) and shaped[0].is_row
+        return _Read(tuple(map(self.with_habits, sides)), tuple(sorted(scalars)), scope, axes, shapes, is_row)
 
     def with_habits(self, expr: Expr) -> Expr:
         """Replace a ``dZ`` that an earlier line gave by the derivative it stands for."""
@@ -361,9 +420,6 @@ class ClaimReader:
 
         return transform(expr, rule)
 
-    def value(self, syntax: Syntax, scope: Scope, span: Span) -> Expr:
-        return Resolver(scope, span).value(syntax)
-
     def condition(self, text: str) -> Expr:
         if not text.strip():
             return TRUE
@@ -372,10 +428,15 @@ class ClaimReader:
         return Resolver(self.scope(source, False), span).condition(read(source, span, "expression"))
 
     def bounds(
-        self, sides: tuple[Expr, ...], condition: Expr, scope: Scope, limits: tuple[tuple[str, str, str], ...]
+        self,
+        sides: tuple[Expr, ...],
+        condition: Expr,
+        scope: Scope,
+        limits: tuple[tuple[str, str, str], ...],
+        axes: tuple[Bound, ...] = (),
     ) -> tuple[Bound, ...]:
         """Return the ranges of the free indices, those of the left side first; limits use indices before them."""
-        given: dict[str, Bound] = {}
+        given: dict[str, Bound] = {axis.index.name: axis for axis in axes}
         for name, low, high in limits:
             lower, upper = self.limit(low), self.limit(high)
             given[name] = Bound(Index(name), lower, upper, True)
@@ -408,8 +469,6 @@ class ClaimReader:
                     axis = scope.axes[node.name][node.indices.index(index)]
                     own = {other.index: place for place, other in enumerate(scope.axes[node.name])}
                     mapping = {old: node.indices[place] for old, place in own.items()}
-                    from symprop.algebra.expressions import substitute
-
                     return Bound(index, substitute(axis.lower, mapping), substitute(axis.upper, mapping))
         known = scope.range_of(index.name)
         if known is None:
@@ -429,7 +488,7 @@ class ClaimReader:
             if of_name.split("[")[0] not in known or by_name.split("[")[0] not in known:
                 return match[0]
             written = [f"{mark}{of or ''}"] * (mark == "d") + [f"{other}{by}"] * (other == "d")
-            clash = [name for name in written if spelled(name) in known]
+            clash = [name for name in written if spelled(name) in known and spelled(name) not in self.by_habit]
             operators = f"D({of_name}{of_index or ''}, {by_name}{by_index or ''})"
             if clash:
                 quotient = f"({mark}{of or ''}{of_index or ''})/({other}{by}{by_index or ''})"
@@ -525,8 +584,17 @@ class ClaimReader:
             indices.append(Resolver(self.scope(inner, False), span).subscript(read(inner, span, "expression")))
         del resolver
         found = self.expressions(tuple(parts[1:]), (True,) * (len(parts) - 1))
+        if found.axes and subscripts:
+            raise ShapeError(
+                f"{name}[{', '.join(subscripts)}] is one component, and {parts[1].strip()} has shape "
+                f"{shape_of(found.shapes[0].extents)}",
+                hint=f"Write {name} = {parts[1].strip()} for the whole array.",
+            )
+        if found.is_row:
+            indices.append(ONE)
+        indices += [axis.index for axis in found.axes]
         target = Access(name, tuple(indices))
-        ranges = {bound.index: bound for bound in self.bounds(found.sides, TRUE, found.scope, limits)}
+        ranges = {bound.index: bound for bound in self.bounds(found.sides, TRUE, found.scope, limits, found.axes)}
         axes: list[Axis] = []
         for index in indices:
             if not isinstance(index, Index):
@@ -565,7 +633,113 @@ class ClaimReader:
             Equation(target, bounds, found.sides[0], number, written),
             tuple(axes),
             f"{name} is defined here",
+            shapes=(*found.shapes[:1], *found.shapes),
         )
+
+
+class _NoProductError(ShapeError):
+    """Matrices whose inner lengths differ are multiplied: what is written has no value."""
+
+
+class _SideReader(ArrayReader):
+    """Tells a product that has no value from a notation that has two meanings."""
+
+    def _no_product(self, shaped: tuple[Shaped, Shaped], written: tuple[str, str], place: Span) -> ShapeError:
+        error = super()._no_product(shaped, written, place)
+        if all(len(one.axes) == 1 for one in shaped):
+            return error  # two columns: the inner or the outer product may be meant
+        return _NoProductError(
+            error.message, text=error.text, line=error.line, column=error.column, length=error.length, hint=error.hint
+        )
+
+
+def squeezed(shaped: Shaped) -> Shaped:
+    """Return a matrix of one row or one column as a row or a column: for a claim they are the same."""
+    if len(shaped.axes) != 2:
+        return shaped
+    short = [axis for axis, extent in zip(shaped.axes, shaped.extents, strict=True) if extent is ONE]
+    kept = tuple(axis for axis in shaped.axes if axis not in short)
+    expression = substitute(shaped.expression, {axis.index: axis.lower for axis in short})
+    return Shaped(kept, expression, len(kept) == 1 and kept[0] is shaped.axes[1])
+
+
+def aligned_sides(
+    sides: Sequence[Shaped | SympropError], names: AxisNames
+) -> tuple[list[Expr], tuple[Bound, ...], tuple[Fit, ...]]:
+    """Return the sides of a line in the indices of the first array among them, those indices, and how each side fits.
+
+    A side that is the transpose is turned, so that its numbers can be compared. Of one that never fits, or has no
+    value (an error stands for it), nothing can be compared: it is 0.
+
+    Raises
+    ------
+    IndexNotationError
+        If one side is a whole array and the other a component.
+    """
+    read_ = [side for side in sides if isinstance(side, Shaped)]
+    first = next((side for side in read_ if side.axes), None)
+    if first is None:
+        fits = tuple(Fit("none" if isinstance(side, SympropError) else "same", error=_error(side)) for side in sides)
+        expressions = [names.settled(side).expression if isinstance(side, Shaped) else ZERO for side in sides]
+        return expressions, (), fits if len(read_) < len(sides) else ()
+    model = names.settled(first)
+    axes = tuple(Axis(axis.index, axis.lower, axis.upper) for axis in model.axes)
+    wanted = read_[0].extents
+    expressions, found = [], []
+    for side in sides:
+        if isinstance(side, SympropError):
+            expressions.append(ZERO)
+            found.append(Fit("none", (), wanted, side))
+            continue
+        loose = sorted(index.name for index in free_indices(side.expression) - set(side.indices))
+        if loose:
+            raise IndexNotationError(
+                f"one side is a whole array of shape {model.shape}, and the other has the free index {loose[0]}",
+                hint="Write indices on both sides, or on none.",
+            )
+        kind, turned = _fit(side, model, names.scope)
+        found.append(Fit(kind, side.extents, wanted))
+        if kind == "none":
+            expressions.append(ZERO)
+        elif kind == "diagonal":
+            (index,) = side.indices
+            expression = names.settled(substituted(side, index, model)).expression
+            expressions.append(where(compare("==", *model.indices), expression, ZERO))
+        else:
+            expressions.append(names.settled(turned, axes if turned.axes else ()).expression)
+    return expressions, model.axes, tuple(found)
+
+
+def substituted(side: Shaped, index: Index, model: Shaped) -> Shaped:
+    """Return a column as a number in the first index of a matrix."""
+    row, own = model.axes[0], side.axes[0]
+    return Shaped((), substitute(side.expression, {index: row.index + (own.lower - row.lower)}))
+
+
+def _error(side: Shaped | SympropError) -> SympropError | None:
+    return side if isinstance(side, SympropError) else None
+
+
+def _fit(side: Shaped, model: Shaped, scope: Scope) -> tuple[str, Shaped]:
+    """Return how a shape fits another, and the side with its axes in the order of the other."""
+    known: dict[Expr, Expr] = {Size(name): value for name, value in scope.sizes.items() if value is not None}
+
+    def lengths(one: Shaped) -> tuple[Expr, ...]:
+        found = one.extents
+        for _ in known:  # a defined size may be defined by defined ones
+            found = tuple(normal(substitute(extent, known)) for extent in found)
+        return found
+
+    mine, wanted = lengths(side), lengths(model)
+    if not side.axes:
+        return "scalar", side
+    if mine == wanted:
+        return ("same" if side.is_row == model.is_row else "row"), side
+    if len(mine) == 2 and mine == wanted[::-1]:
+        return "turned", Shaped(side.axes[::-1], side.expression)
+    if len(mine) == 1 and wanted == mine * 2:
+        return "diagonal", side
+    return "none", side
 
 
 def logical_lines(lines: list[str]) -> Iterator[tuple[int, str]]:

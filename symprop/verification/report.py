@@ -12,7 +12,7 @@ Lines are judged by the truth, and by what follows from the person's own lines b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,13 +36,16 @@ from symprop.algebra.expressions import (
     transform,
     walk,
 )
+from symprop.algebra.indices import normal
+from symprop.declaration.axes import shape_of
 from symprop.declaration.network import Network
 from symprop.declaration.quantity import Axis, Quantity
 from symprop.errors import SympropError
-from symprop.verification.claims import Claim, read_claims
+from symprop.verification.claims import Claim, Fit, read_claims
 from symprop.verification.diagnose import Diagnoser, Diagnosis
 from symprop.verification.judge import Judge, Question, Verdict, Witness, differ, size_values
 from symprop.verification.probe import Probe
+from symprop.verification.sampling import Sampler
 
 SEVERITY = ("refuted", "undecided", "agrees", "proved")
 
@@ -257,15 +260,23 @@ class _Checking:
             if len(sides) == 1:
                 return Line(claim.line, claim.text, "proved", follows=True, reason="a definition", note=claim.note)
         verdicts: list[Verdict] = []
-        for left, right, tolerance in zip(sides, sides[1:], tolerances[1:], strict=False):
-            question = Question(left, right, claim.bounds, claim.condition, claim.point, claim.free_scalars, tolerance)
-            verdict, diagnosis = self.link(question, claim)
+        shapes = claim.shapes[-len(sides) :] or (Fit("same"),) * len(sides)
+        for place, (left, right) in enumerate(zip(sides, sides[1:], strict=False)):
+            question = Question(
+                left, right, claim.bounds, claim.condition, claim.point, claim.free_scalars, tolerances[place + 1]
+            )
+            layout = layout_of(shapes[place], shapes[place + 1])
+            if layout == "same":
+                verdict, diagnosis = self.link(question, claim)
+            else:
+                verdict, diagnosis = self.in_other_layout(question, claim, layout, shapes[place : place + 2])
             verdicts.append(verdict)
             if not verdict.is_right or diagnosis is not None:
                 break
         worst = min(verdicts, key=lambda verdict: SEVERITY.index(verdict.verdict))
-        follows = self.follows(question, worst)
-        if worst.verdict == "refuted":
+        fits = worst.is_right or layout in ("same", "row")
+        follows = fits and self.follows(question, worst)
+        if worst.verdict == "refuted" and fits:
             self.remember(question, claim)
         return Line(
             claim.line,
@@ -310,6 +321,79 @@ class _Checking:
             return verdict, self.outside(question, verdict)
         diagnosis = Diagnoser(judge).diagnose(question, claim)
         return verdict, self.in_context(question, diagnosis, claim)
+
+    def in_other_layout(
+        self, question: Question, claim: Claim, layout: str, shapes: Sequence[Fit]
+    ) -> tuple[Verdict, Diagnosis | None]:
+        """Judge a link between arrays of different shapes; the sides are aligned as far as they can be."""
+        judge, left = self.judge, claim.sides[0]
+        shown = judge.shown(question.left)
+        one, other = (shape_of(fit.extents) for fit in shapes)
+        is_derivative = isinstance(left, Derivative)
+        is_jacobian = isinstance(left, Derivative) and len(left.of.indices) == 1 == len(left.by.indices)
+        if layout == "none":
+            why = shapes[1].error or shapes[0].error
+            if why is not None:
+                message = f"{why.message}. {why.hint or ''}".rstrip()
+            else:
+                message = f"The shapes do not fit: {shown} has shape {one}, and this has shape {other}."
+            message += f" It is {judge.expected(question.left, question)}."
+            return self.of_another_shape(shapes), Diagnosis("shape", message)
+        verdict = judge.equal(question)
+        if layout == "diagonal":
+            if verdict.is_right:
+                message = f"This is the diagonal of a matrix of shape {one}: write diag(...) of it for {shown}."
+            else:
+                message = (
+                    f"The shapes do not fit: {shown} has shape {one}, and this has shape {other}. "
+                    f"It is {judge.expected(question.left, question)}."
+                )
+            return self.of_another_shape(shapes), Diagnosis("shape", message)
+        if layout == "row":
+            if not verdict.is_right:
+                return self.link(question, claim)
+            if is_derivative:
+                message = f"Right in the layout in which {shown} is a row; here it is a column, as what it is by."
+                if not is_jacobian:
+                    return verdict, Diagnosis("convention", message)
+            return self.of_another_shape(shapes), Diagnosis(
+                "transposed", "This is the transpose of what is right: a row stands for a column, or a column for a row."
+            )
+        if is_jacobian:
+            if verdict.is_right:
+                message = (
+                    f"Right in the layout [by, of], of shape {other}; here derivatives of vectors are laid out as "
+                    f"[of, by], of shape {one}: {shown}."
+                )
+                return verdict, Diagnosis("convention", message)
+            return self.link(question, claim)
+        where_ = (
+            " It would stand in the layout in which a derivative by a matrix has the shape of its transpose."
+            if is_derivative
+            else ""
+        )
+        if verdict.is_right:
+            message = f"This is the transpose: {shown} has shape {one}, and this has shape {other}.{where_}"
+            return self.of_another_shape(shapes), Diagnosis("transposed", message)
+        verdict, inner = self.link(question, claim)
+        if inner is None:
+            return verdict, None
+        message = f"This has the shape {other} of the transpose, not {one}. In the other layout: {inner.message}"
+        return verdict, replace(inner, message=message, also=("transposed", *inner.also))
+
+    def of_another_shape(self, shapes: Sequence[Fit]) -> Verdict:
+        """Return the verdict on two arrays of different shapes, with the least different sizes that tell them apart."""
+        sampler = Sampler(self.judge.network, self.judge.seed)
+        names = sampler.free_sizes()
+        sizes = sampler.complete({name: place + 2 for place, name in enumerate(names)}) or {}
+        known = size_values(sizes)
+        true, claimed = (
+            f"an array of shape {shape_of(normal(substitute(extent, known)) for extent in fit.extents)}"
+            if fit.extents
+            else ("not defined" if fit.error else "a number")
+            for fit in shapes
+        )
+        return Verdict("refuted", "the two sides differ in shape", Witness(dict(sizes), {}, {}, claimed, true))
 
     def by_convention(self, question: Question, claim: Claim) -> tuple[Verdict, Diagnosis] | None:
         """Return the verdict of a line that is right by another convention."""
@@ -618,6 +702,15 @@ class _Checking:
             claim.line, claim.text, verdict.verdict, expected, diagnosis, verdict.witness, verdict.is_right, None,
             verdict.reason, claim.note,
         )  # fmt: skip
+
+
+def layout_of(one: Fit, other: Fit) -> str:
+    """Return how the shapes of two sides fit each other, both given in relation to the left side of their line."""
+    if "none" in (one.kind, other.kind) or (one.kind == "scalar" and other.kind != "scalar" and not one.wanted):
+        return "none"
+    if one.kind == other.kind or "scalar" in (one.kind, other.kind):
+        return "same"
+    return one.kind if one.kind != "same" else other.kind
 
 
 def equal(left: str, right: str, seed: int = 0) -> Verdict:

@@ -35,6 +35,7 @@ from symprop.algebra.expressions import (
     power,
     reduce,
     scalar,
+    walk,
     where,
 )
 from symprop.algebra.writer import as_softmax, infix, is_negative, split_fraction
@@ -267,7 +268,7 @@ SCALARS = st.recursive(
 @given(SCALARS)
 @settings(max_examples=300)
 def test_random_arithmetic_reads_back(expr: Expr) -> None:
-    if "1/0" in str(expr) or "/0" in str(expr):
+    if any(isinstance(node, Power) and node.base is ZERO for node in walk(expr)):
         return  # a division by the number 0 is refused by the reader
     network = parse("input x, y, z\nindex i = 1..N\ninput v[i]\nL = x*y*z*sum(i, v[i])")
     assert parse_expression(str(expr), network) == expr
