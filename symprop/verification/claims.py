@@ -594,7 +594,8 @@ class ClaimReader:
             indices.append(ONE)
         indices += [axis.index for axis in found.axes]
         target = Access(name, tuple(indices))
-        ranges = {bound.index: bound for bound in self.bounds(found.sides, TRUE, found.scope, limits, found.axes)}
+        ranges = {axis.index: axis for axis in found.axes}
+        ranges |= {bound.index: bound for bound in self.bounds(found.sides, TRUE, found.scope, limits, found.axes)}
         axes: list[Axis] = []
         for index in indices:
             if not isinstance(index, Index):

@@ -260,7 +260,9 @@ class Diagnoser:
         claimed = self.values(claimed_expr, question, draw)
         if truth is None or claimed is None:
             return Diagnosis("unrecognised", "No known slip explains this line.")
-        found = self.by_ratio(question, prepared, truth, claimed, draw)
+        found = self.by_ratio(question, prepared, truth, claimed, draw) or self.by_transposing(
+            question, claimed_expr, truth, draw
+        )
         if found is not None:
             return found
         condition = self.by_condition(question)
@@ -317,10 +319,13 @@ class Diagnoser:
             ratio = np.where(need, claimed / np.where(need, truth, 1), np.nan)
         some = ratio[need]
         fixed = bool(question.point) and not judge.leaves_open(question)
+        expected = judge.expected(question.left, question)
+        if (some == 0).all() and not question.point:
+            shown = judge.shown(question.left)
+            return Diagnosis("dropped-term", f"This is 0, and {shown} is not: it is {expected}.")
         slack = 1e-7 * abs(some[0])
         if question.tolerance is not None:
             slack += float(question.tolerance) / np.abs(truth[need]).min()
-        expected = judge.expected(question.left, question)
         if np.abs(some - some[0]).max() <= slack:
             constant = Fraction(float(some[0])).limit_denominator(64)
             if abs(float(constant) - some[0]) <= slack + 1e-9 and constant != 0:
@@ -372,6 +377,27 @@ class Diagnoser:
                         f"another. It is {expected}.{extra}",
                     )
         return None
+
+    def by_transposing(self, question: Question, claimed: Expr, truth: Any, draw: Draw) -> Diagnosis | None:
+        """Explain the transpose of the derivative by a square matrix."""
+        left = question.left
+        if not isinstance(left, Derivative) or len(left.by.indices) != 2 or left.of.indices:
+            return None
+        one, other = left.by.indices
+        ranges = {bound.index: (bound.lower, bound.upper) for bound in question.bounds}
+        if one is other or not isinstance(one, Index) or not isinstance(other, Index):
+            return None
+        if one not in ranges or ranges[one] != ranges.get(other):
+            return None
+        turned = substitute(claimed, {one: other, other: one})
+        if not self.same(self.values(turned, question, draw), truth, question):
+            return None
+        return Diagnosis(
+            "transposed",
+            f"This is the transpose, the derivative by {left.by.name}[{other},{one}]: it is "
+            f"{self.judge.expected(left, question)}. It would stand in the layout in which a derivative by a matrix "
+            "has the shape of its transpose.",
+        )
 
     def sign_hint(self, question: Question) -> str:
         objective = self.judge.network.objective

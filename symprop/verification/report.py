@@ -275,7 +275,8 @@ class _Checking:
                 break
         worst = min(verdicts, key=lambda verdict: SEVERITY.index(verdict.verdict))
         fits = worst.is_right or layout in ("same", "row")
-        follows = fits and self.follows(question, worst)
+        by_convention = worst.is_right and diagnosis is not None and diagnosis.kind == "convention"
+        follows = by_convention or (fits and self.follows(question, worst))
         if worst.verdict == "refuted" and fits:
             self.remember(question, claim)
         return Line(
@@ -288,7 +289,7 @@ class _Checking:
             follows,
             None,
             worst.reason,
-            claim.note,
+            "; ".join(filter(None, (claim.note, every_component(shapes)))),
         )
 
     def note(self, claim: Claim) -> None:
@@ -702,6 +703,13 @@ class _Checking:
             claim.line, claim.text, verdict.verdict, expected, diagnosis, verdict.witness, verdict.is_right, None,
             verdict.reason, claim.note,
         )  # fmt: skip
+
+
+def every_component(shapes: Sequence[Fit]) -> str:
+    """Return the note on a line that says that a whole array equals one number."""
+    if shapes[0].kind != "scalar" and any(fit.kind == "scalar" for fit in shapes[1:]):
+        return "the number is taken for every component"
+    return ""
 
 
 def layout_of(one: Fit, other: Fit) -> str:
