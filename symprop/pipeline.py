@@ -293,7 +293,9 @@ def derive(
     names = (wrt,) if isinstance(wrt, str) else wrt
     if names is None and not network.parameters:
         some = next(iter(network.of_role("input", "target")), None)
-        hint = f"Name a quantity, wrt='{some.name}' or --wrt {some.name}." if some else "The network reads no name at all."
+        hint = "The network reads no name at all."
+        if some is not None:
+            hint = f"Name a quantity, wrt='{some.name}' or --wrt {some.name}."
         raise OptionError("there is no parameter to differentiate by", hint=hint)
     source: Any = of
     if isinstance(of, str) and of not in network.quantities and "[" in of:

@@ -70,6 +70,10 @@ ORDER = (
 )
 
 
+RANK = {kind: place for place, kind in enumerate(ORDER)}
+# How many slips are tried that are less specific than one that explains the claim already.
+LESS_SPECIFIC = 40
+
 # Slips that are found by undoing them in a claim.
 MENDABLE = ("sign", "transposed", "wrong-index", "index-shift", "wrong-quantity", "wrong-layer", "missing-factor",
             "extra-factor", "learning-rate-in-gradient", "constant-factor", "averaged", "power")  # fmt: skip
@@ -270,20 +274,9 @@ class Diagnoser:
             return condition
         true_slips = self.made_in_truth(question, draw, deadline)
         claim_slips = self.made_in_claim(question, claimed_expr, draw, deadline)
-        explained: list[_Candidate] = []
-        for candidate in true_slips:
-            candidate.values = self.values(candidate.expr, question, draw)
-            if self.same(candidate.values, claimed, question):
-                explained.append(candidate)
-            if time.thread_time() > deadline:
-                break
-        for candidate in claim_slips:
-            candidate.values = self.values(candidate.expr, question, draw)
-            if self.same(candidate.values, truth, question):
-                explained.append(candidate)
-            if time.thread_time() > deadline + 0.5:
-                break
-        explained += self.other_quantities(question, prepared, claimed, draw)
+        explained = self.explaining(question, true_slips, claim_slips, truth, claimed, draw, deadline)
+        if not explained or RANK.get(explained[0].slip.kind, 99) >= RANK["wrong-quantity"]:
+            explained += self.other_quantities(question, prepared, claimed, draw)
         if explained:
             best = self.best(explained, question)
             if condition is not None and best.kind == "transposed" and self.both_orders(question):
@@ -298,6 +291,34 @@ class Diagnoser:
         return Diagnosis(
             "unrecognised", f"No known slip, and no two, explain this line. Compare it with {expected}, term by term."
         )
+
+    def explaining(
+        self,
+        question: Question,
+        true_slips: list[_Candidate],
+        claim_slips: list[_Candidate],
+        truth: Any,
+        claimed: Any,
+        draw: Draw,
+        deadline: float,
+    ) -> list[_Candidate]:
+        """Return the slips that explain a claim, the most specific first; of less specific ones only the likeliest."""
+        found: list[_Candidate] = []
+        best, left = 99, LESS_SPECIFIC
+        for candidate in sorted((*true_slips, *claim_slips), key=lambda each: RANK.get(each.slip.kind, 99)):
+            if time.thread_time() > deadline + 0.5:
+                break
+            rank = RANK.get(candidate.slip.kind, 99)
+            if rank > best:
+                left -= 1
+                if left < 0:
+                    break
+            candidate.values = self.values(candidate.expr, question, draw)
+            wanted = claimed if candidate.stage is not None else truth
+            if self.same(candidate.values, wanted, question):
+                found.append(candidate)
+                best = min(best, rank)
+        return found
 
     def by_ratio(
         self, question: Question, prepared: Question, truth: Any, claimed: Any, draw: Draw
@@ -466,7 +487,6 @@ class Diagnoser:
 
     def made_in_truth(self, question: Question, draw: Draw, deadline: float) -> list[_Candidate]:
         maker = self.slips(question)
-        rank = {kind: place for place, kind in enumerate(ORDER)}
         # Of slips with the same result the most specific is kept.
         found: dict[Expr, _Candidate] = {}
         for stage in self.stages(question.left):
@@ -476,7 +496,7 @@ class Diagnoser:
                     return list(found.values())
                 expr = stage.with_fragment(slip.result)
                 known = found.get(expr)
-                if expr is ZERO or (known and rank.get(known.slip.kind, 99) <= rank.get(slip.kind, 99)):
+                if expr is ZERO or (known and RANK.get(known.slip.kind, 99) <= RANK.get(slip.kind, 99)):
                     continue
                 found[expr] = _Candidate(slip, stage, expr)
         return list(found.values())
@@ -539,11 +559,10 @@ class Diagnoser:
         return found
 
     def best(self, explained: Sequence[_Candidate], question: Question) -> Diagnosis:
-        rank = {kind: place for place, kind in enumerate(ORDER)}
 
         def order(candidate: _Candidate) -> tuple[int, bool, bool, int]:
             whole = candidate.stage is None or not candidate.stage.name
-            return (rank.get(candidate.slip.kind, 99), candidate.stage is None, whole, len(candidate.slip.what))
+            return (RANK.get(candidate.slip.kind, 99), candidate.stage is None, whole, len(candidate.slip.what))
 
         ordered = sorted(explained, key=order)
         best = ordered[0]
@@ -627,9 +646,8 @@ class Diagnoser:
             found = self.second_slips(question, claimed, kept, draw, deadline + PAIR_TIME / 2, False)
         if not found:
             return None
-        rank = {kind: place for place, kind in enumerate(ORDER)}
         one, other = min(
-            found, key=lambda pair: (sum(rank.get(c.slip.kind, 99) for c in pair), sum(len(c.slip.what) for c in pair))
+            found, key=lambda pair: (sum(RANK.get(c.slip.kind, 99) for c in pair), sum(len(c.slip.what) for c in pair))
         )
         message = f"Two slips explain this line. First: {self.sentence(one)} Second: {self.sentence(other)}"
         return Diagnosis(one.slip.kind, message, (self.spoken(one.slip), self.spoken(other.slip)), (other.slip.kind,))
@@ -645,8 +663,7 @@ class Diagnoser:
     ) -> list[tuple[_Candidate, _Candidate]]:
         """Make a second slip in expressions that have one; the likeliest first, as long as time allows."""
         maker = self.slips(question)
-        rank = {kind: place for place, kind in enumerate(ORDER)}
-        for one in sorted(kept, key=lambda c: rank.get(c.slip.kind, 99)):
+        for one in sorted(kept, key=lambda c: RANK.get(c.slip.kind, 99)):
             for slip in maker.at(one.expr, question.bounds):
                 if time.thread_time() > deadline:
                     return []

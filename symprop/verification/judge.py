@@ -672,7 +672,7 @@ class Judge:
     ) -> Witness:
         shown = {name: nested(components) for name, components in point.values.items()}
         shown.update({name: str(value) for name, value in free.items()})
-        claimed, true = (format_number(value) for value in values)
+        claimed, true = map(shown_number, values)
         return Witness(dict(point.sizes), shown, {i.name: n for i, n in entry.items()}, claimed, true)
 
     def simpler(self, question: Question) -> Witness | None:
@@ -1207,6 +1207,12 @@ def as_ball(value: Any) -> Any:
     from flint import arb, fmpq
 
     return arb(fmpq(value.numerator, value.denominator)) if isinstance(value, Fraction) else value
+
+
+def shown_number(value: Any) -> str:
+    """Return a certified value as text; one that cannot be told from 0 is shown as 0, not as its error bound."""
+    text = format_number(value)
+    return "0" if text.startswith("[+/-") else text
 
 
 def differ(left: Any, right: Any, tolerance: Fraction | None = None) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from symprop.algebra.expressions import (
@@ -261,7 +262,7 @@ class _Checking:
                 return Line(claim.line, claim.text, "proved", follows=True, reason="a definition", note=claim.note)
         verdicts: list[Verdict] = []
         shapes = claim.shapes[-len(sides) :] or (Fit("same"),) * len(sides)
-        for place, (left, right) in enumerate(zip(sides, sides[1:], strict=False)):
+        for place, (left, right) in enumerate(pairwise(sides)):
             question = Question(
                 left, right, claim.bounds, claim.condition, claim.point, claim.free_scalars, tolerances[place + 1]
             )
@@ -358,7 +359,8 @@ class _Checking:
                 if not is_jacobian:
                     return verdict, Diagnosis("convention", message)
             return self.of_another_shape(shapes), Diagnosis(
-                "transposed", "This is the transpose of what is right: a row stands for a column, or a column for a row."
+                "transposed",
+                "This is the transpose of what is right: a row stands for a column, or a column for a row.",
             )
         if is_jacobian:
             if verdict.is_right:
