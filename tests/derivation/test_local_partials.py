@@ -69,6 +69,8 @@ EQUATIONS = (
     "a[i] = prod(k, x[k] + y[i])",
     "a[i] = prod(k = 1..i, x[k])",
     "a = prod(i, k, U[i,k])",
+    "a = sum(k_1, prod(k = 1..k_1, U[k_1,k]*x[k_1]))",  # the copy of k is not the k_1 that its body reads
+    "a[i] = prod(k, prod(k_1 = 1..k, x[k]))",
     "a[i] = max(k, x[k]*y[i])",
     "a = min(i, k, U[i,k]*c)",
     "a[i] = max(k = 1..i, U[i,k])",
