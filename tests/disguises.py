@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 from symprop.algebra.expressions import (
     ONE,
@@ -41,7 +42,7 @@ from symprop.algebra.expressions import (
     walk,
     where,
 )
-from symprop.declaration.network import Network
+from symprop.declaration.network import Equation, Network
 from symprop.declaration.parser import parse, parse_expression
 
 LARGEST = 120  # nodes of a form in which definitions are written out
@@ -237,18 +238,16 @@ def _forms(expr: Expr, network: Network) -> Iterator[Expr]:
     """Yield an expression with more and more definitions written out."""
     yield expr
     for equation in reversed(network.equations):
-        own = equation.target.indices
-
-        def rule(node: Expr, equation: object = equation, own: tuple[Expr, ...] = own) -> Expr:
-            if isinstance(node, Access) and node.name == equation.target.name:  # type: ignore[attr-defined]
-                mapping = dict(zip(own, node.indices, strict=True))
-                return substitute(equation.expression, mapping)  # type: ignore[attr-defined]
-            return node
-
-        written = transform(expr, rule)
+        written = transform(expr, partial(_written_out, equation))
         if written is not expr and sum(1 for _ in walk(written)) < LARGEST:
             expr = written
             yield expr
+
+
+def _written_out(equation: Equation, node: Expr) -> Expr:
+    if not isinstance(node, Access) or node.name != equation.name:
+        return node
+    return substitute(equation.expression, dict(zip(equation.target.indices, node.indices, strict=True)))
 
 
 class Disguise:
@@ -307,9 +306,10 @@ class Disguise:
             rest = mul(*factors[:place], *factors[place + 1 :])
             if chance < 0.4 and isinstance(factor, Add):
                 return add(*(mul(rest, term) for term in factor.terms))
-            bounds = factor.bounds if isinstance(factor, Reduction) and factor.kind == "sum" else ()
-            if 0.4 <= chance < 0.6 and bounds and not {bound.index for bound in bounds} & free_indices(rest):
-                return reduce("sum", bounds, mul(rest, factor.body))
+            if isinstance(factor, Reduction) and factor.kind == "sum" and 0.4 <= chance < 0.6:
+                bound = {each.index for each in factor.bounds}
+                if not bound & free_indices(rest):
+                    return reduce("sum", factor.bounds, mul(rest, factor.body))
         return mul(*factors)
 
     def function(self, name: str, arguments: tuple[Expr, ...]) -> Expr:

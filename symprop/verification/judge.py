@@ -75,6 +75,13 @@ SUSPECTS = 4
 TIME_LIMIT = 2.5
 PROOF_TIME = 0.7
 
+# A value that changes by more than `JUMP` (relative, from 1 on) when all that is given moves by about `NEAR` jumps.
+NEAR = Fraction(1, 10**12)
+JUMP = Fraction(1, 10**4)
+
+# How the reason of a claim about a component that does not exist begins.
+NO_LEFT_SIDE = "the left side is not defined"
+
 LARGEST_WRITTEN_OUT = 400  # nodes; a longer expression is left to the numbers
 
 
@@ -553,8 +560,16 @@ class Judge:
             found = self.search(prepared, deadline)
             if isinstance(found, Verdict):
                 return found
+            if found.outside_left and not found.both and not question.point:
+                why = found.outside_left
+                for name, adjoint in self.adjoints.items():
+                    why = why.replace(name, adjoint.of)
+                witness = self.undefined(prepared, left=True)
+                if witness is not None:
+                    witness = replace(witness, true=f"not defined: {why}")
+                return Verdict("refuted", f"{NO_LEFT_SIDE}: {why}", witness, outside=why)
             if found.outside:
-                witness = None if question.point else self.undefined(prepared, found.outside)
+                witness = None if question.point else self.undefined(prepared)
                 return Verdict("refuted", found.outside, witness, outside=found.outside)
             if not question.point:
                 proof = self.prove(prepared, min(deadline, time.thread_time() + PROOF_TIME))
@@ -584,7 +599,10 @@ class Judge:
                     break
                 evaluator = self.evaluator(draw, place, number, question.free)
                 values = self.values_at(question, evaluator, entry)
-                if values is not None and differ(*values, question.tolerance):
+                if values is None or not differ(*values, question.tolerance):
+                    continue
+                free = {name: self.free_value(name, place, number) for name in question.free}
+                if question.point or not self.is_at_kink(question, draw.points[number], free, entry):
                     return self.refuted(question, draw, place, number, entry, values)
         return compared
 
@@ -695,19 +713,45 @@ class Judge:
                     for name in question.free:
                         draw.probe.tables[name] = np.full((len(points),), 0.5), ()
                     suspects = self.probed(question, draw, _Compared()).suspects
-                    for number, entry in suspects[:1]:
+                    free = {name: Fraction(1, 2) for name in question.free}
+                    for number, entry in suspects:
                         point = points[number]
-                        evaluator = self.evaluator_at(point, {name: Fraction(1, 2) for name in question.free})
-                        values = self.values_at(question, evaluator, entry)
-                        if values is not None and differ(*values, question.tolerance):
-                            free = {name: Fraction(1, 2) for name in question.free}
+                        values = self.values_at(question, self.evaluator_at(point, free), entry)
+                        if values is None or not differ(*values, question.tolerance):
+                            break
+                        if not self.is_at_kink(question, point, free, entry):
                             return self.witness(point, free, entry, values)
                 except SympropError:
                     continue
         return None
 
-    def undefined(self, question: Question, outside: str) -> Witness | None:
-        """Return a simple point at which the true side has a value and the claimed one reads outside a range."""
+    def is_at_kink(
+        self, question: Question, point: Point, free: Mapping[str, Fraction], entry: Mapping[Index, int]
+    ) -> bool:
+        """Whether the true side jumps at a point: a derivative there is a convention, and refutes nothing."""
+        if not self.has_kinks(question):
+            return False
+        try:
+            here = as_ball(self.evaluator_at(point, free).ball(question.left, entry))
+            for step in (NEAR, -NEAR):
+                moved = {
+                    name: components
+                    if self.network.quantities[name].integer
+                    else {at: value + step * (place + 1) for place, (at, value) in enumerate(components.items())}
+                    for name, components in point.values.items()
+                }
+                near = self.evaluator_at(replace(point, values=moved), free).ball(question.left, entry)
+                if bool(abs(as_ball(near) - here) > as_ball(JUMP) * (1 + abs(here))):
+                    return True
+        except SympropError:
+            return False
+        return False
+
+    def undefined(self, question: Question, left: bool = False) -> Witness | None:
+        """Return a simple point at which one side has a value and the other reads outside a range.
+
+        That is the claimed side; the true one, if `left`.
+        """
         import numpy as np
 
         sampler = Sampler(self.network, self.seed)
@@ -718,18 +762,19 @@ class Judge:
             points = tuple(sampler.simple_point(complete, choices) for choices in SIMPLE_NUMBERS)
             draw = self.made_draw(points)
             self.with_free(draw, 0, question.free)
-            left = draw.probe.entries(question.left, question.bounds)
+            outer, inner = (question.left, question.right) if left else (question.right, question.left)
+            known = draw.probe.entries(inner, question.bounds)
             draw.probe.outside.clear()
-            right = draw.probe.entries(question.right, question.bounds)
+            unknown = draw.probe.entries(outer, question.bounds)
             if not draw.probe.outside:
                 continue
-            for flat in np.flatnonzero(np.isnan(right) & np.isfinite(left)):
-                *places, number = (int(n) for n in np.unravel_index(flat, left.shape))
+            why = f"not defined: {draw.probe.outside[0]}"
+            for flat in np.flatnonzero(np.isnan(unknown) & np.isfinite(known)):
+                *places, number = (int(n) for n in np.unravel_index(flat, known.shape))
                 entry = self.entry_of(question.bounds, places, draw)
-                evaluator = self.evaluator_at(points[number], {})
-                true = evaluator.ball(question.left, entry)
-                witness = self.witness(points[number], {}, entry, (true, true))
-                return replace(witness, claimed=f"not defined: {draw.probe.outside[0]}")
+                value = self.evaluator_at(points[number], {}).ball(inner, entry)
+                witness = self.witness(points[number], {}, entry, (value, value))
+                return replace(witness, true=why) if left else replace(witness, claimed=why)
         return None
 
     def evaluator_at(self, point: Point, free: Mapping[str, Fraction]) -> Evaluator:

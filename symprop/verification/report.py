@@ -44,7 +44,7 @@ from symprop.declaration.quantity import Axis, Quantity
 from symprop.errors import SympropError
 from symprop.verification.claims import Claim, Fit, read_claims
 from symprop.verification.diagnose import Diagnoser, Diagnosis
-from symprop.verification.judge import Judge, Question, Verdict, Witness, differ, size_values
+from symprop.verification.judge import NO_LEFT_SIDE, Judge, Question, Verdict, Witness, differ, size_values
 from symprop.verification.probe import Probe
 from symprop.verification.sampling import Sampler
 
@@ -228,6 +228,7 @@ class _Checking:
 
     judge: Judge
     own: list[_Own] = field(default_factory=list)
+    forward: list[Question] = field(default_factory=list)  # wrong lines about forward values
     misplaced: dict[str, int] = field(default_factory=dict)  # index -> line in which a sum over it was misplaced
     given: list[Derivative] = field(default_factory=list)
     used: list[Derivative] = field(default_factory=list)
@@ -480,6 +481,8 @@ class _Checking:
     def outside(self, question: Question, verdict: Verdict) -> Diagnosis:
         """A read outside a range: a limit on the claim is missing, or the index is wrong."""
         judge = self.judge
+        if verdict.reason.startswith(NO_LEFT_SIDE):
+            return Diagnosis("wrong-index", f"There is no {judge.shown(question.left)}: {verdict.outside}.")
         inside = judge.holds_inside(question)
         if inside:
             return Diagnosis(
@@ -514,7 +517,13 @@ class _Checking:
     def remember(self, question: Question, claim: Claim) -> None:
         """Keep what a wrong line says of a derivative: later lines may build on it."""
         left = question.left
-        if not isinstance(left, Derivative) or question.point or claim.condition is not TRUE or claim.only_right:
+        if claim.condition is not TRUE or claim.only_right:
+            return
+        if isinstance(left, Access) and left.name in self.judge.original.definitions:
+            if left.name not in names_of(question.right):
+                self.forward.append(question)
+            return
+        if not isinstance(left, Derivative) or question.point:
             return
         indices = (*left.of.indices, *left.by.indices)
         if not all(isinstance(index, Index) for index in left.by.indices) or not all(
@@ -525,7 +534,7 @@ class _Checking:
 
     def follows(self, question: Question, verdict: Verdict) -> bool:
         """Whether a line is what one gets from the person's own lines before."""
-        if not self.own:
+        if not self.own and not self.forward:
             return verdict.is_right
         try:
             return self.follows_by_numbers(question)
@@ -540,6 +549,11 @@ class _Checking:
         probe = Probe(judge.network, draw.points[0].sizes, [point.values for point in draw.points])
         judge.with_free(replace(draw, probe=probe), 0, question.free)
         judge.fill_raw(left, right)
+        for earlier in self.forward:
+            # What is defined last holds: the person's value in place of the true one.
+            if earlier.point == question.point or not earlier.point:
+                assert isinstance(earlier.left, Access)
+                probe.define(earlier.left, earlier.bounds, self.in_own_terms(earlier.right))
         for name, adjoint in judge.adjoints.items():
             axes = tuple(Axis(bound.index, bound.lower, bound.upper) for bound in adjoint.bounds)
             probe.define(adjoint.access, adjoint.bounds, self.own_row(name), axes)
@@ -556,6 +570,8 @@ class _Checking:
                 own = dict(zip(adjoint.access.indices, access.indices, strict=True))
                 return substitute(self.own_row(access.name, chain=True), own)
             return access
+        if top and isinstance(expr, Access) and expr.name in self.judge.original.definitions:
+            return self.judge.value_of(expr, self.judge.original.definitions[expr.name]) or expr
 
         def rule(node: Expr) -> Expr:
             if isinstance(node, Derivative):
@@ -634,9 +650,11 @@ class _Checking:
                 if quantity is not None and by is not None and by.role == "defined":
                     found[str(Derivative("D", quantity.access, by.access))] = None
         objective = network.objective
+        # Without roles every input counts as a parameter: those by which a line differentiates are asked for.
+        asked = {node.by.name for node in (*self.given, *self.used)}
         if objective is not None:
             for name in network.parameters:
-                if (objective.name, name) not in given:
+                if (objective.name, name) not in given and (network.declares_roles or name in asked):
                     access = Access(objective.name, ())
                     found[str(Derivative("D", access, network.quantities[name].access))] = None
         return tuple(found)

@@ -291,7 +291,7 @@ def test_pickles_and_copies_are_the_same_node(expr: Expr) -> None:
         (where(compare("<", i, j), at("x", k), ZERO), {i, j, k}),
         (Derivative("D", at("y", i), at("x", j)), {i, j}),
     ],
-    ids=str,
+    ids=lambda value: " ".join(sorted(map(str, value))) if isinstance(value, set) else str(value),
 )
 def test_free_indices_are_those_that_nothing_binds(expr: Expr, free: set[Index]) -> None:
     assert free_indices(expr) == free

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -329,3 +330,59 @@ def test_a_domain_that_differs_is_a_message() -> None:
     verdict = equal("log(x*y)", "log(x) + log(y)")
     assert verdict.verdict in RIGHT
     assert "is not" in verdict.message
+
+
+@pytest.mark.parametrize("line", ["z[0] = 1", "dL/dv[0] = (y - t)*z[1]"])
+def test_a_component_that_does_not_exist_is_refuted(line: str) -> None:
+    (found,) = check(parse(HIDDEN), line).lines
+    assert found.verdict == "refuted"
+    assert found.diagnosis is not None
+    assert found.diagnosis.kind == "wrong-index"
+    assert "has only j = 1..H" in found.diagnosis.message
+    assert found.witness is not None
+    assert found.witness.true.startswith("not defined")
+
+
+def test_lines_follow_from_a_wrong_forward_value() -> None:
+    report = check(
+        parse(HIDDEN),
+        """
+        z[j] = tanh(a[j])
+        y = sum(j, v[j]*tanh(a[j]))
+        dL/dv[j] = (y - t)*tanh(a[j])
+        dL/dy = y - t
+        y = sum(j, v[j]*sigmoid(a[j]))
+        """,
+    )
+    assert [line.verdict in RIGHT for line in report.lines] == [False, False, False, True, True]
+    assert [line.follows for line in report.lines] == [False, True, True, True, False]
+
+
+def test_numbers_follow_from_a_wrong_number_at_the_same_point() -> None:
+    network = parse("y = w*x + b\nz = y**2\nL = z - t")
+    claims = "at w = 2, x = 3, b = 1, t = 4\ny = 8\nz = 64\nL = 60\ndL/dy = 16\nat w = 1\nz = 16\nz = 81"
+    report = check(network, claims)
+    assert [line.verdict for line in report.lines] == ["refuted"] * 4 + ["agrees", "refuted"]
+    assert [line.follows for line in report.lines] == [False, True, True, True, True, False]
+
+
+def test_gradients_that_nobody_asked_for_are_not_missing() -> None:
+    claims = "dL/dz = 1\ndL/dy = 2*y*D(L, z)"
+    assert check(parse("y = w*x + b\nz = y**2\nL = z - t"), claims).missing == ()
+    claims_by_w = f"{claims}\nP(y, w) = x"
+    assert check(parse("y = w*x + b\nz = y**2\nL = z - t"), claims_by_w).missing == ("D(L, w)",)
+    asked = parse("input x; target t; parameter w, b; y = w*x + b; z = y**2; L = z - t")
+    assert check(asked, claims).missing == ("D(L, w)", "D(L, b)")
+
+
+def test_no_witness_lies_at_a_kink() -> None:
+    network = parse(
+        "index i = 1..D, j = 1..H; input x[i]; target t; parameter W[j,i], v[j]\na[j] = sum(i, W[j,i]*x[i])\n"
+        "h[j] = relu(a[j])\ny = sum(j, v[j]*h[j])\nL = (y - t)**2/2"
+    )
+    (line,) = check(network, "D(L, W[j,i]) = (y - t)*v[j]*[v[j] > 0]*x[i]").lines
+    assert line.verdict == "refuted"
+    assert line.witness is not None
+    weights, inputs = line.witness.values["W"], line.witness.values["x"]
+    row = weights[line.witness.entry["j"] - 1]
+    assert sum(Fraction(one) * Fraction(other) for one, other in zip(row, inputs, strict=True)) != 0

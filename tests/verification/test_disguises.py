@@ -102,12 +102,21 @@ def _number(text: str) -> Any:
     return Fraction(text) if "/" in text else Fraction(float(text))
 
 
-def truly_equal(gradient: Gradient, claimed: Expr) -> bool:
-    """Whether the claim is a difference quotient at every entry of some random points (away from kinks)."""
+def truly_equal(gradient: Gradient, claimed: Expr, in_one_equation: bool = False) -> bool:
+    """Whether the claim is a difference quotient at every entry of some random points (away from kinks).
+
+    That of the objective's own equation, all other defined quantities being held, if `in_one_equation`.
+    """
     sampler = Sampler(gradient.network, 7)
     for number in range(4):
         point = sampler.draw(8, 1)[number]
-        slow = Witness(gradient.network, point.sizes, point.values)
+        slow = Witness(gradient.network, point.sizes, point.values)  # type: ignore[arg-type]  # no layer sizes here
+        if in_one_equation:
+            slow.cut = {
+                (name, at): slow.read(name, at)
+                for name in {equation.name for equation in gradient.network.equations} - {gradient.left.of.name}
+                for at in slow.components(name)
+            }
         for at in slow.components(gradient.left.by.name):
             indices = dict(zip(gradient.left.by.indices, map(Fraction, at), strict=True))
             entry = {index: value for index, value in indices.items() if isinstance(index, Index)}
@@ -139,7 +148,8 @@ def judge_rewrites(known: list[tuple[Gradient, Session]], count: int) -> None:
 
 
 def judge_mutants(known: list[tuple[Gradient, Session]], count: int) -> None:
-    wrong, kinds = [], Counter[str]()
+    kinds = Counter[str]()
+    wrong: list[tuple[object, ...]] = []
     for gradient, session, kind, expr in mutants(known, count):
         text = f"{gradient.left} = {expr}"
         (line,) = session.check(text).lines
@@ -147,6 +157,8 @@ def judge_mutants(known: list[tuple[Gradient, Session]], count: int) -> None:
             kinds[kind] += 1
             if line.witness is None or not is_confirmed(gradient, line, expr):
                 wrong.append((gradient.example, kind, text, "the witness is not confirmed", line.witness))
+        elif line.diagnosis is not None and truly_equal(gradient, expr, in_one_equation=True):
+            assert line.diagnosis.kind == "convention"  # right as the local partial derivative, and it says so
         elif line.verdict not in RIGHT or not truly_equal(gradient, expr):
             wrong.append((gradient.example, kind, text, line.verdict, line.error or line.reason))
     assert not wrong

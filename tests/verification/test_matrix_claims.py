@@ -138,8 +138,8 @@ def test_numpy_confirms_the_witness_of_a_wrong_matrix_line(sessions: dict[str, S
     assert witness is not None
     w, b, v, x, t = (as_array(witness.values[name]) for name in ("W", "b", "v", "x", "t"))
     h = np.tanh(w @ x + b)
-    claimed = np.outer((v @ h - t)*v*h, x)
-    true = np.outer((v @ h - t)*v*(1 - h**2), x)
+    claimed = np.outer((v @ h - t) * v * h, x)
+    true = np.outer((v @ h - t) * v * (1 - h**2), x)
     entry = tuple(position - 1 for position in witness.entry.values())
     assert claimed[entry] == pytest.approx(float(witness.claimed), rel=1e-12)
     assert true[entry] == pytest.approx(float(witness.true), rel=1e-12)
