@@ -22,7 +22,8 @@ import symprop
 FUNCTIONS = """
 exp log exp2 exp10 expm1 log2 log10 log1p sqrt cbrt sin cos tan sec csc cot asin acos atan asec
 acsc acot sinh cosh tanh sech csch coth asinh acosh atanh asech acsch acoth erf erfc abs sign
-floor sigmoid relu leaky_relu elu softplus swish silu gelu selu mish hard_sigmoid hard_tanh softsign step identity piecewise_linear
+floor sigmoid relu leaky_relu elu softplus swish silu gelu selu mish hard_sigmoid hard_tanh softsign step
+identity piecewise_linear
 """.split()  # noqa: SIM905
 
 FORMS = (
@@ -144,7 +145,7 @@ x*tanh(softplus(x))
 
 TEXTS = [form.format(f=f) for f in FUNCTIONS for form in FORMS] + EXERCISES.split("\n")[1:-1]
 LETTERS = {"a": Fraction(7, 4), "b": Fraction(5, 3), "c": Fraction(2, 7), "d": Fraction(9, 5), "n": Fraction(3)}
-POINTS = [Fraction(point) for point in "7/11 19/13 -8/17 23/9 -31/12 1/29 14/3 -5/18".split()]
+POINTS = [Fraction(point) for point in ["7/11", "19/13", "-8/17", "23/9", "-31/12", "1/29", "14/3", "-5/18"]]
 
 
 def real(formula: Callable[..., Any]) -> Callable[..., Any]:
