@@ -287,10 +287,11 @@ class _Reader(Declarations):
             known = self.scope.quantities.setdefault(
                 name, Known(rank, self.written(self.at(statement, target)), "used", statement.line)
             )
-            if known.rank != rank or not rank:
+            # The bare name of an array is enough: its indices stand where it is declared.
+            if not known.rank or (target.kind == "access" and known.rank != rank):
                 raise self.error(
                     IndexNotationError,
-                    f"'{name}' has other indices",
+                    f"'{name}' has other indices" if known.rank else f"'{name}' has no index to go beyond",
                     self.at(statement, target),
                     f"'{name}' {known}.",
                 )

@@ -460,8 +460,9 @@ def test_sizes_may_define_each_other() -> None:
     assert str(network.sizes["P"]) == "floor((R + 2*pad - K)/2) + 1"
 
 
-def test_padding_is_a_property_of_the_quantity() -> None:
-    network = parse("index t = 1..T; input x[t]; zero outside x[t]; y[t] = x[t-1] + x[t+1]")
+@pytest.mark.parametrize("padded", ["x[t]", "x"])
+def test_padding_is_a_property_of_the_quantity(padded: str) -> None:
+    network = parse(f"index t = 1..T; input x[t]; zero outside {padded}; y[t] = x[t-1] + x[t+1]")
     assert network.quantities["x"].zero_outside
     assert not network.quantities["y"].zero_outside
 
