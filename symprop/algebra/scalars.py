@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
+from math import gcd, lcm
 from typing import Any
 
 from symprop.algebra.expressions import (
@@ -28,9 +29,12 @@ from symprop.algebra.expressions import (
     Size,
     add,
     call,
+    coefficient_and_rest,
     mul,
+    negative,
     power,
     substitute,
+    transform,
     walk,
 )
 from symprop.algebra.functions import FUNCTIONS
@@ -220,7 +224,37 @@ def _occurs(expr: Expr, node: Expr) -> bool:
 def _differentiate(template: Expr, node: Expr) -> Expr:
     translation = Translation()
     symbol = translation.symbol(node)
-    return translation.from_sympy(translation.to_sympy(template).diff(symbol))
+    return as_written(translation.from_sympy(translation.to_sympy(template).diff(symbol)), template)
+
+
+def as_written(expr: Expr, source: Expr) -> Expr:
+    """Return `expr` with the sums and products that it shares with `source` in the order they have there.
+
+    sympy sorts what it returns, and multiplies numbers into sums: ``tanh'(s + b)`` comes back for ``tanh'(b + s)``, and
+    ``2*y - 2*t`` for ``2*(y - t)``.
+    """
+    written = {node: node for node in walk(source) if isinstance(node, (Add, Mul))}
+
+    def rule(node: Expr) -> Expr:
+        found = written.get(node)
+        if found is not None or not isinstance(node, Add):
+            return node if found is None else found
+        number, rest = common_number(node)
+        for factor in (number, -number):
+            found = written.get(rest if factor == number else negative(rest))
+            if found is not None:
+                return mul(Number(factor), found)
+        return node
+
+    return transform(expr, rule) if written else expr
+
+
+def common_number(node: Add) -> tuple[Fraction, Expr]:
+    """Return the rational number that divides all coefficients of a sum, and the rest: 2 and x - 2 for 2*x - 4."""
+    coefficients = [coefficient_and_rest(term)[0] for term in node.terms]
+    numerator = gcd(*(abs(c.numerator) for c in coefficients))
+    number = Fraction(numerator, lcm(*(c.denominator for c in coefficients)))
+    return number, node if number == 1 else add(*(mul(Number(1 / number), term) for term in node.terms))
 
 
 def rewritings(expr: Expr) -> tuple[tuple[str, Expr], ...]:

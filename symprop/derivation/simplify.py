@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import gcd, lcm
 
 from symprop.algebra.expressions import (
     MINUS_ONE,
@@ -45,7 +44,7 @@ from symprop.algebra.expressions import (
 )
 from symprop.algebra.functions import FUNCTIONS, OUTPUT, derivative
 from symprop.algebra.indices import affine, conditions_of
-from symprop.algebra.scalars import rewritings, scalar_template
+from symprop.algebra.scalars import common_number, rewritings, scalar_template
 from symprop.algebra.writer import is_negative
 from symprop.declaration.network import Equation, Network
 from symprop.derivation.gather import gather, sum_over
@@ -218,16 +217,13 @@ def common_factors(expr: Expr, context: Context) -> Expr:
 
 def content(node: Add) -> Fraction:
     """Return the rational number that divides all coefficients of a sum: 2 for 2*x - 4, 1/2 for x/2 + y/2."""
-    coefficients = [coefficient_and_rest(term)[0] for term in node.terms]
-    numerator = gcd(*(abs(c.numerator) for c in coefficients))
-    return Fraction(numerator, lcm(*(c.denominator for c in coefficients)))
+    return common_number(node)[0]
 
 
 def shared_factors_out(node: Add) -> Expr:
     """Return a sum with the factors that stand in every term written once, in front."""
-    number = content(node)
+    number, rest = common_number(node)
     if number != 1:
-        rest = add(*(mul(Number(1 / number), term) for term in node.terms))
         return mul(Number(number), shared_factors_out(rest) if isinstance(rest, Add) else rest)
     shared = [factor for factor in factors_of(node.terms[0]) if not isinstance(factor, Number)]
     for term in node.terms[1:]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from symprop.algebra.expressions import (
     MINUS_ONE,
+    ONE,
     TRUE,
     ZERO,
     Access,
@@ -28,6 +29,7 @@ from symprop.algebra.expressions import (
     Where,
     free_indices,
     names_of,
+    reduce,
     stem_of,
     substitute,
     transform,
@@ -37,9 +39,11 @@ from symprop.algebra.functions import FUNCTIONS
 from symprop.algebra.primitives import HALF
 from symprop.algebra.scalars import opaque_nodes, partial
 from symprop.algebra.writer import as_softmax
+from symprop.algebra.indices import normal
 from symprop.declaration.network import Equation
+from symprop.declaration.order import groups_in_order
 from symprop.derivation.local_partials import settle, through
-from symprop.derivation.parts import parts
+from symprop.derivation.parts import parts, settled
 from symprop.derivation.simplify import Context, apply_rules, cost
 from symprop.derivation.steps import Adjoint, Derivation, Term, adjoint_name, tangent_name
 
@@ -195,7 +199,10 @@ def _title(derivation: Derivation) -> Sentence:
         return ("Derivatives of ", *listed(objectives, " and "), ", each by its own parameters")
     names = [Access(name, ()) for name in derivation.wrt]
     if len(names) > MOST_IN_TITLE:
-        return ("Derivatives of ", derivation.of, f" by {len(names)} quantities")
+        if derivation.wrt == derivation.network.parameters:
+            return ("Derivatives of ", derivation.of, f" by all {len(names)} parameters")
+        others = f", ... ({len(names)} in all)"
+        return ("Derivatives of ", derivation.of, " by ", *listed(names[: MOST_IN_TITLE // 2]), others)
     noun = "Derivative" if len(names) == 1 else "Derivatives"
     return (f"{noun} of ", derivation.of, " by ", *listed(names, " and "))
 
@@ -218,15 +225,98 @@ def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
         bar = Access(adjoint_name(v.name), _seeds(derivation))
         change = ("the change of ", of, " with ", v, " when all that is computed from ", v, " follows")
         yield (bar, " stands for ", Derivative("D", of, v), ", the adjoint of ", v, ": ", *change, ".")
+    if adjoints or _definitions(derivation):
+        yield from _recurrences(derivation)
     constants = [q for q in derivation.network.of_role("constant") if q.value is not None]
     if constants and adjoints:
         values = [Formula(quantity.access, "=", (Number(quantity.value),)) for quantity in constants]
         yield ("Constants: ", *listed(values), ".")
+    padded = [quantity.access for quantity in derivation.network.quantities.values() if quantity.zero_outside]
+    if padded:
+        where = ("its range", "is") if len(padded) == 1 else ("their ranges", "are")
+        yield (f"Outside {where[0]} ", *listed(padded, " and "), f" {where[1]} 0 (padding).")
     for fact in derivation.network.facts:
         if fact.kind == "onehot":
-            yield ("It is assumed that ", fact.left, " is one-hot.")
+            summed = tuple(bound for bound in fact.bounds if bound.index is fact.right)
+            total = Formula(reduce("sum", summed, fact.left), "=", (ONE,))
+            yield ("It is assumed that ", fact.left, " is one-hot; in particular ", total, ".")
         else:
             yield ("It is assumed that ", Formula(fact.left, "=", (fact.right,), fact.bounds), ".")
+
+
+def _recurrences(derivation: Derivation) -> Iterator[Sentence]:
+    """Say of adjoints that read each other in which order they are computed, and what they start with."""
+    keys = {adjoint.access.name: key for key, adjoint in derivation.adjoints.items()}
+    reads = {
+        key: {keys[name] for name in names_of(adjoint.textbook) & keys.keys()}
+        for key, adjoint in derivation.adjoints.items()
+    }
+    for group in groups_in_order(reads):
+        adjoints = [derivation.adjoints[key] for key in group]
+        for index, step in _steps_between(adjoints):
+            yield from _recurrence(adjoints, index, step, derivation)
+            break
+
+
+def _steps_between(adjoints: Sequence[Adjoint]) -> Iterator[tuple[Index, int]]:
+    """Yield every index whose neighbour one of a group of adjoints reads in another, and the distance: 1 for t + 1."""
+    at_home = {adjoint.access.name: adjoint.access for adjoint in adjoints}
+    for adjoint in adjoints:
+        for node in walk(adjoint.textbook):
+            if isinstance(node, Access) and node.name in at_home:
+                for own, read in zip(at_home[node.name].indices, node.indices, strict=True):
+                    distance = normal(read - own)
+                    if isinstance(own, Index) and isinstance(distance, Number) and distance is not ZERO:
+                        yield own, 1 if distance.value > 0 else -1
+
+
+def _recurrence(
+    adjoints: Sequence[Adjoint], index: Index, step: int, derivation: Derivation
+) -> Iterator[Sentence]:
+    starts: list[Formula] = []
+    ends: tuple[Expr, Expr] | None = None
+    for adjoint in adjoints:
+        bounds = free_part(adjoint, derivation)
+        bound = next((bound for bound in bounds if bound.index is index), None)
+        if bound is None:
+            continue
+        first, last = (bound.upper, bound.lower) if step > 0 else (bound.lower, bound.upper)
+        ends = ends or (first, last)
+        for formula in by_cases(adjoint.access, (adjoint.textbook,), bounds, derivation):
+            fixed = substitute(adjoint.access, {index: first})
+            if formula.left == fixed and not names_of(formula.forms[-1]) & {other.access.name for other in adjoints}:
+                starts.append(formula)
+    if ends is None:
+        return
+    names = tuple(listed([Access(adjoint.access.name, ()) for adjoint in adjoints], " and "))
+    way = ("down" if step > 0 else "up", "after" if step > 0 else "before")
+    computed = "is a recurrence: it is" if len(adjoints) == 1 else "are a recurrence: they are"
+    start: Sentence = (f"; nothing comes {way[1]} ", Formula(index, "=", (ends[0],)))
+    if starts:
+        start = (", starting with ", *listed(starts, " and "))
+    run = (Formula(index, "=", (ends[0],)), f" {way[0]} to ", ends[1])
+    yield (*names, f" {computed} computed from ", *run, *start, ".")
+
+
+def free_part(adjoint: Adjoint, derivation: Derivation) -> tuple[Bound, ...]:
+    """Return the ranges of an adjoint without the components that a constant fixes: nobody asks for the derivative by
+    ``h[0,j] = 0``."""
+    bounds = list(adjoint.bounds)
+    if adjoint.of in (*derivation.wrt, derivation.of.name) or derivation.mode == "forward":
+        return adjoint.bounds
+    own = bounds[len(bounds) - len(derivation.network.quantities[adjoint.of].axes) :]
+    for equation in derivation.network.definitions.get(adjoint.of, ()):
+        fixed = [place for place, at in enumerate(equation.target.indices) if not isinstance(at, Index)]
+        if len(fixed) != 1 or names_of(equation.expression) & derivation.adjoints.keys():
+            continue
+        (place,) = fixed
+        value, bound = equation.target.indices[place], own[place]
+        at = bounds.index(bound)
+        if normal(value - bound.lower) is ZERO:
+            own[place] = bounds[at] = bound._replace(lower=normal(bound.lower + ONE), written=True)
+        elif normal(bound.upper - value) is ZERO:
+            own[place] = bounds[at] = bound._replace(upper=normal(bound.upper - ONE), written=True)
+    return tuple(bounds)
 
 
 def _meaning_of_tangents(derivation: Derivation) -> Iterator[Sentence]:
@@ -333,7 +423,7 @@ def _lines(derivation: Derivation) -> Iterator[Line]:
             if not several:
                 forms = different((*forms, adjoint.textbook))
         sign = "+=" if term is not None and several else "="
-        for case in by_cases(adjoint.access, forms, adjoint.bounds, derivation, sign):
+        for case in by_cases(adjoint.access, forms, free_part(adjoint, derivation), derivation, sign):
             yield Line(forward, case, partial, reason)
             partial, reason = None, ""
 
@@ -343,6 +433,7 @@ def by_cases(
 ) -> tuple[Formula, ...]:
     """Return ``left = form = form`` as one formula, or by cases of an index where the last form has conditions on it:
     ``h_bar[T,j] = ...``, ``h_bar[t,j] = ... for t = 1..T-1``. Adding nothing is not written."""
+    forms = tuple(settled(form, bounds) for form in forms)
     cases = parts(forms[-1], bounds)
     if len(cases) == 1:
         return (Formula(left, sign, forms, tuple(bound for bound in bounds if _differs(bound, derivation))),)
@@ -580,5 +671,5 @@ def _definitions(derivation: Derivation) -> tuple[Formula, ...]:
     return tuple(
         formula
         for adjoint in named
-        for formula in by_cases(adjoint.access, (adjoint.textbook,), adjoint.bounds, derivation)
+        for formula in by_cases(adjoint.access, (adjoint.textbook,), free_part(adjoint, derivation), derivation)
     )
