@@ -34,6 +34,7 @@ from symprop.algebra.expressions import (
     negative,
     power,
     substitute,
+    terms_of,
     transform,
     walk,
 )
@@ -240,11 +241,10 @@ def as_written(expr: Expr, source: Expr) -> Expr:
         if found is not None or not isinstance(node, Add):
             return node if found is None else found
         number, rest = common_number(node)
-        for factor in (number, -number):
-            found = written.get(rest if factor == number else negative(rest))
-            if found is not None:
-                return mul(Number(factor), found)
-        return node
+        if rest in written:
+            return mul(Number(number), written[rest])
+        opposite = add(*map(negative, terms_of(rest)))
+        return mul(Number(-number), written[opposite]) if opposite in written else node
 
     return transform(expr, rule) if written else expr
 

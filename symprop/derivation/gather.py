@@ -301,6 +301,8 @@ def sum_over(bounds: tuple[Bound, ...], body: Expr) -> Expr:
     if body is ZERO or not bounds:
         return body
     *outer, bound = bounds
+    if normal(bound.upper - bound.lower) is ZERO:  # one term
+        return sum_over(tuple(outer), substitute(body, {bound.index: bound.lower}))
     if bound.index not in free_indices(body):
         extent = normal(bound.upper - bound.lower + ONE)
         # An empty range must not count as a negative number.

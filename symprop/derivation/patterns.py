@@ -11,6 +11,7 @@ from symprop.algebra.expressions import (
     MINUS_ONE,
     ONE,
     TRUE,
+    ZERO,
     Access,
     Add,
     Bound,
@@ -190,12 +191,41 @@ class Rewriting:
         """
         return all(
             bound.index in binding
-            and within(
-                binding[bound.index], substitute(bound.lower, binding), substitute(bound.upper, binding), ranges
+            and _holds(
+                within(
+                    binding[bound.index], substitute(bound.lower, binding), substitute(bound.upper, binding), ranges
+                ),
+                ranges,
             )
-            is TRUE
             for bound in self.bounds
         )
+
+
+class Place(tuple[Bound, ...]):
+    """The ranges of the indices at a place, and conditions that hold there besides: ``0 <= p - k``."""
+
+    known: tuple[Expr, ...] = ()
+
+    @classmethod
+    def where(cls, ranges: Iterable[Bound], known: tuple[Expr, ...]) -> Place:
+        """Return the place of these ranges and conditions."""
+        place = cls(ranges)
+        place.known = known
+        return place
+
+
+def _holds(condition: Expr, ranges: tuple[Bound, ...]) -> bool:
+    """Whether every part of a condition is decided, or known to hold at a place."""
+    if condition is TRUE:
+        return True
+    known = ranges.known if isinstance(ranges, Place) else ()
+    if not known:
+        return False
+    gaps = {normal(part.right - part.left) for part in known if isinstance(part, Compare) and part.operator == "<="}
+    return all(
+        isinstance(part, Compare) and part.operator == "<=" and normal(part.right - part.left) in gaps
+        for part in conditions_of(condition)
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -219,9 +249,10 @@ class Names:
 
     def __init__(self, equations: Iterable[Equation]) -> None:
         self.rewritings = [
-            rewriting(equation.expression, equation.target, equation.bounds)
+            rewriting(pattern, equation.target, bounds)
             for equation in equations
-            if _is_worth_a_name(equation.expression)
+            for pattern, bounds in _right_sides(equation)
+            if _is_worth_a_name(pattern)
         ]
 
     def fold(self, expr: Expr, ranges: tuple[Bound, ...]) -> Expr:
@@ -248,17 +279,34 @@ class Names:
         return node
 
     def solved(self, expr: Expr, ranges: tuple[Bound, ...]) -> Expr:
-        """Replace a factor of a right side by the name divided by the other factors.
+        """Return what the last step of `solving` makes of an expression."""
+        steps = tuple(self.solving(expr, ranges))
+        return steps[-1][1] if steps else expr
+
+    def solving(self, expr: Expr, ranges: tuple[Bound, ...]) -> Iterator[tuple[str, Expr]]:
+        """Replace factors of right sides by the name divided by the other factors; yield each name and its result.
 
         With ``h[j] = (x[j] - mu)*r``, ``x[j] - mu`` becomes ``h[j]/r``; with ``mu = sum(j, x[j])/n`` the sum becomes
-        ``mu*n``.  Shorter only together with other rules, so it is tried, not always done.
+        ``mu*n``; with ``p[k] = e[k]/Z``, ``e[k]`` becomes ``p[k]*Z``.  Shorter only together with other rules, so it is
+        tried, not always done.
         """
         for rule in self.rewritings:
             factors = factors_of(rule.pattern)
             for place, factor in enumerate(factors):
-                if isinstance(factor, (Add, Reduction)) and len(factors) > 1:
-                    expr = _solve_for(rule, place, factor, expr, ranges)
-        return expr
+                others = factors[:place] + factors[place + 1 :]
+                # A plain reading only where that divides by nothing.
+                if others and (
+                    isinstance(factor, (Add, Reduction)) or (isinstance(factor, Access) and all(map(_is_below, others)))
+                ):
+                    after = _solve_for(rule, place, factor, expr, ranges)
+                    if after is not expr:
+                        assert isinstance(rule.result, Access)
+                        yield rule.result.name, after
+                        expr = after
+
+
+def _is_below(factor: Expr) -> bool:
+    return isinstance(factor, Power) and isinstance(factor.exponent, Number) and factor.exponent.value < 0
 
 
 def _solve_for(rule: Rewriting, place: int, factor: Expr, expr: Expr, ranges: tuple[Bound, ...]) -> Expr:
@@ -287,13 +335,13 @@ def transform_within(
 
     A reduction adds the ranges of its indices, a ``where`` narrows them by what its condition says.
     """
-    return _Within(ranges, rule).visit(expr)
+    return _Within(ranges if isinstance(ranges, Place) else Place(ranges), rule).visit(expr)
 
 
 class _Within:
     """One place from which the ranges are the same."""
 
-    def __init__(self, ranges: tuple[Bound, ...], rule: Callable[[Expr, tuple[Bound, ...]], Expr]) -> None:
+    def __init__(self, ranges: Place, rule: Callable[[Expr, tuple[Bound, ...]], Expr]) -> None:
         self.ranges = ranges
         self.rule = rule
         self.memo: dict[int, Expr] = {}
@@ -313,7 +361,8 @@ class _Within:
             for bound in node.bounds:
                 children += [here.visit(bound.lower), here.visit(bound.upper)]
                 outer = tuple(other for other in here.ranges if not _concerns(other, bound.index))
-                here = _Within((*outer, bound), self.rule)
+                known = tuple(part for part in here.ranges.known if bound.index not in free_indices(part))
+                here = _Within(Place.where((*outer, bound), known), self.rule)
             return (*children, here.visit(node.body))
         if isinstance(node, Where):
             return (
@@ -333,7 +382,8 @@ class _Within:
                 if bound.index in free_indices(part) and free_indices(part) <= {*names, bound.index}:
                     bound = _narrowed(bound, part, before)
             ranges[place] = bound
-        return self if tuple(ranges) == self.ranges else _Within(tuple(ranges), self.rule)
+        known = tuple(dict.fromkeys((*self.ranges.known, *conditions_of(condition))))
+        return _Within(Place.where(ranges, known), self.rule)
 
 
 def _concerns(bound: Bound, index: Index) -> bool:
@@ -344,6 +394,23 @@ def _narrowed(bound: Bound, part: Expr, before: list[Bound]) -> Bound:
     if isinstance(part, Compare) and part.operator == "==" and part.left is bound.index:
         return bound._replace(lower=part.right, upper=part.right)
     return tighten(bound, part, before)[0]
+
+
+def _right_sides(equation: Equation) -> Iterator[tuple[Expr, tuple[Bound, ...]]]:
+    """Yield the right side of an equation, and what it is where its condition holds, each with the ranges for that."""
+    yield equation.expression, equation.bounds
+    if isinstance(equation.expression, Where) and equation.expression.otherwise is ZERO:
+        bounds: list[Bound] = []
+        left = equation.expression.condition
+        for bound in equation.bounds:
+            names = {other.index for other in bounds} | {bound.index}
+            here = [part for part in conditions_of(left) if free_indices(part) <= names]
+            others = [part for part in conditions_of(left) if part not in here]
+            tightened, kept = tighten(bound, junction("and", *here), bounds)
+            bounds.append(tightened)
+            left = junction("and", *others, kept)
+        if left is TRUE:
+            yield equation.expression.then, tuple(bounds)
 
 
 def _is_worth_a_name(expr: Expr) -> bool:

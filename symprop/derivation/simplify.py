@@ -47,6 +47,7 @@ from symprop.algebra.indices import affine, conditions_of
 from symprop.algebra.scalars import common_number, rewritings, scalar_template
 from symprop.algebra.writer import is_negative
 from symprop.declaration.network import Equation, Network
+from symprop.derivation.brackets import decided, equation_used, joined, numbers_out, zero_anyway
 from symprop.derivation.gather import gather, sum_over
 from symprop.derivation.patterns import Names, Rewriting, rewriting, transform_within
 from symprop.derivation.steps import Adjoint, Step, Term
@@ -59,6 +60,12 @@ MOST_SYMBOLS = 9
 
 # A gradient in forward names alone may cost this much, about a line of print; beyond, adjoints keep their names.
 LARGEST_FINAL = 32.0
+
+# How the step of writing an adjoint out is called, after the name of the adjoint.
+WRITTEN_OUT = " written out"
+
+# So many adjoints are written out in turn, to see whether they meet their inverses.
+MOST_WRITTEN_OUT = 4
 
 # What a form may cost more if it does without the adjoints of statistics (mean, variance): their lines are saved.
 SAVED_LINES = 8.0
@@ -94,6 +101,9 @@ def cost(expr: Expr) -> float:
             continue
         elif isinstance(node, Where):
             total += 2
+            if node.otherwise is ZERO:  # a bracket: only one branch is read
+                stack.extend((node.condition,) if node.then is ONE else (node.condition, node.then))
+                continue
         else:
             total += 1
         stack.extend(node.children)
@@ -187,14 +197,7 @@ def forward_names(expr: Expr, context: Context) -> Expr:
 
 def stated_facts(expr: Expr, context: Context) -> Expr:
     """Use what the network assumes, such as sum(k, t[k]) = 1."""
-    for fact in context.network.facts:
-        left, right, bounds = fact.left, fact.right, fact.bounds
-        if fact.kind == "onehot":  # in particular the components add up to 1
-            left = reduce("sum", tuple(bound for bound in bounds if bound.index is fact.right), left)
-            bounds, right = tuple(bound for bound in bounds if bound.index is not fact.right), ONE
-        if cost(right) >= cost(left):
-            continue
-        stated = rewriting(left, right, bounds)
+    for stated in facts(expr, context):
 
         def rule(node: Expr, ranges: tuple[Bound, ...], stated: Rewriting = stated) -> Expr:
             if type(node) is type(stated.pattern):
@@ -206,6 +209,48 @@ def stated_facts(expr: Expr, context: Context) -> Expr:
     return expr
 
 
+def facts(expr: Expr, context: Context) -> Iterable[Rewriting]:
+    """Yield what the network states, and that the outputs of a softmax add up to 1, as rewritings."""
+    for fact in context.network.facts:
+        left, right, bounds = fact.left, fact.right, fact.bounds
+        if fact.kind == "onehot":  # in particular the components add up to 1
+            left = reduce("sum", tuple(bound for bound in bounds if bound.index is fact.right), left)
+            bounds, right = tuple(bound for bound in bounds if bound.index is not fact.right), ONE
+        if cost(right) < cost(left):
+            yield rewriting(left, right, bounds)
+    summed = {
+        factor.name
+        for node in walk(expr)
+        if isinstance(node, Reduction) and node.kind == "sum"
+        for factor in factors_of(node.body)
+        if isinstance(factor, Access)
+    }
+    for name in sorted(summed):
+        for equation in context.network.definitions.get(name, ()):
+            bound = softmax_bound(equation)
+            if bound is not None:
+                others = tuple(other for other in equation.bounds if other.index is not bound.index)
+                yield rewriting(reduce("sum", (bound,), equation.target), ONE, others)
+
+
+def softmax_bound(equation: Equation) -> Bound | None:
+    """Return the index over which the components of a softmax add up to 1, and its range; None for other equations."""
+    expr = equation.expression
+    if isinstance(expr, Where) and expr.otherwise is ZERO:  # 0 beyond the limits of its own
+        expr = expr.then
+    if not (isinstance(expr, Call) and expr.function == "exp" and not expr.orders and isinstance(expr.arguments[0], Add)):
+        return None
+    for term in expr.arguments[0].terms:
+        total = negative(term)
+        if isinstance(total, Reduction) and total.kind == "logsumexp" and len(total.bounds) == 1:
+            (bound,) = total.bounds
+            rest = add(expr.arguments[0], total)
+            for own in equation.bounds:
+                if substitute(total.body, {bound.index: own.index}) == rest:
+                    return bound._replace(index=own.index)
+    return None
+
+
 def common_factors(expr: Expr, context: Context) -> Expr:
     """Take a factor that all terms of a sum share out of it."""
 
@@ -213,6 +258,44 @@ def common_factors(expr: Expr, context: Context) -> Expr:
         return shared_factors_out(node) if isinstance(node, Add) else node
 
     return transform(expr, rule)
+
+
+def sums_joined(expr: Expr, context: Context) -> Expr:
+    """Write sums over the same indices with a common factor as one: ``sum(i, y[i]*c[i]) - sum(i, x[i]*c[i])``."""
+
+    def rule(node: Expr) -> Expr:
+        if not isinstance(node, Add):
+            return node
+        terms: list[Expr] = []
+        for term in node.terms:
+            for place, before in enumerate(terms):
+                one = _joined_sum(before, term)
+                if one is not None:
+                    terms[place] = one
+                    break
+            else:
+                terms.append(term)
+        return node if len(terms) == len(node.terms) else add(*terms)
+
+    return transform(expr, rule)
+
+
+def _joined_sum(left: Expr, right: Expr) -> Expr | None:
+    """Return the sum of two terms as one, if they are sums over the same indices that differ in few factors."""
+    (number, one), (other_number, other) = coefficient_and_rest(left), coefficient_and_rest(right)
+    sums = [next((f for f in factors_of(e) if isinstance(f, Reduction) and f.kind == "sum"), None) for e in (one, other)]
+    first, second = sums
+    if first is None or second is None or first.bounds != second.bounds or abs(number) != abs(other_number):
+        return None
+    outside = [mul(*(f for f in factors_of(e) if f is not s)) for e, s in ((one, first), (other, second))]
+    if outside[0] != outside[1]:
+        return None
+    ratio = Number(other_number / number)
+    body = add(first.body, mul(ratio, second.body))
+    body = shared_factors_out(body) if isinstance(body, Add) else body
+    if isinstance(body, Add):
+        return None  # nothing in common: two sums read better
+    return mul(Number(number), outside[0], sum_over(first.bounds, body))
 
 
 def content(node: Add) -> Fraction:
@@ -295,8 +378,14 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("derivative in the function's own value", own_values),
     ("forward value by its name", forward_names),
     ("delta picks one term", delta_picks_one_term),
+    ("condition decided", decided),
+    ("equation of the bracket used", equation_used),
+    ("terms under one condition joined", joined),
     ("common factor", common_factors),
+    ("0 beyond the condition anyway", zero_anyway),
+    ("number out of the bracket", numbers_out),
     ("constant factor out of the sum", constants_out_of_sums),
+    ("sums over the same index joined", sums_joined),
     ("stated fact", stated_facts),
     ("fewest signs", fewest_signs),
     ("denominators last", denominators_last),
@@ -329,45 +418,91 @@ def simplified(
     total = bound_apart(total, free)
     atoms = constants_out_of_sums(common_factors(total, context), context)
     plain = apply_rules(total, context, steps)
-    best, how = plain, ""
-    for name, candidate in candidates(plain, context):
+    best, way = plain, ()
+    for candidate, rules in candidates(plain, context):
         candidate = bound_apart(candidate, free)
-        # A common denominator alone is no gain to a reader; with an adjoint written out, any saving is.
-        gain = 0.2 if "written out" in name else 0.4 * cost(best)
-        if cost(candidate) < cost(best) - gain:
-            best, how = candidate, name
+        if cost(candidate) < cost(best) - least_gain(candidate, rules, cost(best), context):
+            best, way = candidate, rules
     statistics = without_statistics(best, bounds, terms, context)
     if statistics is not None and cost(statistics) <= cost(best) + SAVED_LINES:
         steps.append(Step("adjoints of the statistics written out", best, statistics))
-        return (best if how else atoms), statistics, tuple(steps)
-    if how:
-        steps.append(Step(how, plain, best))
+        return (best if way else atoms), statistics, tuple(steps)
+    if way:
+        steps.extend(step for step in way if step.before != step.after)
+        steps[-1] = replace(steps[-1], after=best)  # in its final order
         # The atoms have met their inverses: what is left is also the form for code.
         return best, best, tuple(steps)
     return atoms, best, tuple(steps)
 
 
-def candidates(expr: Expr, context: Context) -> Iterable[tuple[str, Expr]]:
-    """Yield named rewritings of an adjoint that may be cheaper: sympy's, and with read adjoints written out."""
-    if may_cancel(expr):
-        yield from _sympy_forms("", expr, context)
-    if any(isinstance(node, Add) for node in walk(expr)):
-        for form in with_definitions(expr, context):
-            yield "definitions of forward values", form
-    written = expr
-    for access in adjoint_accesses(expr, context.adjoints):
-        adjoint = context.adjoints.get(access.name)
-        if adjoint is None or not _may_meet_inverse(adjoint.textbook):
-            continue
-        written = write_out(written, access, adjoint)
-        label = f"{access.name} written out"
-        inlined = apply_rules(written, context)
-        yield label, inlined
-        yield from _sympy_forms(label, inlined, context)
-        solved = apply_rules(context.names.solved(inlined, context.bounds), context)
-        if solved != inlined:
-            yield label, solved
-            yield from _sympy_forms(label, solved, context)
+Way = tuple[Step, ...]
+
+
+def least_gain(candidate: Expr, way: Way, before: float, context: Context) -> float:
+    """Return what a form must cost less than the best one so far, to be worth its steps."""
+    written_out = sum(step.rule.endswith(WRITTEN_OUT) for step in way)
+    if not written_out:
+        # A common denominator alone is no gain to a reader; a sum that a definition makes 0 is.
+        return 1.0 if any(step.rule.startswith("definition of ") for step in way) else 0.4 * before
+    if written_out > 1 and not adjoint_accesses(candidate, context.adjoints):
+        return -1.3  # p[k] - t[k] says more than e_bar[k]*e[k]
+    return 0.2
+
+
+def candidates(expr: Expr, context: Context) -> Iterable[tuple[Expr, Way]]:
+    """Yield rewritings of an adjoint that may be cheaper, each with the steps to it: sympy's, with definitions of
+    forward values, and with the adjoints that it reads written out one after the other."""
+    yield from _sympy_forms(expr, (), context)
+    yield from with_definitions(expr, context)
+    written, way = expr, ()
+    for _ in range(MOST_WRITTEN_OUT):
+        access = next((a for a in adjoint_accesses(written, context.adjoints) if _is_open(a, context)), None)
+        if access is None:
+            return
+        adjoint = context.adjoints[access.name]
+        # What an adjoint is made of is known by the names that its own equations define.
+        context = replace(context, near=tuple(dict.fromkeys((*context.near, *adjoint_equations(adjoint, context)))))
+        before, written = written, write_out(written, access, adjoint)
+        if cost(written) > LARGEST_FOR_SYMPY:
+            return
+        way = (*way, Step(f"{access.name}{WRITTEN_OUT}", before, written))
+        written, way = _by_rules(written, way, context)
+        yield written, way
+        yield from _sympy_forms(written, way, context)
+        for solved, there in _solved(written, way, context):
+            yield solved, there
+            yield from _sympy_forms(solved, there, context)
+
+
+def _is_open(access: Access, context: Context) -> bool:
+    adjoint = context.adjoints.get(access.name)
+    return adjoint is not None and _may_meet_inverse(adjoint.textbook)
+
+
+def adjoint_equations(adjoint: Adjoint, context: Context) -> tuple[Equation, ...]:
+    """Return the forward equations that an adjoint's terms come from, as the network has them."""
+    names = dict.fromkeys(term.equation.name for term in adjoint.terms)
+    objectives = {objective.name for objective in context.network.objectives}
+    return tuple(e for name in names if name not in objectives for e in context.network.definitions.get(name, ()))
+
+
+def _by_rules(expr: Expr, way: Way, context: Context) -> tuple[Expr, Way]:
+    """Return `expr` after every rule, and the way to there."""
+    steps = list(way)
+    expr = apply_rules(expr, context, steps)
+    return expr, tuple(steps)
+
+
+def _solved(expr: Expr, way: Way, context: Context) -> Iterable[tuple[Expr, Way]]:
+    """Yield `expr` with factors of right sides replaced by the name over the other factors, if that changes it."""
+    solved, steps = expr, list(way)
+    for name, after in context.names.solving(expr, context.bounds):
+        steps.append(Step(f"definition of {name} solved", solved, after))
+        solved = after
+    if solved is not expr:
+        result = _by_rules(solved, tuple(steps), context)
+        if result[0] != expr:
+            yield result
 
 
 def without_statistics(
@@ -401,7 +536,8 @@ def _is_statistic(adjoint: Adjoint | None) -> bool:
     return adjoint is not None and bool(adjoint.terms)
 
 
-def _sympy_forms(label: str, expr: Expr, context: Context) -> Iterable[tuple[str, Expr]]:
+def _sympy_forms(expr: Expr, way: Way, context: Context) -> Iterable[tuple[Expr, Way]]:
+    """Yield what sympy's factor and cancel make of `expr`, in the order of its symbols, and the way to there."""
     if cost(expr) > LARGEST_FOR_SYMPY or not may_cancel(expr):
         return
     if len(scalar_template(expr)[1]) > MOST_SYMBOLS:
@@ -409,8 +545,7 @@ def _sympy_forms(label: str, expr: Expr, context: Context) -> Iterable[tuple[str
     nodes = scalar_template(expr)[1]
     for name, form in rewritings(expr):
         ordered = in_order_of(nodes, form)
-        rules = f"{label}, {name}" if label else name
-        yield rules, apply_rules(ordered, context)
+        yield _by_rules(ordered, (*way, Step(name, expr, ordered)), context)
 
 
 def may_cancel(expr: Expr) -> bool:
@@ -508,6 +643,20 @@ def split_sums(expr: Expr, context: Context) -> Expr:
     return transform(expr, rule)
 
 
+def sums_by_definition(expr: Expr, context: Context) -> Expr:
+    """Write out those sums of sums that definitions make shorter: ``sum(j, x[j] - mu)`` is 0 by that of the mean."""
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Reduction) and node.kind == "sum" and isinstance(node.body, Add):
+            ranges = (*context.bounds, *node.bounds)
+            found = add(*(context.names.solved(sum_over(node.bounds, term), ranges) for term in node.body.terms))
+            if cost(found) < cost(node):
+                return found
+        return node
+
+    return transform(expr, rule)
+
+
 def expand_product(expr: Expr) -> Expr:
     """Return a product with one sum among its factors multiplied out."""
     if isinstance(expr, Mul):
@@ -554,17 +703,24 @@ def _in_forward_names(
     return expr if cost(expr) <= LARGEST_FINAL else None
 
 
-def with_definitions(expr: Expr, context: Context) -> tuple[Expr, ...]:
-    """Return what solving forward equations for a factor makes of `expr`, as it stands and with sums split.
+def with_definitions(expr: Expr, context: Context) -> Iterable[tuple[Expr, Way]]:
+    """Yield what solving forward equations for a factor makes of `expr`, as it stands and with sums split.
 
     ``sum(j, x[j] - mu)`` is 0 by the definition of mu, ``(x[j] - mu)*r`` is ``h[j]``.
     """
-    forms = [apply_rules(context.names.solved(expr, context.bounds), context)]
+    if not any(isinstance(node, (Add, Reduction)) for node in walk(expr)):
+        return
+    yield from _solved(expr, (), context)
+    shorter = sums_by_definition(expr, context)
+    if shorter is not expr:
+        yield _by_rules(shorter, (Step("sum by the definitions of its terms", expr, shorter),), context)
+        return
     split = split_sums(expr, context)
     if split is not expr:
-        split = apply_rules(context.names.solved(split, context.bounds), context)
-        forms.extend((split, apply_rules(context.names.solved(split, context.bounds), context)))
-    return tuple(form for form in dict.fromkeys(forms) if form != expr)
+        way = (Step("sum of a sum split", expr, split),)
+        for once, there in _solved(split, way, context):
+            yield once, there
+            yield from _solved(once, there, context)
 
 
 def depth_of_sums(expr: Expr) -> int:
@@ -581,8 +737,8 @@ def cheapest(expr: Expr, context: Context) -> Expr:
     plain = apply_rules(expr, nearby)
     if not any(isinstance(node, Add) for node in walk(plain)):
         return plain
-    forms = [plain, *with_definitions(plain, nearby)]
-    rearranged = [other for form in forms for _, other in _sympy_forms("", form, nearby)]
+    forms = [plain, *(form for form, _ in with_definitions(plain, nearby))]
+    rearranged = [other for form in forms for other, _ in _sympy_forms(form, (), nearby)]
     best = min(forms, key=cost)
     # A rearrangement tears products apart that a reader knows, (1 - h**2)*x: it must be clearly shorter.
     return min((other for other in rearranged if cost(other) < 0.93 * cost(best)), key=cost, default=best)

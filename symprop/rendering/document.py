@@ -630,10 +630,12 @@ def _simplifications(derivation: Derivation) -> Iterator[Simplification]:
 
 
 def _with_names(rule: str, names: Mapping[str, Access]) -> Iterator[str | Expr]:
-    """Yield the words of a rule with the adjoints that it names as expressions."""
-    for part in re.split(r"(\w+)", rule):
+    """Yield the words of a rule with the adjoints, and what it names the definition of, as expressions."""
+    before = ""
+    for part in re.split(r"(definition of |\w+)", rule):
         if part:
-            yield names.get(part, part)
+            yield Access(part, ()) if before == "definition of " else names.get(part, part)
+        before = part or before
 
 
 # ------------------------------------------------------------------------------------------------------------- results

@@ -147,13 +147,16 @@ def check_rules(derivation: Derivation, witness: Witness) -> None:
             after = rule(expr, context)
             assert_same_value(expr, after, witness, adjoint.bounds, name)
             expr = after
-        others: list[tuple[str, Expr]] = [("split sums", split_sums(expr, context)), *candidates(expr, context)]
-        others += [("with definitions", form) for form in with_definitions(expr, context)]
+        others: list[tuple[str, Expr]] = [("split sums", split_sums(expr, context))]
+        steps = list(adjoint.steps)
+        for form, way in (*candidates(expr, context), *with_definitions(expr, context)):
+            others.append((", ".join(step.rule for step in way), form))
+            steps.extend(way)
         others += [("cheapest", cheapest(expr, context)), ("in order", in_order_of((), expr))]
         others += [(f"{a.access.name} written out", write_out(expr, a.access, a)) for a in by_access.values()]
         for name, form in others:
             assert_same_value(expr, form, witness, adjoint.bounds, name)
-        for step in adjoint.steps:
+        for step in dict.fromkeys(steps):
             assert_same_value(step.before, step.after, witness, adjoint.bounds, step.rule)
 
 
