@@ -75,6 +75,9 @@ class _Sweep:
     def tangent(self, name: str) -> str:
         return tangent_name(name, None if self.alone else self.by, self.network.quantities)
 
+    def by_access(self) -> dict[str, Adjoint]:
+        return {tangent.access.name: tangent for tangent in self.tangents.values()}
+
     def components(self, taken: set[Index]) -> tuple[Bound, ...]:
         """The indices of the component that everything is differentiated by, apart from those `taken`."""
         bounds = []
@@ -105,7 +108,7 @@ class _Sweep:
             total = self.unit(own, seeds)
             terms = []
         if self.simplify:
-            expression, textbook, steps = simplified(total, tuple(terms), bounds, self.network, self.tangents)
+            expression, textbook, steps = simplified(total, tuple(terms), bounds, self.network, self.by_access())
         else:
             expression, textbook, steps = total, total, ()
         self.tangents[self.key(name)] = Adjoint(name, access, bounds, tuple(terms), expression, textbook, steps)

@@ -28,8 +28,9 @@ from symprop.declaration.network import Equation, Network, Objective
 from symprop.declaration.quantity import Quantity
 from symprop.derivation.gather import gather
 from symprop.derivation.local_partials import expand_functions, readings
-from symprop.derivation.simplify import final_forms, simplified
+from symprop.derivation.simplify import final_forms, simplified, templates_of
 from symprop.derivation.steps import Adjoint, Derivation, Gradient, Term, adjoint_name
+from symprop.derivation.templates import Renaming, Templates
 from symprop.errors import DeclarationError, nearest
 
 
@@ -171,6 +172,9 @@ class _Sweep:
         self.seeds = tuple(bound.index for bound in self.seed_bounds)
         self.terms: dict[str, list[Term]] = {}
         self.adjoints: dict[str, Adjoint] = {}
+        self.by_access: dict[str, Adjoint] = {}
+        self.templates = templates_of(network)
+        self.gathered: Templates[Expr] = Templates(Renaming.apply)
         # Only what depends on wrt and feeds the source gets an adjoint.
         self.wanted = between(network, wrt, source.name)
 
@@ -213,7 +217,10 @@ class _Sweep:
         own = access.indices[len(self.seeds) :]
         same = junction("and", *(compare("==", a, b) for a, b in zip(own, self.source.indices, strict=True)))
         expression = iverson(decide(same, bounds))
-        self.adjoints[self.source.name] = Adjoint(self.source.name, access, bounds, (), expression, expression)
+        self.keep(Adjoint(self.source.name, access, bounds, (), expression, expression))
+
+    def keep(self, adjoint: Adjoint) -> None:
+        self.adjoints[adjoint.of] = self.by_access[adjoint.access.name] = adjoint
 
     def adjoint_access(self, name: str) -> tuple[Access, tuple[Bound, ...]]:
         """Return ``v_bar[seeds, own indices]`` and the ranges of those indices."""
@@ -243,7 +250,9 @@ class _Sweep:
             value = mul(cotangent, reading.partial)
             if self.is_unit(equation.name):
                 value = reading.partial
-            gathered = gather(reading.operand, value, reading.bounds, reading.guard, own, bounds)
+            question = (reading.operand, value, reading.bounds, reading.guard, own, bounds)
+            found = self.gathered.recall(question)
+            gathered = found if found is not None else self.gathered.keep(question, {}, gather(*question))
             if gathered is ZERO:
                 continue
             term = Term(renamed, reading.operand, reading.bounds, reading.guard, reading.partial, value, gathered)
@@ -280,10 +289,12 @@ class _Sweep:
         seed = self.adjoints[name].expression if name in self.adjoints else ZERO
         total = add(seed, *(term.gathered for term in terms))
         if self.simplify:
-            expression, textbook, steps = simplified(total, terms, bounds, self.network, self.adjoints)
+            expression, textbook, steps = simplified(
+                total, terms, bounds, self.network, self.by_access, self.templates
+            )
         else:
             expression, textbook, steps = total, total, ()
-        self.adjoints[name] = Adjoint(name, access, bounds, terms, expression, textbook, steps)
+        self.keep(Adjoint(name, access, bounds, terms, expression, textbook, steps))
 
     def gradient(self, name: str, final: Mapping[str, Expr]) -> Gradient:
         adjoint = self.adjoints[name]

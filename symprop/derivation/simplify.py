@@ -7,9 +7,10 @@ says in its name what it did.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
 from symprop.algebra.expressions import (
     MINUS_ONE,
@@ -47,10 +48,12 @@ from symprop.algebra.indices import affine, conditions_of
 from symprop.algebra.scalars import common_number, rewritings, scalar_template
 from symprop.algebra.writer import is_negative
 from symprop.declaration.network import Equation, Network
+from symprop.declaration.quantity import Quantity
 from symprop.derivation.brackets import decided, equation_used, joined, numbers_out, zero_anyway
 from symprop.derivation.gather import gather, sum_over
 from symprop.derivation.patterns import Names, Rewriting, rewriting, transform_within
 from symprop.derivation.steps import Adjoint, Step, Term
+from symprop.derivation.templates import Renaming, Templates, UnlikeError, Watched
 
 # sympy is asked about expressions of at most this cost; beyond, its answer would not be read either.
 LARGEST_FOR_SYMPY = 60.0
@@ -63,6 +66,9 @@ LARGEST_FINAL = 32.0
 
 # How the step of writing an adjoint out is called, after the name of the adjoint.
 WRITTEN_OUT = " written out"
+
+# ... and the step of solving one, before the name of what it defines.
+DEFINITION = "definition of "
 
 # So many adjoints are written out in turn, to see whether they meet their inverses.
 MOST_WRITTEN_OUT = 4
@@ -409,10 +415,87 @@ def simplified(
     bounds: tuple[Bound, ...],
     network: Network,
     adjoints: Mapping[str, Adjoint],
-) -> tuple[Expr, Expr, tuple[Step, ...]]:
-    """Return (expression with derivative atoms, textbook form, steps) of the sum of an adjoint's terms."""
-    by_access = {adjoint.access.name: adjoint for adjoint in adjoints.values()}
-    context = Context(network, bounds, by_access, near(total, terms, network))
+    templates: Templates[Simplified] | None = None,
+) -> Simplified:
+    """Return (expression with derivative atoms, textbook form, steps) of the sum of an adjoint's terms.
+
+    `adjoints` are those found so far, by the name of the adjoint: ``z_bar``. With `templates`, what was found for an
+    equal layer is found again.
+    """
+    if templates is None:
+        return _simplified(total, terms, bounds, network, adjoints)
+    question = (total, bounds, tuple(Access(term.equation.name, ()) for term in terms))
+    sources: Mapping[str, Mapping[str, object]] = {
+        "definitions": network.definitions, "quantity": network.quantities, "adjoint": adjoints
+    }
+    found = templates.recall(question, lambda kind, name: sources[kind].get(name))
+    if found is not None:
+        return found
+    seen: dict[tuple[str, str], object] = {}
+    watched = replace(network, quantities=Watched(network.quantities, seen, "quantity"))
+    watched.__dict__["definitions"] = Watched(network.definitions, seen, "definitions")
+    answer = _simplified(total, terms, bounds, watched, Watched(adjoints, seen, "adjoint"))
+    return templates.keep(question, seen, answer)
+
+
+Simplified = tuple[Expr, Expr, tuple[Step, ...]]
+
+
+def templates_of(network: Network) -> Templates[Simplified]:
+    """Return a memory for one sweep over a network, in which equal layers share what `simplified` finds."""
+    objectives = {objective.name for objective in network.objectives}
+    stated = [node for fact in network.facts for side in (fact.left, fact.right) for node in walk(side)]
+    fixed: set[Hashable] = {node.name for node in stated if isinstance(node, Access)}
+    for fact in network.facts:
+        limits = (limit for bound in fact.bounds for limit in (bound.lower, bound.upper))
+        stated.extend(node for limit in limits for node in walk(limit))
+    fixed.update(("size", node.name) for node in stated if isinstance(node, Size))
+
+    def sort(name: Hashable) -> Hashable:
+        return name in objectives, name if name in fixed else None  # a fact is about its own names
+
+    return Templates(_renamed, _lay, sort)
+
+
+def _renamed(renaming: Renaming, answer: Simplified) -> Simplified:
+    expression, textbook, steps = answer
+    return (
+        renaming.apply(expression),
+        renaming.apply(textbook),
+        tuple(Step(_rule(renaming, s.rule), renaming.apply(s.before), renaming.apply(s.after)) for s in steps),
+    )
+
+
+def _rule(renaming: Renaming, rule: str) -> str:
+    return renaming.words(rule) if rule.endswith(WRITTEN_OUT) or rule.startswith(DEFINITION) else rule
+
+
+def _lay(renaming: Renaming, old: Any, new: Any) -> None:
+    """Lay what was looked up for an answer beside what would be looked up now."""
+    if type(old) is not type(new):
+        raise UnlikeError
+    if isinstance(old, Adjoint):
+        renaming.lay((old.access, old.bounds, old.textbook), (new.access, new.bounds, new.textbook))
+        names = [tuple(Access(term.equation.name, ()) for term in adjoint.terms) for adjoint in (old, new)]
+        renaming.lay(*names)
+    elif isinstance(old, Quantity):
+        limits = [
+            (q.integer, None if q.domain is None else (q.domain.lower, q.domain.upper)) for q in (old, new)
+        ]
+        renaming.lay(*limits)
+    elif isinstance(old, tuple):
+        sides = [tuple((e.target, e.bounds, e.expression) for e in equations) for equations in (old, new)]
+        renaming.lay(*sides)
+
+
+def _simplified(
+    total: Expr,
+    terms: tuple[Term, ...],
+    bounds: tuple[Bound, ...],
+    network: Network,
+    adjoints: Mapping[str, Adjoint],
+) -> Simplified:
+    context = Context(network, bounds, adjoints, near(total, terms, network))
     steps: list[Step] = []
     free = {bound.index for bound in bounds}
     total = bound_apart(total, free)
@@ -443,7 +526,7 @@ def least_gain(candidate: Expr, way: Way, before: float, context: Context) -> fl
     written_out = sum(step.rule.endswith(WRITTEN_OUT) for step in way)
     if not written_out:
         # A common denominator alone is no gain to a reader; a sum that a definition makes 0 is.
-        return 1.0 if any(step.rule.startswith("definition of ") for step in way) else 0.4 * before
+        return 1.0 if any(step.rule.startswith(DEFINITION) for step in way) else 0.4 * before
     if written_out > 1 and not adjoint_accesses(candidate, context.adjoints):
         return -1.3  # p[k] - t[k] says more than e_bar[k]*e[k]
     return 0.2
@@ -497,7 +580,7 @@ def _solved(expr: Expr, way: Way, context: Context) -> Iterable[tuple[Expr, Way]
     """Yield `expr` with factors of right sides replaced by the name over the other factors, if that changes it."""
     solved, steps = expr, list(way)
     for name, after in context.names.solving(expr, context.bounds):
-        steps.append(Step(f"definition of {name} solved", solved, after))
+        steps.append(Step(f"{DEFINITION}{name} solved", solved, after))
         solved = after
     if solved is not expr:
         result = _by_rules(solved, tuple(steps), context)
