@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from symprop.algebra.expressions import Access, Bound, Expr, Index, Number, names_of
+from symprop.algebra.expressions import Access, Bound, Derivative, Expr, Index, Number, names_of
 from symprop.declaration.order import groups_in_order
 from symprop.declaration.quantity import Quantity
 
@@ -103,6 +103,8 @@ class Network:
         Whether any role was declared. If not, every undefined name is an input and may be differentiated by.
     text : str
         The text it was read from.
+    derivatives : mapping of str to Derivative
+        What the adjoints of a derivation that is a network of its own stand for: ``D(L, w)`` for ``w_bar``.
     """
 
     quantities: Mapping[str, Quantity]
@@ -116,6 +118,7 @@ class Network:
     batch: Index | None = None
     declares_roles: bool = False
     text: str = ""
+    derivatives: Mapping[str, Derivative] = field(default_factory=dict)
 
     @property
     def objective(self) -> Objective | None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symprop.algebra.expressions import Access, Bound, Index
+from symprop.algebra.expressions import Access, Bound, Derivative, Index
 from symprop.declaration.network import Equation, Network, Objective
 from symprop.declaration.quantity import Axis, Quantity
-from symprop.derivation.steps import Derivation
+from symprop.derivation.simplify import with_denominators_last
+from symprop.derivation.steps import Derivation as Derived
 from symprop.errors import DeclarationError
 
 
-def as_network(derivation: Derivation) -> Network:
+def as_network(derivation: Derived) -> Network:
     """Return the network whose equations compute everything that `derivation` speaks of.
 
     Raises
@@ -26,6 +27,7 @@ def as_network(derivation: Derivation) -> Network:
     network = derivation.network
     quantities: dict[str, Quantity] = dict(network.quantities)
     equations = list(network.equations)
+    derivatives: dict[str, Derivative] = {}
     for adjoint in derivation.adjoints.values():
         name = adjoint.access.name
         if name in network.quantities:
@@ -34,8 +36,19 @@ def as_network(derivation: Derivation) -> Network:
             )
         axes = tuple(Axis(bound.index, bound.lower, bound.upper) for bound in adjoint.bounds)
         quantities[name] = Quantity(name, "defined", axes)
-        equations.append(Equation(adjoint.access, adjoint.bounds, adjoint.expression))
-    return replace(network, quantities=quantities, equations=tuple(equations), objectives=(), text="")
+        equations.append(Equation(adjoint.access, adjoint.bounds, with_denominators_last(adjoint.expression)))
+        own = adjoint.access.indices[len(adjoint.access.indices) - len(network.quantities[adjoint.of].axes) :]
+        derivatives[name] = Derivative("D", derivation.of, Access(adjoint.of, own))
+    if derivation.mode == "forward" or any(gradient.of is not None for gradient in derivation.gradients.values()):
+        derivatives = {}
+    return replace(
+        network,
+        quantities=quantities,
+        equations=tuple(equations),
+        objectives=(),
+        text="",
+        derivatives={**network.derivatives, **derivatives},
+    )
 
 
 def with_direction(network: Network, of: str, direction: str, product: str) -> Network:

@@ -7,6 +7,7 @@ the product of the others (never the quotient by the factor, which may be 0).  W
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ from symprop.algebra.expressions import (
     iverson,
     junction,
     mul,
+    names_of,
     reduce,
     substitute,
     transform,
@@ -203,9 +205,9 @@ def local_partial(equation: Equation, operand: Access, network: Network) -> Expr
             loops = tuple(bound for bound in reading.bounds if bound.index not in own)
             outer = tuple(bound for bound in reading.bounds if bound.index in own)
             total = total + gather(reading.operand, reading.partial, loops, reading.guard, operand.indices, outer)
-    if total is ZERO and operand.name not in {
-        node.name for node in walk(equation.expression) if isinstance(node, Access)
-    }:
+    # In y = x - x nothing is left of x, but the text names it.
+    reads = names_of(equation.expression) | set(re.findall(r"\w+", equation.text.partition("=")[2]))
+    if total is ZERO and operand.name not in reads:
         raise MissingRuleError(f"'{equation.name}' does not read '{operand.name}', so it has no partial by it")
     return total
 

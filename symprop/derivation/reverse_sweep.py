@@ -28,7 +28,7 @@ from symprop.declaration.network import Equation, Network, Objective
 from symprop.declaration.quantity import Quantity
 from symprop.derivation.gather import gather
 from symprop.derivation.local_partials import expand_functions, readings
-from symprop.derivation.simplify import final_forms, simplified, templates_of
+from symprop.derivation.simplify import consistent, final_forms, simplified, templates_of
 from symprop.derivation.steps import Adjoint, Derivation, Gradient, Term, adjoint_name
 from symprop.derivation.templates import Renaming, Templates
 from symprop.errors import DeclarationError, nearest
@@ -195,7 +195,9 @@ class _Sweep:
         for name in self.wrt:
             if name not in self.adjoints:
                 self.finish(name)
-        final = final_forms(self.adjoints, self.network) if self.simplify else {}
+        final: Mapping[str, Expr] = final_forms(self.adjoints, self.network) if self.simplify else {}
+        if self.simplify:
+            final = consistent(final, self.wrt, self.adjoints, self.network)
         gradients = {name: self.gradient(name, final) for name in self.wrt}
         return Derivation(self.network, self.source, objective, self.wrt, dict(self.adjoints), gradients)
 

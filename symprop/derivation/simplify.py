@@ -291,13 +291,17 @@ def _joined_sum(left: Expr, right: Expr) -> Expr | None:
     (number, one), (other_number, other) = coefficient_and_rest(left), coefficient_and_rest(right)
     sums = [next((f for f in factors_of(e) if isinstance(f, Reduction) and f.kind == "sum"), None) for e in (one, other)]
     first, second = sums
-    if first is None or second is None or first.bounds != second.bounds or abs(number) != abs(other_number):
+    if first is None or second is None or abs(number) != abs(other_number) or len(first.bounds) != len(second.bounds):
         return None
+    letters = {mine.index: yours.index for mine, yours in zip(second.bounds, first.bounds, strict=True)}
+    renamed = reduce("sum", first.bounds, substitute(second.body, letters))
+    if renamed != second or not isinstance(renamed, Reduction):
+        return None  # over other ranges, or a letter of one is free in the other
     outside = [mul(*(f for f in factors_of(e) if f is not s)) for e, s in ((one, first), (other, second))]
     if outside[0] != outside[1]:
         return None
     ratio = Number(other_number / number)
-    body = add(first.body, mul(ratio, second.body))
+    body = add(first.body, mul(ratio, renamed.body))
     body = shared_factors_out(body) if isinstance(body, Add) else body
     if isinstance(body, Add):
         return None  # nothing in common: two sums read better
@@ -364,6 +368,11 @@ def _is_complement(node: Add) -> bool:
 
 def denominators_last(expr: Expr, context: Context) -> Expr:
     """Write the denominators of a product at its end."""
+    return with_denominators_last(expr)
+
+
+def with_denominators_last(expr: Expr) -> Expr:
+    """Return an expression with the denominators of each product at its end: ``t/y`` for ``1/y*t``."""
 
     def rule(node: Expr) -> Expr:
         if isinstance(node, Mul):
@@ -504,7 +513,7 @@ def _simplified(
     best, way = plain, ()
     for candidate, rules in candidates(plain, context):
         candidate = bound_apart(candidate, free)
-        if cost(candidate) < cost(best) - least_gain(candidate, rules, cost(best), context):
+        if cost(candidate) < cost(best) - least_gain(candidate, rules, best, context):
             best, way = candidate, rules
     statistics = without_statistics(best, bounds, terms, context)
     if statistics is not None and cost(statistics) <= cost(best) + SAVED_LINES:
@@ -521,13 +530,13 @@ def _simplified(
 Way = tuple[Step, ...]
 
 
-def least_gain(candidate: Expr, way: Way, before: float, context: Context) -> float:
+def least_gain(candidate: Expr, way: Way, best: Expr, context: Context) -> float:
     """Return what a form must cost less than the best one so far, to be worth its steps."""
     written_out = sum(step.rule.endswith(WRITTEN_OUT) for step in way)
     if not written_out:
         # A common denominator alone is no gain to a reader; a sum that a definition makes 0 is.
-        return 1.0 if any(step.rule.startswith(DEFINITION) for step in way) else 0.4 * before
-    if written_out > 1 and not adjoint_accesses(candidate, context.adjoints):
+        return 1.0 if any(step.rule.startswith(DEFINITION) for step in way) else 0.4 * cost(best)
+    if adjoint_accesses(best, context.adjoints) and not adjoint_accesses(candidate, context.adjoints):
         return -1.3  # p[k] - t[k] says more than e_bar[k]*e[k]
     return 0.2
 
@@ -764,6 +773,36 @@ def final_forms(adjoints: Mapping[str, Adjoint], network: Network) -> dict[str, 
         if expr is not None:
             written_out[adjoint.access.name] = replace(adjoint, textbook=expr)
         result[key] = adjoint.textbook if expr is None else expr
+    return result
+
+
+def consistent(
+    final: Mapping[str, Expr], wanted: Iterable[str], adjoints: Mapping[str, Adjoint], network: Network
+) -> dict[str, Expr]:
+    """Return the final forms of the `wanted` adjoints, in which an adjoint that one has to name is named by all.
+
+    If ``h_bar`` cannot be written out and reads ``o_bar``, a gradient says ``o_bar[t]`` rather than ``2*(o[t] - y[t])``.
+    """
+    by_access = {adjoint.access.name: adjoint for adjoint in adjoints.values()}
+    named: set[str] = set()
+    waiting = [final[name] for name in wanted]
+    while waiting:
+        for name in names_of(waiting.pop()) & by_access.keys() - named:
+            named.add(name)
+            waiting.append(by_access[name].textbook)
+    result = dict(final)
+    for key in wanted if named else ():
+        adjoint, expr = adjoints[key], adjoints[key].textbook
+        others = [access for access in adjoint_accesses(expr, by_access) if access.name not in named]
+        while others and cost(expr) <= 2 * LARGEST_FINAL:
+            expr = write_out(expr, others[0], by_access[others[0].name])
+            others = [access for access in adjoint_accesses(expr, by_access) if access.name not in named]
+        if others or not names_of(expr) & named:
+            continue
+        context = Context(network, adjoint.bounds, {}, near(expr, adjoint.terms, network))
+        expr = apply_rules(bound_apart(expr, {bound.index for bound in adjoint.bounds}), context)
+        if cost(expr) <= cost(final[key]) + 1:
+            result[key] = expr
     return result
 
 

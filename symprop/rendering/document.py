@@ -44,7 +44,7 @@ from symprop.declaration.network import Equation
 from symprop.declaration.order import groups_in_order
 from symprop.derivation.local_partials import settle, through
 from symprop.derivation.parts import parts, settled
-from symprop.derivation.simplify import Context, apply_rules, cost
+from symprop.derivation.simplify import Context, apply_rules, cost, with_denominators_last
 from symprop.derivation.steps import Adjoint, Derivation, Term, adjoint_name, tangent_name
 
 
@@ -136,7 +136,7 @@ def document(derivation: Derivation, detail: str) -> Document:
         heading="Tangents" if derivation.mode == "forward" else "Backward",
         introduction=tuple(_introduction(derivation, shown)),
         ranges=_ranges(derivation, shown),
-        forward=tuple(_forward(equation, derivation) for equation in derivation.network.equations) if shown else (),
+        forward=tuple(_forward(equation, derivation) for equation in _equations(derivation)) if shown else (),
         lines=tuple(_lines(derivation)) if shown else (),
         simplifications=tuple(_simplifications(derivation)) if detail == "full" else (),
         results=results,
@@ -198,6 +198,10 @@ def _title(derivation: Derivation) -> Sentence:
         objectives = [Access(objective.name, ()) for objective in derivation.network.objectives]
         return ("Derivatives of ", *listed(objectives, " and "), ", each by its own parameters")
     names = [Access(name, ()) for name in derivation.wrt]
+    first = derivation.network.derivatives.get(derivation.of.name)
+    if first is not None:
+        others = (" and ", *listed(names, " and ")) if derivation.wrt != (first.by.name,) else ()
+        return ("Second derivatives of ", first.of, " by ", Access(first.by.name, ()), *others)
     if len(names) > MOST_IN_TITLE:
         if derivation.wrt == derivation.network.parameters:
             return ("Derivatives of ", derivation.of, f" by all {len(names)} parameters")
@@ -209,6 +213,12 @@ def _title(derivation: Derivation) -> Sentence:
 
 def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
     of = derivation.of
+    first = derivation.network.derivatives.get(of.name)
+    if first is not None:
+        second = ("its derivatives are the second derivatives of ", first.of)
+        hessian = ", the Hessian" if derivation.wrt == (first.by.name,) else ""
+        component = substitute(first, dict(zip(first.by.indices, of.indices[-len(first.by.indices) :], strict=False)))
+        yield (of, " is ", component if first.by.indices else first, "; ", *second, f"{hessian}.")
     several = derivation.network.objectives if derivation.objective is not None else ()
     for objective in several:
         sense = "maximized" if objective.sense == "maximize" else "minimized"
@@ -225,6 +235,10 @@ def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
         bar = Access(adjoint_name(v.name), _seeds(derivation))
         change = ("the change of ", of, " with ", v, " when all that is computed from ", v, " follows")
         yield (bar, " stands for ", Derivative("D", of, v), ", the adjoint of ", v, ": ", *change, ".")
+        numbered = [a for a in derivation.adjoints.values() if a.access.name != adjoint_name(a.of)]
+        if numbered:
+            other = Access(numbered[-1].access.name, ())
+            yield ("It has a number where that name is taken, as ", other, ".")
     if adjoints or _definitions(derivation):
         yield from _recurrences(derivation)
     constants = [q for q in derivation.network.of_role("constant") if q.value is not None]
@@ -330,7 +344,7 @@ def _meaning_of_tangents(derivation: Derivation) -> Iterator[Sentence]:
 
 def _spare_name(derivation: Derivation) -> str:
     taken = {*derivation.network.quantities, *(index.name for index in derivation.network.indices)}
-    return next(name for name in ("v", "q", "g", "s", "quantity") if name not in taken or name == "quantity")
+    return next(name for name in ("v", "q", "g", "s", "r", "z", "A", "B", "quantity") if name not in taken or name == "quantity")
 
 
 def _ranges(derivation: Derivation, shown: bool) -> tuple[Bound, ...]:
@@ -396,6 +410,20 @@ def listed(parts: Sequence[Expr | Formula], last: str = ", ") -> Iterator[str | 
 # ------------------------------------------------------------------------------------------------------- the equations
 
 
+def _equations(derivation: Derivation) -> tuple[Equation, ...]:
+    """Return the equations that the page shows: of a derivation derived again only what leads to its source."""
+    network = derivation.network
+    if derivation.of.name not in network.derivatives:
+        return network.equations
+    needed = {derivation.of.name}
+    for group in reversed(network.groups):
+        if needed.intersection(group):
+            for name in group:
+                needed.update(*(names_of(equation.expression) for equation in network.definitions[name]))
+                needed.add(name)
+    return tuple(equation for equation in network.equations if equation.name in needed)
+
+
 def _forward(equation: Equation, derivation: Derivation) -> Formula:
     ranges = tuple(bound for bound in equation.bounds if _differs(bound, derivation))
     return Formula(equation.target, "=", (equation.expression,), ranges)
@@ -454,7 +482,7 @@ def _named(expr: Expr, term: Term, bounds: tuple[Bound, ...], derivation: Deriva
 
 
 def _partial(term: Term, adjoint: Adjoint, derivation: Derivation) -> Formula:
-    plain = in_written_order(term.partial)
+    plain = with_denominators_last(term.partial)
     named = _named(term.partial, term, term.bounds, derivation)
     forms = different((plain, named))
     if not any(isinstance(node, Call) and (node.orders or as_softmax(node)) for node in walk(plain)):
@@ -466,19 +494,6 @@ def _partial(term: Term, adjoint: Adjoint, derivation: Derivation) -> Formula:
     if readings > 1:
         return Formula(term.operand, "via", forms, (), condition)
     return Formula(Derivative("P", term.equation.target, term.operand), "=", forms, (), condition)
-
-
-def in_written_order(expr: Expr) -> Expr:
-    """Return an expression with the denominators of each product at its end: ``t/y`` for ``1/y*t``."""
-
-    def rule(node: Expr) -> Expr:
-        if isinstance(node, Mul):
-            below = [factor for factor in node.factors if is_below(factor)]
-            if below:
-                return Mul((*(factor for factor in node.factors if not is_below(factor)), *below))
-        return node
-
-    return transform(expr, rule)
 
 
 def is_below(factor: Expr) -> bool:
@@ -622,11 +637,11 @@ def _simplifications(derivation: Derivation) -> Iterator[Simplification]:
         before: Expr | None = None
         for step in adjoint.steps:
             if before is not None and step.before != before:
-                steps.append((("the same, written otherwise",), in_written_order(step.before)))
-            steps.append((tuple(_with_names(step.rule, names)), in_written_order(step.after)))
+                steps.append((("the same, written otherwise",), with_denominators_last(step.before)))
+            steps.append((tuple(_with_names(step.rule, names)), with_denominators_last(step.after)))
             before = step.after
         if steps:
-            yield Simplification(adjoint.access, in_written_order(adjoint.steps[0].before), tuple(steps))
+            yield Simplification(adjoint.access, with_denominators_last(adjoint.steps[0].before), tuple(steps))
 
 
 def _with_names(rule: str, names: Mapping[str, Access]) -> Iterator[str | Expr]:

@@ -278,8 +278,12 @@ class Typesetter:
         stem, *tails = name.split("_")
         if not stem or not all(tails) or (name == "pi" and not indices):
             return self._with_subscript(upright(name), [], indices, None)
-        accents = [tail for tail in tails if tail in ACCENTS]
         above = next((_SUPERSCRIPTS[tail] for tail in tails if tail in _SUPERSCRIPTS), None)
+        last = tails[-1].rstrip("0123456789") if tails else ""
+        if last in ("bar", "dot") and last != tails[-1]:  # a second adjoint, as the first has the name
+            above = Fence("()", digits(tails[-1][len(last) :]))
+            tails[-1] = last
+        accents = [tail for tail in tails if tail in ACCENTS]
         tails = [tail for tail in tails if tail not in ACCENTS and tail not in _SUPERSCRIPTS]
         bare = "_".join([stem, *tails])
         letters_only = stem.rstrip("0123456789")

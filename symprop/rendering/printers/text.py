@@ -13,6 +13,9 @@ from symprop.rendering.matrix import spelled
 # What a break costs: how deep in brackets it is, what it divides, how much of the line it leaves empty, and if hardly
 # anything stands on it.
 _DEPTH, _EMPTY, _STUB = 15.0, 20.0, 10.0
+
+# What a break inside a comparison costs besides: ``p - k <= S - 1`` is read at one glance.
+_TORN = 40.0
 _OPERATORS = (
     *((" + ", 0.0), (" - ", 0.0), (" or ", 0.0), (" and ", 1.0)),
     *((", ", 4.0), (" @ ", 9.0), ("*", 10.0), ("/", 11.0)),
@@ -70,6 +73,7 @@ def _best_break(text: str, room: int, depth: int) -> int | None:
     best: int | None = None
     least = float("inf")
     inside_access = 0
+    compared = _compared(text)
     for place, character in enumerate(text):
         if character in "([":
             depth += 1
@@ -87,11 +91,49 @@ def _best_break(text: str, room: int, depth: int) -> int | None:
                 break
             cost = _DEPTH * depth + kind + _EMPTY * abs(room - end) / max(room, 1)
             cost += _STUB if end < 0.15 * room else 0
+            cost += _TORN if compared[place] and character != "," else 0
             if cost < least:
                 best, least = end, cost
             if over:
                 break
     return best
+
+
+def _compared(text: str) -> list[bool]:
+    """Tell of every place whether it stands in an argument that is a comparison: between two commas or brackets."""
+    result = [False] * len(text)
+    starts = [0]
+
+    def close(end: int) -> None:
+        start = starts.pop()
+        if any(sign in _at_depth_0(text[start:end]) for sign in _COMPARISONS):
+            result[start:end] = [True] * (end - start)
+
+    for place, character in enumerate(text):
+        if character in "([":
+            starts.append(place + 1)
+        elif character in ",)]":
+            if character == "," or len(starts) > 1:
+                close(place)
+            if character == ",":
+                starts.append(place + 1)
+    while starts:
+        close(len(text))
+    return result
+
+
+_COMPARISONS = (" <= ", " >= ", " < ", " > ", " == ", " != ")
+
+
+def _at_depth_0(text: str) -> str:
+    """Return what stands in a text outside of brackets."""
+    depth, result = 0, []
+    for character in text:
+        depth += character in "(["
+        if not depth:
+            result.append(character)
+        depth -= character in ")]"
+    return "".join(result)
 
 
 def _kind(text: str, place: int) -> float | None:
