@@ -33,6 +33,33 @@ def chain(layers: int) -> str:
     return "\n".join(lines)
 
 
+def transformer(blocks: int) -> str:
+    """Return a causal transformer of `blocks` blocks, layer normalisation first (Xiong and others, 2020)."""
+    lines = ["index s, u = 1..S, d = 1..D, a = 1..A, c = 1..dk, f = 1..F"]
+    lines += ["input X0[s,d]", "target Y[s,d]", "constant eps = 1e-5"]
+    for n in range(1, blocks + 1):
+        x = f"X{n - 1}"
+        lines += [
+            f"parameter g{n}[d], b{n}[d], Q{n}[a,d,c], K{n}[a,d,c], V{n}[a,d,c], O{n}[a,c,d]",
+            f"parameter k{n}[d], e{n}[d], W{n}[d,f], w{n}[f], U{n}[f,d]",
+            f"m{n}[s] = mean(d, {x}[s,d])",
+            f"v{n}[s] = mean(d, ({x}[s,d] - m{n}[s])**2)",
+            f"N{n}[s,d] = g{n}[d]*({x}[s,d] - m{n}[s])/sqrt(v{n}[s] + eps) + b{n}[d]",
+            f"q{n}[a,s,c] = sum(d, N{n}[s,d]*Q{n}[a,d,c])",
+            f"y{n}[a,s,c] = sum(d, N{n}[s,d]*K{n}[a,d,c])",
+            f"z{n}[a,s,c] = sum(d, N{n}[s,d]*V{n}[a,d,c])",
+            f"P{n}[a,s,u] = softmax(u = 1..s, sum(c, q{n}[a,s,c]*y{n}[a,u,c])/sqrt(dk))",
+            f"H{n}[a,s,c] = sum(u = 1..s, P{n}[a,s,u]*z{n}[a,u,c])",
+            f"R{n}[s,d] = {x}[s,d] + sum(a, c, H{n}[a,s,c]*O{n}[a,c,d])",
+            f"o{n}[s] = mean(d, R{n}[s,d])",
+            f"r{n}[s] = mean(d, (R{n}[s,d] - o{n}[s])**2)",
+            f"M{n}[s,d] = k{n}[d]*(R{n}[s,d] - o{n}[s])/sqrt(r{n}[s] + eps) + e{n}[d]",
+            f"G{n}[s,f] = gelu(sum(d, M{n}[s,d]*W{n}[d,f]) + w{n}[f])",
+            f"X{n}[s,d] = R{n}[s,d] + sum(f, G{n}[s,f]*U{n}[f,d])",
+        ]
+    return "\n".join([*lines, f"L = mean(s, d, (X{blocks}[s,d] - Y[s,d])**2)"])
+
+
 def median_of_process(*arguments: str, runs: int = 5) -> float:
     """Return the median wall time of a whole process, in seconds."""
     times = []
@@ -66,10 +93,15 @@ def main() -> None:
     import symprop
 
     symprop.derive(symprop.parse(chain(2)))  # sympy is imported here
-    for layers in (20, 100):
+    single = symprop.parse("J = w*x**2")
+    print(f"derive one equation                  {median_of_call(lambda: symprop.derive(single)):.4f} s")
+    for layers in (20, 100, 400):
         net = symprop.parse(chain(layers))
         seconds = median_of_call(lambda net=net: symprop.derive(net))
         print(f"derive {layers:3d} tanh layers               {seconds:.3f} s")
+
+    net = symprop.parse(transformer(12))
+    print(f"derive 12 transformer blocks         {median_of_call(lambda: symprop.derive(net)):.3f} s")
 
     train = ("-m", "symprop.command_line", "train", heart, str(HERE / "data" / "heart.csv"))
     subprocess.run([sys.executable, *train], check=True, capture_output=True)  # fills the cache

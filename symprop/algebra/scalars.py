@@ -234,7 +234,7 @@ def as_written(expr: Expr, source: Expr) -> Expr:
     sympy sorts what it returns, and multiplies numbers into sums: ``tanh'(s + b)`` comes back for ``tanh'(b + s)``, and
     ``2*y - 2*t`` for ``2*(y - t)``.
     """
-    written = {node: node for node in walk(source) if isinstance(node, (Add, Mul))}
+    written: dict[Expr, Expr] = {node: node for node in walk(source) if isinstance(node, (Add, Mul))}
 
     def rule(node: Expr) -> Expr:
         found = written.get(node)

@@ -1,6 +1,6 @@
 """Rules for conditions: what ranges and declared domains decide, and what brackets say together.
 
-Each is a rule of `simplify.RULES`.  A bracket is ``where(condition, then, 0)``; ``[condition]`` is one with ``then = 1``.
+Each is a rule of `simplify.RULES`.  A bracket is ``where(condition, then, 0)``; ``[condition]`` has ``then = 1``.
 """
 
 from __future__ import annotations

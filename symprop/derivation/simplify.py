@@ -40,6 +40,7 @@ from symprop.algebra.expressions import (
     power,
     reduce,
     substitute,
+    terms_of,
     transform,
     walk,
 )
@@ -244,9 +245,9 @@ def softmax_bound(equation: Equation) -> Bound | None:
     expr = equation.expression
     if isinstance(expr, Where) and expr.otherwise is ZERO:  # 0 beyond the limits of its own
         expr = expr.then
-    if not (isinstance(expr, Call) and expr.function == "exp" and not expr.orders and isinstance(expr.arguments[0], Add)):
+    if not (isinstance(expr, Call) and expr.function == "exp" and not expr.orders):
         return None
-    for term in expr.arguments[0].terms:
+    for term in terms_of(expr.arguments[0]):
         total = negative(term)
         if isinstance(total, Reduction) and total.kind == "logsumexp" and len(total.bounds) == 1:
             (bound,) = total.bounds
@@ -289,11 +290,11 @@ def sums_joined(expr: Expr, context: Context) -> Expr:
 def _joined_sum(left: Expr, right: Expr) -> Expr | None:
     """Return the sum of two terms as one, if they are sums over the same indices that differ in few factors."""
     (number, one), (other_number, other) = coefficient_and_rest(left), coefficient_and_rest(right)
-    sums = [next((f for f in factors_of(e) if isinstance(f, Reduction) and f.kind == "sum"), None) for e in (one, other)]
-    first, second = sums
+    first, second = _sum_among(factors_of(one)), _sum_among(factors_of(other))
     if first is None or second is None or abs(number) != abs(other_number) or len(first.bounds) != len(second.bounds):
         return None
-    letters = {mine.index: yours.index for mine, yours in zip(second.bounds, first.bounds, strict=True)}
+    pairs = zip(second.bounds, first.bounds, strict=True)
+    letters: dict[Expr, Expr] = {mine.index: yours.index for mine, yours in pairs}
     renamed = reduce("sum", first.bounds, substitute(second.body, letters))
     if renamed != second or not isinstance(renamed, Reduction):
         return None  # over other ranges, or a letter of one is free in the other
@@ -306,6 +307,10 @@ def _joined_sum(left: Expr, right: Expr) -> Expr | None:
     if isinstance(body, Add):
         return None  # nothing in common: two sums read better
     return mul(Number(number), outside[0], sum_over(first.bounds, body))
+
+
+def _sum_among(factors: tuple[Expr, ...]) -> Reduction | None:
+    return next((factor for factor in factors if isinstance(factor, Reduction) and factor.kind == "sum"), None)
 
 
 def content(node: Add) -> Fraction:
@@ -510,7 +515,8 @@ def _simplified(
     total = bound_apart(total, free)
     atoms = constants_out_of_sums(common_factors(total, context), context)
     plain = apply_rules(total, context, steps)
-    best, way = plain, ()
+    best: Expr = plain
+    way: Way = ()
     for candidate, rules in candidates(plain, context):
         candidate = bound_apart(candidate, free)
         if cost(candidate) < cost(best) - least_gain(candidate, rules, best, context):
@@ -546,7 +552,8 @@ def candidates(expr: Expr, context: Context) -> Iterable[tuple[Expr, Way]]:
     forward values, and with the adjoints that it reads written out one after the other."""
     yield from _sympy_forms(expr, (), context)
     yield from with_definitions(expr, context)
-    written, way = expr, ()
+    written: Expr = expr
+    way: Way = ()
     for _ in range(MOST_WRITTEN_OUT):
         access = next((a for a in adjoint_accesses(written, context.adjoints) if _is_open(a, context)), None)
         if access is None:
@@ -781,7 +788,7 @@ def consistent(
 ) -> dict[str, Expr]:
     """Return the final forms of the `wanted` adjoints, in which an adjoint that one has to name is named by all.
 
-    If ``h_bar`` cannot be written out and reads ``o_bar``, a gradient says ``o_bar[t]`` rather than ``2*(o[t] - y[t])``.
+    If ``h_bar`` cannot be written out and reads ``o_bar``, a gradient says ``o_bar[t]``, not ``2*(o[t] - y[t])``.
     """
     by_access = {adjoint.access.name: adjoint for adjoint in adjoints.values()}
     named: set[str] = set()

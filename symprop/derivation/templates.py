@@ -1,8 +1,8 @@
 """Equal layers share one derivation: what was found for one is recalled for the next, in its own names.
 
 A network of many layers asks the same again and again, with other names.  A `Templates` keeps questions with their
-answers; a new question that reads like an old one, up to the names of quantities, indices and sizes, gets the old answer
-with the names changed.  What an answer was looked up from (definitions, other adjoints) must read alike as well.
+answers; a new question that reads like an old one, up to the names of quantities, indices and sizes, gets the old
+answer with the names changed.  What an answer was looked up from (definitions, other adjoints) must read alike as well.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Renaming:
         self.names: dict[Hashable, Hashable] = {}
         self.back: dict[Hashable, Hashable] = {}
         self.seen: set[tuple[int, int]] = set()
-        self.memo: dict[int, Expr] = {}
+        self.memo: dict[int, tuple[Expr, Expr]] = {}  # by identity, which the kept expression keeps unique
 
     def bind(self, old: Hashable, new: Hashable) -> None:
         """Let `old` become `new`, or raise `UnlikeError` if either is taken otherwise."""
@@ -75,6 +75,12 @@ class Renaming:
         if type(old) is not type(new):
             raise UnlikeError
         self.seen.add((id(old), id(new)))
+        self._lay_heads(old, new)
+        for one, other in zip(old.children, new.children, strict=True):
+            self._lay_expressions(one, other)
+
+    def _lay_heads(self, old: Expr, new: Any) -> None:
+        """Lay beside each other what two nodes of one type are apart from their children."""
         match old:
             case Index():
                 self.bind(("index", old.name), ("index", new.name))
@@ -88,12 +94,10 @@ class Renaming:
             case Reduction():
                 if [bound.written for bound in old.bounds] != [bound.written for bound in new.bounds]:
                     raise UnlikeError
-                for one, other in zip(old.bounds, new.bounds, strict=True):
-                    self._lay_expressions(one.index, other.index)
+                for mine, yours in zip(old.bounds, new.bounds, strict=True):
+                    self._lay_expressions(mine.index, yours.index)
         if _head(old) != _head(new) or len(old.children) != len(new.children):
             raise UnlikeError
-        for one, other in zip(old.children, new.children, strict=True):
-            self._lay_expressions(one, other)
 
     def name(self, name: str) -> str:
         """Return the new name of a quantity, or raise `UnlikeError` if it is not known."""
@@ -117,8 +121,8 @@ class Renaming:
         """Return an expression in the new names, in the same order."""
         known = self.memo.get(id(expr))
         if known is None:
-            known = self.memo[id(expr)] = self._apply(expr)
-        return known
+            known = self.memo[id(expr)] = expr, self._apply(expr)
+        return known[1]
 
     def _apply(self, expr: Expr) -> Expr:
         match expr:

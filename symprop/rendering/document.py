@@ -32,14 +32,13 @@ from symprop.algebra.expressions import (
     reduce,
     stem_of,
     substitute,
-    transform,
     walk,
 )
 from symprop.algebra.functions import FUNCTIONS
+from symprop.algebra.indices import normal
 from symprop.algebra.primitives import HALF
 from symprop.algebra.scalars import opaque_nodes, partial
 from symprop.algebra.writer import as_softmax
-from symprop.algebra.indices import normal
 from symprop.declaration.network import Equation
 from symprop.declaration.order import groups_in_order
 from symprop.derivation.local_partials import settle, through
@@ -200,13 +199,13 @@ def _title(derivation: Derivation) -> Sentence:
     names = [Access(name, ()) for name in derivation.wrt]
     first = derivation.network.derivatives.get(derivation.of.name)
     if first is not None:
-        others = (" and ", *listed(names, " and ")) if derivation.wrt != (first.by.name,) else ()
+        others: Sentence = (" and ", *listed(names, " and ")) if derivation.wrt != (first.by.name,) else ()
         return ("Second derivatives of ", first.of, " by ", Access(first.by.name, ()), *others)
     if len(names) > MOST_IN_TITLE:
         if derivation.wrt == derivation.network.parameters:
             return ("Derivatives of ", derivation.of, f" by all {len(names)} parameters")
-        others = f", ... ({len(names)} in all)"
-        return ("Derivatives of ", derivation.of, " by ", *listed(names[: MOST_IN_TITLE // 2]), others)
+        rest = f", ... ({len(names)} in all)"
+        return ("Derivatives of ", derivation.of, " by ", *listed(names[: MOST_IN_TITLE // 2]), rest)
     noun = "Derivative" if len(names) == 1 else "Derivatives"
     return (f"{noun} of ", derivation.of, " by ", *listed(names, " and "))
 
@@ -344,7 +343,7 @@ def _meaning_of_tangents(derivation: Derivation) -> Iterator[Sentence]:
 
 def _spare_name(derivation: Derivation) -> str:
     taken = {*derivation.network.quantities, *(index.name for index in derivation.network.indices)}
-    return next(name for name in ("v", "q", "g", "s", "r", "z", "A", "B", "quantity") if name not in taken or name == "quantity")
+    return next((name for name in "vqgsrzAB" if name not in taken), "quantity")
 
 
 def _ranges(derivation: Derivation, shown: bool) -> tuple[Bound, ...]:

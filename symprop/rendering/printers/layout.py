@@ -278,7 +278,7 @@ class Typesetter:
         stem, *tails = name.split("_")
         if not stem or not all(tails) or (name == "pi" and not indices):
             return self._with_subscript(upright(name), [], indices, None)
-        above = next((_SUPERSCRIPTS[tail] for tail in tails if tail in _SUPERSCRIPTS), None)
+        above: Box | None = next((_SUPERSCRIPTS[tail] for tail in tails if tail in _SUPERSCRIPTS), None)
         last = tails[-1].rstrip("0123456789") if tails else ""
         if last in ("bar", "dot") and last != tails[-1]:  # a second adjoint, as the first has the name
             above = Fence("()", digits(tails[-1][len(last) :]))
