@@ -13,6 +13,7 @@ from symprop.algebra.expressions import (
     FALSE,
     ONE,
     TRUE,
+    ZERO,
     Access,
     Bound,
     Compare,
@@ -73,10 +74,11 @@ def _cuts(expression: Expr, bound: Bound) -> tuple[Expr, ...]:
                         found[normal(value)] = None
                     case "<" | ">=":
                         found[normal(value - ONE)] = None
-    inside = [
-        cut for cut in found if at_least(cut, bound.lower) and at_least(bound.upper - ONE, cut)
-    ] + [cut for cut in found if not at_least(cut, bound.lower) and _is_last_but_one(cut, bound)]
-    return tuple(dict.fromkeys(inside))
+    inside = [cut for cut in found if at_least(cut, bound.lower) and at_least(bound.upper - ONE, cut)]
+    last = [cut for cut in found if not at_least(cut, bound.lower) and _is_last_but_one(cut, bound)]
+    # For a recurrence that runs backwards: the first value apart. Nobody knows whether that is also the last but one.
+    first = [cut for cut in found if normal(cut - bound.lower) is ZERO and cut not in inside and not last]
+    return tuple(dict.fromkeys((*inside, *last, *first)))
 
 
 def _is_last_but_one(cut: Expr, bound: Bound) -> bool:

@@ -808,7 +808,7 @@ def consistent(
             continue
         context = Context(network, adjoint.bounds, {}, near(expr, adjoint.terms, network))
         expr = apply_rules(bound_apart(expr, {bound.index for bound in adjoint.bounds}), context)
-        if cost(expr) <= cost(final[key]) + 1:
+        if cost(expr) <= cost(final[key]):
             result[key] = expr
     return result
 

@@ -205,7 +205,7 @@ def _title(derivation: Derivation) -> Sentence:
         if derivation.wrt == derivation.network.parameters:
             return ("Derivatives of ", derivation.of, f" by all {len(names)} parameters")
         rest = f", ... ({len(names)} in all)"
-        return ("Derivatives of ", derivation.of, " by ", *listed(names[: MOST_IN_TITLE // 2]), rest)
+        return ("Derivatives of ", derivation.of, " by ", *listed(names[: MOST_IN_TITLE // 2], ", "), rest)
     noun = "Derivative" if len(names) == 1 else "Derivatives"
     return (f"{noun} of ", derivation.of, " by ", *listed(names, " and "))
 

@@ -1,0 +1,123 @@
+"""A page says what a reader must know before the formulas, and names things alike throughout."""
+
+from __future__ import annotations
+
+import symprop
+from symprop.declaration.parser import parse
+from symprop.derivation.reverse_sweep import backpropagate
+from symprop.rendering.printers.text import wrapped
+from symprop.rendering.report import to_latex, to_text
+
+RECURRENT = """
+index t = 1..T, j, m = 1..H, i = 1..D
+input x[t,i], y[t]
+parameter W[j,i], V[j,m], u[j], b[j]
+h[0,j] = 0
+h[t,j] = tanh(b[j] + sum(i, W[j,i]*x[t,i]) + sum(m, V[j,m]*h[t-1,m])) for t = 1..T
+o[t] = sum(j, u[j]*h[t,j])
+L = sum(t, (o[t] - y[t])**2)
+minimize L
+"""
+PADDED = """
+index p = 1..P, k = 0..2
+input x[p], t[p]
+parameter w[k]
+zero outside x[p]
+y[p] = sum(k, w[k]*x[p + k - 1])
+L = sum(p, (y[p] - t[p])**2)
+minimize L
+"""
+LOGISTIC = """
+index n = 1..N, j = 1..D
+input X[n,j], t[n]
+parameter w[j]
+a[n] = sum(j, X[n,j]*w[j])
+p[n] = sigmoid(a[n])
+L = sum(n, -t[n]*log(p[n]) - (1 - t[n])*log(1 - p[n]))
+minimize L
+"""
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_padding_is_said() -> None:
+    assert "Outside its range x[p] is 0 (padding)." in to_text(backpropagate(parse(PADDED)))
+
+
+def test_a_recurrence_says_its_direction_and_its_start() -> None:
+    text = one_line(to_text(backpropagate(parse(RECURRENT))))
+    assert "h_bar is a recurrence: it is computed from t = T down to 1, starting" in text
+    assert "starting with h_bar[T,j] = o_bar[T]*u[j]." in text
+
+
+def test_a_recurrence_that_runs_backwards_has_an_adjoint_that_runs_upwards() -> None:
+    text = "index t = 1..T\ninput x[t]\nparameter w\ng[T+1] = 0\ng[t] = tanh(w*g[t+1] + x[t]) for t = 1..T\nL = g[1]**2"
+    page = one_line(to_text(backpropagate(parse(text))))
+    assert "computed from t = 1 up to T, starting with g_bar[1] = 2*g[1]." in page
+
+
+def test_components_that_a_constant_fixes_get_no_adjoint() -> None:
+    text = to_text(backpropagate(parse(RECURRENT)))
+    assert "h_bar[0,j]" not in text
+    assert "t = 0.." not in text
+    assert "h_bar[0,j] = " in to_text(backpropagate(parse(RECURRENT), wrt=("W", "h")))
+    learned = RECURRENT.replace("b[j]\nh[0,j] = 0", "b[j], s[j]\nh[0,j] = s[j]")
+    assert "h_bar[0,j]" in to_text(backpropagate(parse(learned)))
+
+
+def test_terms_stand_in_the_order_of_the_network() -> None:
+    text = to_text(backpropagate(parse(RECURRENT)))
+    assert "tanh'(sum(" not in text
+    assert text.count("tanh'(b[j] + sum(i, W[j,i]*x[t,i])") == 4
+
+
+def test_an_adjoint_that_is_named_once_is_named_everywhere() -> None:
+    result = to_text(backpropagate(parse(RECURRENT)), detail="final")
+    assert "dL/du[j]   = sum(t, o_bar[t]*h[t,j])" in result
+    assert "o_bar[t]   = 2*(o[t] - y[t])" in result
+
+
+def test_a_common_number_stands_in_front_of_a_partial() -> None:
+    assert "dL/do[t] = 2*(o[t] - y[t])" in to_text(backpropagate(parse(RECURRENT)))
+
+
+def test_a_page_of_second_derivatives_says_so() -> None:
+    hessian = symprop.derive(symprop.parse(LOGISTIC)).hessian("w")
+    text = hessian.to_text()
+    assert text.startswith("Second derivatives of L by w\n")
+    assert "w_bar[j] is dL/dw[j]; its derivatives are the second derivatives of L, the Hessian." in one_line(text)
+    assert "L_bar" not in text
+    assert r"\bar{w}^{(2)}" in hessian.to_latex()
+    assert "X.T @ diag(p*(1 - p)) @ X" in hessian.to_text(notation="matrix", detail="final")
+
+
+def test_many_parameters_are_counted_as_parameters() -> None:
+    names = [f"w{n}" for n in range(1, 12)]
+    text = f"input x\nparameter {', '.join(names)}\nL = x*({' + '.join(names)})**2"
+    assert to_text(backpropagate(parse(text))).startswith("Derivatives of L by all 11 parameters\n")
+    some = backpropagate(parse(text), wrt=names[:10])
+    assert to_text(some).startswith("Derivatives of L by w1, w2, w3, w4, ... (10 in all)\n")
+
+
+def test_a_comparison_is_not_torn() -> None:
+    text = "sum(k, where(0 <= p - k <= S - 1, z_bar[p - k]*(1 - z[p - k]**2)*v[k], 0))"
+    for width in range(40, 79):
+        assert any("0 <= p - k <= S - 1," in line for line in wrapped(text, width)), width
+
+
+def test_full_detail_names_the_fact_that_was_used() -> None:
+    text = """
+    index k = 1..K
+    input t[k]
+    assume onehot(k, t[k])
+    parameter a[k]
+    p[k] = softmax(k, a[k])
+    L = cross_entropy(k, t[k], p[k])
+    """
+    page = to_text(backpropagate(parse(text)), detail="full")
+    assert "t[k] is one-hot; in particular sum(k, t[k]) = 1." in one_line(page)
+    assert "stated fact" in page
+    assert "p_bar written out, factor" not in page
+    assert r"\text" in to_latex(backpropagate(parse(text)), detail="full")
