@@ -578,7 +578,8 @@ class _Reader(Declarations):
             else:
                 left, right = (resolver.value(part) for part in parts)
                 facts.append(Fact("equal", left, right, self.bounds_of(resolver), statement.line))
-            self.loose.extend(resolver.readings)
+            free = self.bounds_of(resolver)
+            self.loose.extend(reading._replace(bounds=(*free, *reading.bounds)) for reading in resolver.readings)
             for reading in resolver.readings:
                 self.first_seen.setdefault(reading.name, reading.span.start)
         return tuple(facts)
@@ -783,14 +784,14 @@ class _Reader(Declarations):
     # Checks of the whole.
 
     def check_readings(self) -> None:
-        """Refuse components that are read where there are none, if it is so for all sizes."""
+        """Refuse components that are read where there are none, or where sizes that are not related may have none."""
         for name, readings in self.readings.items():
             if name in self.zero_outside or not self.axes[name]:
                 continue
-            checked: set[tuple[tuple[Expr, ...], tuple[Bound, ...]]] = set()
+            checked: set[tuple[tuple[Expr, ...], tuple[Bound, ...], tuple[Expr, ...]]] = set()
             for reading in readings:
-                key = (reading.indices, reading.bounds)
-                if not reading.guarded and key not in checked:
+                key = (reading.indices, reading.bounds, reading.conditions)
+                if key not in checked:
                     checked.add(key)
                     self.check_reading(name, reading)
 
@@ -811,12 +812,15 @@ class _Reader(Declarations):
                     )
             if name in self.declared:
                 for axis, box in zip(self.axes[name], later.box, strict=True):
-                    if box is not None and (ranges.is_below(box[0], axis.lower) or ranges.is_below(axis.upper, box[1])):
+                    if box is not None and self.is_outside(axis, box):
                         raise self.outside(name, self.at(later.statement, later.target), box, axis)
 
     def check_reading(self, name: str, reading: Reading) -> None:
         boxes = self.boxes(reading)
         axes = self.axes[name]
+        self.check_relations(name, reading)
+        if reading.guarded:
+            return
         layers: dict[Any, Expr] = {
             axis.index: index for axis, index in zip(axes, reading.indices, strict=True) if not names_of(index)
         }
@@ -826,7 +830,7 @@ class _Reader(Declarations):
                 index = reading.indices[place]
                 if not (at_least(upper, index, reading.bounds) and at_least(index, lower, reading.bounds)):
                     raise self.beyond_layer(name, reading, index, upper)
-            elif box is not None and (ranges.is_below(box[0], axis.lower) or ranges.is_below(axis.upper, box[1])):
+            elif box is not None and self.is_outside(axis, box):
                 raise self.outside(name, reading.span, box, axis)
         definitions = self.definitions.get(name, [])
         if not definitions or not self.is_defined(name):
@@ -844,6 +848,43 @@ class _Reader(Declarations):
                     reading.span,
                     f"Add an equation: {component} = ...",
                 )
+
+    def is_outside(self, axis: Axis, box: ranges.Interval) -> bool:
+        """Return whether what is reached is proved to run outside an axis."""
+        return ranges.is_below(box[0], axis.lower) or ranges.is_below(axis.upper, box[1])
+
+    def check_relations(self, name: str, reading: Reading) -> None:
+        """Refuse an index whose range has nothing to do with the axis at which it stands."""
+        for axis, index, box in zip(self.axes[name], reading.indices, self.boxes(reading), strict=True):
+            if (
+                isinstance(index, Number)
+                or box == (axis.lower, axis.upper)
+                or ranges.is_layered((axis.lower, axis.upper))
+            ):
+                continue
+            if box is not None and not isinstance(index, Index) and not reading.guarded and self.is_outside(axis, box):
+                raise self.outside(name, reading.span, box, axis)
+            interval = (axis.lower, axis.upper)
+            found = ranges.may_leave(index, reading.bounds, interval, reading.conditions, self.scope.sizes)
+            if found is not None:
+                raise self.unrelated(name, reading, axis, index, found)
+
+    def unrelated(self, name: str, reading: Reading, axis: Axis, index: Expr, found: ranges.Interval) -> SympropError:
+        known = self.scope.quantities[name]
+        verb = "defined" if self.is_defined(name) else "declared"
+        access = f"{name}[{','.join(other.index.name for other in self.axes[name])}]"
+        reached = f"{index} = {found[0]}..{found[1]}"
+        what = f"{index} ({reached})" if isinstance(index, Index) else f"{index}, which reaches {found[0]}..{found[1]}"
+        message = f"'{name}' was {verb} as {access} ({axis.index} = {axis.lower}..{axis.upper}), read here with {what}"
+        ways = [f"Write {access}"] if access != self.written(reading.span) else []
+        if isinstance(index, Index):
+            ways.append(f"declare sizes that agree: index {index} = {axis.lower}..{axis.upper}")
+        else:
+            ways.append("declare ranges that agree")
+        hint = ", or ".join(ways)
+        return self.error(
+            IndexNotationError, message, reading.span, f"{hint[0].upper()}{hint[1:]}. See line {known.line} too."
+        )
 
     def beyond_layer(self, name: str, reading: Reading, index: Expr, upper: Expr) -> SympropError:
         """The error of an access along an axis that differs from layer to layer, which the sizes do not cover."""
@@ -1109,6 +1150,7 @@ def _placed(
             reading._replace(
                 indices=tuple(substitute(index, mapping) for index in reading.indices),
                 bounds=ranges_of(reading.bounds),
+                conditions=tuple(substitute(condition, mapping) for condition in reading.conditions),
             )
             for reading in readings
         ],

@@ -153,7 +153,7 @@ class Resolver:
         self.free: dict[str, list[Syntax]] = {}
         self.bound: dict[str, Bound] = {}
         self.context: tuple[Bound, ...] = ()  # ranges of all indices that may stand in an access, outermost first
-        self.guards = 0
+        self.guards: tuple[Expr, ...] = ()  # conditions of the branches around
         self.place = "value"  # or "subscript" or "limit"
         self.accesses: list[Syntax] = []  # the accesses around, outermost first
         self.weights: dict[int, tuple[Expr, int]] = {}
@@ -208,13 +208,13 @@ class Resolver:
             self.place = before
 
     @contextmanager
-    def guard(self) -> Iterator[None]:
-        """Read what is inside a branch that may never be evaluated."""
-        self.guards += 1
+    def guard(self, *conditions: Expr) -> Iterator[None]:
+        """Read what is inside a branch that is evaluated only where `conditions` hold."""
+        before, self.guards = self.guards, (*self.guards, *conditions)
         try:
             yield
         finally:
-            self.guards -= 1
+            self.guards = before
 
     # Entry points.
 
@@ -568,7 +568,7 @@ class Resolver:
                 syntax,
                 f"Give {self.written(syntax)} as an argument.",
             )
-        self.readings.append(Reading(name, indices, self.context, self.guards > 0, self.at(syntax)))
+        self.readings.append(Reading(name, indices, self.context, self.guards, self.at(syntax)))
         return Access(name, indices)
 
     # Calls.
@@ -672,8 +672,10 @@ class Resolver:
     def _call_where(self, syntax: Syntax) -> Expr:
         condition, then, otherwise = self.arguments(syntax, 3)
         decided = self.condition(condition)
-        with self.guard():
-            return where(decided, self.value(then), self.value(otherwise))
+        with self.guard(decided):
+            first = self.value(then)
+        with self.guard(junction("not", decided)):
+            return where(decided, first, self.value(otherwise))
 
     def _call_stop(self, syntax: Syntax) -> Expr:
         (inner,) = self.arguments(syntax, 1)
@@ -895,9 +897,8 @@ class Resolver:
         outer = self.context
         with self.binding():
             bounds = self._bounds(found, bodies)
-            self.guards += within_limits
-            body = self.value(bodies[0])
-            self.guards -= within_limits
+            with self.guard(*(compare("<=", bound.index, bound.upper) for bound in bounds if bound.written)):
+                body = self.value(bodies[0])
         for index, _, _, part in found:
             if index not in self.bound:
                 self.free.setdefault(index, []).append(part)
