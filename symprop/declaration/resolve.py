@@ -720,8 +720,22 @@ class Resolver:
                 )
         return Derivative(syntax.value[0], of, by)
 
+    def _orders(self, syntax: Syntax, count: int) -> tuple[int, ...]:
+        """Return the derivatives that primes ask for, by each of `count` arguments; () for none."""
+        name, written = syntax.value
+        if len(written) > count:
+            raise self.error(
+                NotationError,
+                f"'{name}' has {_arguments(count)}, and no derivative by argument {len(written)}",
+                syntax,
+                f"Write {name}'(...) for the derivative."
+                if count == 1
+                else f"Write {name}'(...) for the derivative by the first argument, {name}'2(...) for the second.",
+            )
+        return (*written, *(0 for _ in range(count - len(written)))) if written else ()
+
     def _defined(self, syntax: Syntax) -> Expr:
-        (name, primes), scope = syntax.value, self.scope
+        name, scope = syntax.value[0], self.scope
         function = scope.functions[name]
         count = len(function.parameters) - function.hidden
         hidden = function.parameters[count:]
@@ -730,11 +744,10 @@ class Resolver:
         values = [self.value(part) for part in self.arguments(syntax, count)]
         for parameter in hidden:
             values.append(self._read(parameter, (), syntax))
-        return call(name, *values, orders=(primes, *(0 for _ in values[1:])))
+        return call(name, *values, orders=self._orders(syntax, len(values)))
 
     def _listed(self, name: str, syntax: Syntax) -> Expr:
         row = FUNCTIONS[name]
-        primes = syntax.value[1]
         values: list[Expr | None] = []
         names = list(row.parameters)
         positional = [part for part in syntax.parts if part.kind != "keyword"]
@@ -746,7 +759,8 @@ class Resolver:
                     syntax,
                     f"Write {name}(a, b), or {name}(i, a[i]).",
                 )
-            return call(name, *(self.value(part) for part in positional))
+            orders = self._orders(syntax, len(positional))
+            return call(name, *(self.value(part) for part in positional), orders=orders)
         if len(positional) > len(names) or not syntax.parts:
             raise self.error(
                 NotationError,
@@ -783,7 +797,7 @@ class Resolver:
                     )
                 value = Number(default)
             complete.append(value)
-        return call(name, *complete, orders=(primes, *(0 for _ in complete[1:])))
+        return call(name, *complete, orders=self._orders(syntax, len(complete)))
 
     # Reductions.
 

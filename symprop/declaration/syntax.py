@@ -135,6 +135,14 @@ def _name(token: Token, primes: Token | None = None) -> str:
     return name + "_prime" * (len(primes) if primes else 0)
 
 
+def _orders(token: Token) -> tuple[int, ...]:
+    """Return how often each argument is differentiated by: ``''`` is (2,), ``'1'2`` is (1, 1)."""
+    found: dict[int, int] = {}
+    for primes, place in re.findall(r"('+)(\d*)", token):
+        found[int(place or 1)] = found.get(int(place or 1), 0) + len(primes)
+    return tuple(found.get(place, 0) for place in range(1, max(found) + 1))
+
+
 class Builder:
     """Makes the pieces; the parser calls the method named like the rule that it has recognised."""
 
@@ -164,9 +172,9 @@ class Builder:
 
     def call(self, items: list[Any]) -> Syntax:
         token = items[0]
-        primes = len(items[1]) if items[1].type == "PRIMES" else 0
+        orders = _orders(items[1]) if items[1].type in ("PRIMES", "ORDERS") else ()
         arguments = [item for item in items[1:-1] if isinstance(item, Syntax)]
-        return Syntax("call", (_name(token), primes), arguments, _start(token), _end(items[-1]), _end(token))
+        return Syntax("call", (_name(token), orders), arguments, _start(token), _end(items[-1]), _end(token))
 
     def expressions(self, items: list[Any]) -> Any:
         return items
