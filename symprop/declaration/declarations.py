@@ -559,7 +559,7 @@ class Declarations:
         if stem is not None and stem.index is not index:
             self.scope.stated.add(name)
             return stem._replace(index=index)
-        for quantity, axis in self.reads_plainly.get(name, ()):
+        for quantity, axis in dict.fromkeys(self.reads_plainly.get(name, ())):
             shape = self.shapes.known.get(quantity, ())
             if axis < len(shape):
                 self.scope.stated.add(name)

@@ -921,15 +921,16 @@ class _Reader(Declarations):
     def in_order(self) -> tuple[Equation, ...]:
         """Return the equations in topological order; a circle is an error that names it."""
         definitions = ranges.Definitions((defined.equation.name, defined.box) for defined in self.equations)
-        links = dict.fromkeys(
-            Link(reader, read, reading.name, reading.indices, reading.bounds)
+        # Readings are made distinct, not links, of which a wide sum over components has hundreds of times as many.
+        links = [
+            Link(reader, read, name, indices, bounds)
             for reader, defined in enumerate(self.equations)
-            for reading in defined.readings
-            if reading.name in self.defined
-            for read in definitions.of(reading.name, self.boxes(reading))
-        )
+            for (name, indices, bounds), reading in {one[:3]: one for one in defined.readings}.items()
+            if name in self.defined
+            for read in definitions.of(name, self.boxes(reading))
+        ]
         targets = [(defined.equation.name, defined.equation.target.indices) for defined in self.equations]
-        found, circle = schedule(targets, list(links))
+        found, circle = schedule(targets, links)
         if circle:
             raise self.circle([self.equations[place] for place in circle])
         return tuple(self.equations[place].equation for place in found)
