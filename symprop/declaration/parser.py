@@ -46,7 +46,7 @@ from symprop.declaration.resolve import (
 from symprop.declaration.scope import Known, Reading, Scope, Statement
 from symprop.declaration.source import Source, Span
 from symprop.declaration.syntax import Syntax, read
-from symprop.errors import DeclarationError, IndexNotationError, NotationError, SympropError, nearest
+from symprop.errors import DeclarationError, IndexNotationError, NotationError, SympropError, listed, nearest
 
 # Component equations of one quantity; beyond, an index says the same in one line.
 MOST_COMPONENTS = 200
@@ -167,7 +167,7 @@ def parse_point(text: str, network: Network) -> dict[str, object]:
                 DeclarationError,
                 f"the network has no '{name}'",
                 resolver.at_name(target),
-                f"Did you mean '{near}'?" if near else f"It has {', '.join(scope.quantities)}.",
+                f"Did you mean '{near}'?" if near else f"It has {listed(name, scope.quantities)}.",
             )
         before = values.get(name)
         if target.kind == "name":
@@ -578,7 +578,8 @@ class _Reader(Declarations):
             else:
                 left, right = (resolver.value(part) for part in parts)
                 facts.append(Fact("equal", left, right, self.bounds_of(resolver), statement.line))
-            free = self.bounds_of(resolver)
+            # That W is symmetric says that its sizes agree, whatever they are called: only onehot reads with ranges.
+            free = self.bounds_of(resolver) if len(parts) == 1 else ()
             self.loose.extend(reading._replace(bounds=(*free, *reading.bounds)) for reading in resolver.readings)
             for reading in resolver.readings:
                 self.first_seen.setdefault(reading.name, reading.span.start)
@@ -808,12 +809,28 @@ class _Reader(Declarations):
                         self.at(later.statement, later.target),
                         f"It is defined on line {first} already. Give the new quantity another name."
                         if earlier.equation.target is target
-                        else f"Line {first} defines {earlier.equation.target}, which overlaps.",
+                        else f"Line {first} defines {earlier.equation.target}, which overlaps."
+                        + self.beside(later, earlier),
                     )
             if name in self.declared:
                 for axis, box in zip(self.axes[name], later.box, strict=True):
                     if box is not None and self.is_outside(axis, box):
                         raise self.outside(name, self.at(later.statement, later.target), box, axis)
+
+    def beside(self, later: _Defined, earlier: _Defined) -> str:
+        """Return the hint to limit one of two equations to what the other leaves: ``for t = 2..T``, or nothing."""
+        whole, single = later, earlier
+        if not later.equation.bounds:
+            whole, single = earlier, later
+        for index, place in zip(whole.equation.target.indices, single.equation.target.indices, strict=True):
+            own = next((bound for bound in whole.equation.bounds if bound.index is index), None)
+            if own is not None and not free_indices(place):
+                written = self.written(self.at(whole.statement, whole.target))
+                if place is own.lower:
+                    return f" Limit one: {written} = ... for {index} = {normal(place + ONE)}..{own.upper}."
+                if place is own.upper:
+                    return f" Limit one: {written} = ... for {index} = {own.lower}..{normal(place - ONE)}."
+        return ""
 
     def check_reading(self, name: str, reading: Reading) -> None:
         boxes = self.boxes(reading)
@@ -1039,7 +1056,7 @@ class _Reader(Declarations):
                         DeclarationError,
                         f"unknown name '{name}'",
                         Span(statement.span.start + target.start, statement.span.start + target.name_end),
-                        f"Did you mean '{near}'?" if near else f"Known: {', '.join(list(self.scope.quantities)[:12])}.",
+                        f"Did you mean '{near}'?" if near else f"Known: {listed(name, self.scope.quantities)}.",
                     )
                 names.append(name)
         return tuple(dict.fromkeys(names))

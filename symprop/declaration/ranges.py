@@ -156,20 +156,23 @@ def is_at_most(left: Expr, right: Expr) -> bool:
 def hull(intervals: Sequence[Interval]) -> Interval | tuple[Interval, Interval]:
     """Return the smallest interval that holds all; if sizes leave it open, two that cannot be compared.
 
-    A constant that cannot be compared with a limit in sizes gives way: that it fits is checked when sizes are known.
+    A constant, or a single value, that cannot be compared with a limit in sizes gives way: that it fits is checked
+    when sizes are known.
     """
     ordered = sorted(
-        dict.fromkeys(intervals), key=lambda pair: isinstance(pair[0], Number) + isinstance(pair[1], Number)
+        dict.fromkeys(intervals),
+        key=lambda pair: (pair[0] is pair[1], isinstance(pair[0], Number) + isinstance(pair[1], Number)),
     )
     low, high = ordered[0]
     for interval in ordered[1:]:
-        if is_below(interval[0], low):
+        single = interval[0] is interval[1] and ordered[0][0] is not ordered[0][1]
+        if is_at_most(interval[0], low):
             low = interval[0]
-        elif not is_at_most(low, interval[0]) and not isinstance(interval[0], Number):
+        elif not is_at_most(low, interval[0]) and not isinstance(interval[0], Number) and not single:
             return ordered[0], interval
-        if is_below(high, interval[1]):
+        if is_at_most(high, interval[1]):
             high = interval[1]
-        elif not is_at_most(interval[1], high) and not isinstance(interval[1], Number):
+        elif not is_at_most(interval[1], high) and not isinstance(interval[1], Number) and not single:
             return ordered[0], interval
     return low, high
 

@@ -49,7 +49,15 @@ from symprop.algebra.losses import LOSSES, log_softmax
 from symprop.declaration.scope import Known, Reading, Scope
 from symprop.declaration.source import Span
 from symprop.declaration.syntax import ARRAY_CALLS, Syntax
-from symprop.errors import DeclarationError, IndexNotationError, MissingRuleError, NotationError, SympropError, nearest
+from symprop.errors import (
+    DeclarationError,
+    IndexNotationError,
+    MissingRuleError,
+    NotationError,
+    SympropError,
+    listed,
+    nearest,
+)
 
 # Names of reductions, as written, to their kind; sympy's put the body first.
 REDUCTIONS = {
@@ -454,7 +462,7 @@ class Resolver:
         if near is not None:
             hint = f"Did you mean '{near}'?"
         elif self.scope.in_claims:
-            hint = f"Known: {', '.join(self.scope.names()[:12])}."
+            hint = f"Known: {listed(name, self.scope.names())}."
         else:
             hint = f"Declare it, input {name}, or define it, {name} = ..."
         return self.error(DeclarationError, f"unknown name '{name}'", self.at_name(syntax), hint)
@@ -757,7 +765,7 @@ class Resolver:
                     NotationError,
                     f"'{name}' takes two or more arguments, or an index first",
                     syntax,
-                    f"Write {name}(a, b), or {name}(i, a[i]).",
+                    f"Write {name}(a, b), or {self._with_index(name, positional)}.",
                 )
             orders = self._orders(syntax, len(positional))
             return call(name, *(self.value(part) for part in positional), orders=orders)
@@ -876,15 +884,30 @@ class Resolver:
                     NotationError, f"'{part.value}' needs two limits", part, f"Write {name}({part.value} = 1..n, ...)."
                 )
         if len(syntax.parts) < 2:
-            return self.error(
-                IndexNotationError,
-                f"'{name}' needs an index",
-                syntax,
-                f"Write {name}(i, ...), or {name}(a) for a whole array a.",
-            )
+            index = self._index_in(syntax.parts)
+            hint = f"Write {name}(i, ...), or {name}(a) for a whole array a."
+            if index is not None:
+                hint = f"Write {name}({index}, {self.written(syntax.parts[0])})."
+            return self.error(IndexNotationError, f"'{name}' needs an index", syntax, hint)
         return self.error(
             IndexNotationError, f"'{name}' takes indices first", syntax.parts[0], f"Write {name}(i, j, ...)."
         )
+
+    def _with_index(self, name: str, pieces: Sequence[Syntax]) -> str:
+        index = self._index_in(pieces)
+        return f"{name}({index}, {self.written(pieces[0])})" if index is not None else f"{name}(i, a[i])"
+
+    def _index_in(self, pieces: Sequence[Syntax]) -> str | None:
+        """Return the last index that stands plainly in an access and that nothing around binds, or None."""
+        found = [
+            part.value
+            for body in pieces
+            for piece in body.walk()
+            if piece.kind == "access"
+            for part in piece.parts
+            if part.kind == "name" and part.value not in self.bound and self._is_index(part.value)
+        ]
+        return found[-1] if found else None
 
     def _reduction(
         self, syntax: Syntax, found: list[tuple[str, Syntax | None, Syntax | None, Syntax]], bodies: list[Syntax]
@@ -943,6 +966,9 @@ class Resolver:
                 f"Write {form}.",
             )
         if bool(found) != loss.reduces or len(bodies) != 2:
+            index = self._index_in(syntax.parts)
+            if loss.reduces and not found and index is not None and len(syntax.parts) == 2:
+                form = f"{name}({', '.join((index, *map(self.written, syntax.parts)))})"
             raise self.error(
                 NotationError,
                 f"'{name}' takes {'an index, ' if loss.reduces else ''}the target and the prediction",
