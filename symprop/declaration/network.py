@@ -131,6 +131,20 @@ class Network:
         return {name: tuple(equations) for name, equations in found.items()}
 
     @cached_property
+    def notices(self) -> tuple[str, ...]:
+        """What is no mistake and yet likely one, a sentence each: inputs, targets and parameters that nothing reads."""
+        read: set[str] = set()
+        for equation in self.equations:
+            read |= names_of(equation.expression)
+        for fact in self.facts:
+            read |= names_of(fact.left) | names_of(fact.right)
+        return tuple(
+            f"the {quantity.role} '{quantity.name}' on line {quantity.line} is read by no equation"
+            for quantity in self.of_role("input", "target", "parameter")
+            if quantity.name not in read and quantity.name not in self.predictions
+        )
+
+    @cached_property
     def groups(self) -> tuple[tuple[str, ...], ...]:
         """The defined names in an order in which they can be computed; a recurrence's names form one group."""
         reads: dict[str, set[str]] = {}
