@@ -458,8 +458,14 @@ class Resolver:
 
     def _unknown_name(self, syntax: Syntax) -> SympropError:
         name = syntax.value
-        near = nearest(name, self.scope.names())
-        if near is not None:
+        known = self.scope.names()
+        same = next((other for other in known if other.casefold() == name.casefold()), None)
+        near = nearest(name, known)
+        if name in CALLABLE and syntax.kind == "access":
+            hint = f"'{name}' is a function. Call it: {name}(...)."
+        elif same is not None:
+            hint = f"Did you mean '{same}'? Capital letters make another name."
+        elif near is not None:
             hint = f"Did you mean '{near}'?"
         elif self.scope.in_claims:
             hint = f"Known: {listed(name, self.scope.names())}."
@@ -662,11 +668,15 @@ class Resolver:
         name = syntax.value[0]
         for part in syntax.parts:
             if part.kind == "keyword":
+                value = self.written(part.parts[0])
+                is_condition = name == "where" and part is syntax.parts[0]
                 raise self.error(
                     NotationError,
                     f"'{name}' has no argument called '{part.value}'",
                     self.at_name(part),
-                    f"Write {name}{_pattern(name, count)}.",
+                    f"Write == to compare: {name}({part.value} == {value}, ...)."
+                    if is_condition
+                    else f"Write {name}{_pattern(name, count)}.",
                 )
         if len(syntax.parts) != count:
             raise self.error(
@@ -880,8 +890,12 @@ class Resolver:
             if part.kind == "keyword" and part.value == "axis":
                 return self.error(IndexNotationError, f"'{name}' has no array here", syntax, f"Write {name}(i, ...).")
             if part.kind == "keyword":
+                lower = self.written(part.parts[0])
                 return self.error(
-                    NotationError, f"'{part.value}' needs two limits", part, f"Write {name}({part.value} = 1..n, ...)."
+                    NotationError,
+                    f"'{part.value}' needs two limits",
+                    part,
+                    f"Write {name}({part.value} = {lower}..n, ...), n being the last.",
                 )
         if len(syntax.parts) < 2:
             index = self._index_in(syntax.parts)

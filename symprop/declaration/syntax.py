@@ -480,6 +480,17 @@ _WORDS = {
 }
 
 
+# Functions that people write without brackets, and words that people begin statements with.
+_CALLED = frozenset(
+    (
+        "exp", "log", "ln", "sqrt", "sin", "cos", "tan", "tanh", "sinh", "cosh",
+        "sigmoid", "sigma", "relu", "softplus", "softmax", "abs", "sign", "max", "min", "sum",
+        "erf",
+    )
+)
+_NEARLY_STATEMENTS = {"min": "minimize", "max": "maximize", "loss": "minimize", "cost": "minimize"}
+
+
 def _refuse_later(source: Source, span: Span, text: str) -> None:
     word = re.match(r"[^\W\d]\w*", text)
     if word is None:
@@ -516,6 +527,13 @@ def _diagnosis(source: Source, span: Span, text: str, error: Any, start: str) ->
         assert isinstance(failure, NotationError)
         return failure
 
+    module = re.search(r"(?<![\w.])(np|numpy|math|torch|tf|F|jnp|sp|sympy)$", text[:place])
+    member = re.match(r"\.(\w+)", text[place:])
+    if module is not None and member is not None:
+        spot = Span(span.start + module.start(), span.start + place + member.end())
+        return result(f"there are no modules such as '{module[0]}'", f"Functions stand alone: {member[1]}(...).")
+    if re.match(r"(index|batch)\b", text) and re.match(r":|\.\w*", text[place:]):
+        return result("a range is written with two points", "Write index k = 1..K.")
     for pattern, message, hint in _SENTENCES:
         match = pattern.match(text, place)
         if match is None and place and pattern.pattern == "//":
@@ -541,6 +559,10 @@ def _diagnosis(source: Source, span: Span, text: str, error: Any, start: str) ->
             return result("a statement needs '='", "Write an equation, y = ..., or begin with a word such as input.")
         return result(f"the {start} ends too early", _expectation(expected))
     found = source.text[spot.start : spot.end]
+    comma = re.search(r"(?<![\w.,])(\d+),(\d+)(?![\w.,])", text)
+    if found == "," and comma is not None and comma.start() < place < comma.end():
+        spot = Span(span.start + comma.start(), span.start + comma.end())
+        return result("decimals have a point", f"Write {comma[1]}.{comma[2]}.")
     if not found.isprintable():
         found = f"U+{ord(found[0]):04X}"
     if found == "=":
@@ -553,6 +575,13 @@ def _diagnosis(source: Source, span: Span, text: str, error: Any, start: str) ->
                 return result(f"unknown statement '{word[0]}'", f"Did you mean '{near}'?")
         if before[-1] == "]" and found == "[":
             return result("indices stand in one pair of brackets", "Write x[i, j].")
+        if start == "statement" and word is not None and word.end() == len(before) and word[0] in _NEARLY_STATEMENTS:
+            spot = Span(span.start, span.start + word.end())
+            return result(f"unknown statement '{word[0]}'", f"Write {_NEARLY_STATEMENTS[word[0]]} {found}.")
+        called = re.search(r"(?<![\w.])([^\W\d]\w*)$", before)
+        if called is not None and found[0].isalnum() and spelled(called[0]) in _CALLED:
+            spot = Span(span.start + called.start(), spot.end)
+            return result(f"'{called[0]}' is a function and needs brackets", f"Write {called[0]}({found}).")
         if "STAR" in expected:
             return result(f"an operator is missing before '{found}'", "Write * for a product; a name holds no blanks.")
     return result(f"'{found}' cannot stand here", _expectation(expected))

@@ -136,3 +136,26 @@ def test_a_text_without_roles_has_its_own_errors() -> None:
 )
 def test_what_guards_limits_and_sizes_prove_is_read(text: str) -> None:
     assert parse(DECLARATIONS + text).equations
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("y = t \N{MINUS SIGN} 1", "y = t - 1"),
+        ("y\t=\tt", "y = t"),
+        ("a = t\r\ny = a\r\n", "a = t\ny = a"),
+        ("y = \N{N-ARY SUMMATION}(i, x[i])", "y = sum(i, x[i])"),
+        ("y = sum(i in 0..D, x[i])", "y = sum(i = 0..D, x[i])"),
+        ("y = x_1", "y = x[1]"),
+        ("y = ln(t)", "y = log(t)"),
+        ("y = e^t", "y = exp(t)"),
+        ("y = \N{GREEK SMALL LETTER SIGMA}(t)", "y = sigmoid(t)"),
+        ("y = t\N{SUPERSCRIPT TWO}", "y = t**2"),
+        ("a = alpha^T", "a[i,j] = alpha[j,i]"),
+        ("y = x.T @ x", "y = sum(i, x[i]*x[i])"),
+        ("index k in 1..K\ny = t", "index k = 1..K\ny = t"),
+    ],
+)
+def test_what_students_write_in_other_signs_is_read(text: str, plain: str) -> None:
+    found, wanted = (parse(DECLARATIONS + each).equations for each in (text, plain))
+    assert [(one.target, one.expression) for one in found] == [(one.target, one.expression) for one in wanted]
