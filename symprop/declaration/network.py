@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from symprop.algebra.expressions import Access, Bound, Expr, Index, Number, names_of
+from symprop.algebra.optimizers import Optimizer
 from symprop.declaration.order import groups_in_order
 from symprop.declaration.quantity import Quantity
 
@@ -103,6 +104,8 @@ class Network:
         Whether any role was declared. If not, every undefined name is an input and may be differentiated by.
     text : str
         The text it was read from.
+    optimizer : Optimizer or None
+        The one that the text brings, which training uses unless another is asked for.
     """
 
     quantities: Mapping[str, Quantity]
@@ -116,6 +119,7 @@ class Network:
     batch: Index | None = None
     declares_roles: bool = False
     text: str = ""
+    optimizer: Optimizer | None = None
 
     @property
     def objective(self) -> Objective | None:

@@ -46,6 +46,7 @@ from symprop.declaration.resolve import (
 from symprop.declaration.scope import Known, Reading, Scope, Statement
 from symprop.declaration.source import Source, Span
 from symprop.declaration.syntax import Syntax, read
+from symprop.declaration.update_statements import split_optimizer
 from symprop.errors import DeclarationError, IndexNotationError, NotationError, SympropError, listed, nearest
 
 # Component equations of one quantity; beyond, an index says the same in one line.
@@ -99,7 +100,9 @@ def parse(text: str) -> Network:
 def _infix(text: str) -> Network:
     source = Source(text)
     statements = [Statement(span, read(source, span), source.line_of(span.start)) for span in source.statements()]
-    return _Reader(source, statements).network()
+    own, optimizer = split_optimizer(source, statements)
+    network = _Reader(source, own).network()
+    return network if optimizer is None else replace(network, optimizer=optimizer)
 
 
 def parse_expression(text: str, network: Network) -> Expr:

@@ -360,6 +360,24 @@ class Builder:
     def objective_statement(self, items: list[Any]) -> Any:
         return items[0]
 
+    def optimizer_statement(self, items: list[Any]) -> Syntax:
+        word, token = items
+        name = Syntax("name", _name(token), [], _start(token), _end(token))
+        return Syntax("optimizer", None, [name], _start(word), name.end)
+
+    def declared_state(self, items: list[Any]) -> Syntax:
+        token, value = items
+        parts = [] if value is None else [value]
+        end = value.end if value else _end(token)
+        return Syntax("declared_state", _name(token), parts, _start(token), end, _end(token))
+
+    def state_statement(self, items: list[Any]) -> Syntax:
+        return _statement("state", None, items[1:])
+
+    def update_statement(self, items: list[Any]) -> Syntax:
+        token, _, expression = items
+        return _statement("update", None, [Syntax("name", _name(token), [], _start(token), _end(token)), expression])
+
     def predict_statement(self, items: list[Any]) -> Syntax:
         return _statement("predict", None, items)
 
@@ -440,7 +458,7 @@ LATEX = ("this backslash begins no LaTeX command", "A text in LaTeX has commands
 _SENTENCES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
     (re.compile(pattern), message, hint)
     for pattern, message, hint in (
-        (r":=|<-|←", "updates are not read yet", "Optimizers are chosen when training."),
+        (r":=|<-|←", "an update changes one scalar of an optimizer", "Write theta <- theta - lr*g, or = to define."),
         (r":", "':' declares the shape of a quantity with a role", "Write parameter W: (H, D)."),
         (r"for\b", "'for' limits a whole equation", "It stands last: h[t,j] = ... for t = 1..T."),
         (r"if\b", "'if' does not limit an equation", "Write where(condition, then, otherwise)."),
@@ -507,11 +525,6 @@ def _refuse_later(source: Source, span: Span, text: str) -> None:
             f"Choose another name, such as {word[0]}_1.",
         )
 
-    if word[0] in ("optimizer", "optimiser", "state") and follows.isalpha():
-        raise source.error(
-            NotationError, "optimizers are not read yet", place, "They are chosen by name when training."
-        )
-
 
 def _diagnosis(source: Source, span: Span, text: str, error: Any, start: str) -> NotationError:
     place = min(error.pos_in_stream if isinstance(error.pos_in_stream, int) else len(text), len(text))
@@ -553,7 +566,7 @@ def _diagnosis(source: Source, span: Span, text: str, error: Any, start: str) ->
         arrow = re.search(r"<-", text)
         if "EQUAL" in expected and start == "statement" and arrow is not None:
             spot = Span(span.start + arrow.start(), span.start + arrow.end())
-            return result("updates are not read yet", "Optimizers are chosen when training.")
+            return result("an update changes one scalar of an optimizer", "Write theta <- theta - lr*g.")
         spot = Span(span.start + len(before), span.start + len(before) + 1)
         if "EQUAL" in expected and start == "statement":
             return result("a statement needs '='", "Write an equation, y = ..., or begin with a word such as input.")
