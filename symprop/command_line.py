@@ -248,8 +248,8 @@ def generate(network: str, target: str, sizes: Sequence[str], output: str | None
     help="Columns of an input or target; may be given several times.  [default: all that remain]",
 )
 @size_option
-@click.option("--optimizer", default="adam", show_default=True, metavar="NAME")
-@click.option("--learning-rate", type=float, default=1e-3, show_default=True)
+@click.option("--optimizer", metavar="NAME", help="[default: the network's own, else adam]")
+@click.option("--learning-rate", type=float, help="[default: that of the network's own optimizer, else 0.001]")
 @click.option("--epochs", type=int, default=100, show_default=True)
 @click.option("--batch-size", default="32", show_default=True, metavar="N|all", help="Rows for each step.")
 @click.option("--validation", type=float, default=0.2, show_default=True, help="Part of the rows to hold out.")
@@ -268,8 +268,8 @@ def train(
     target: str | None,
     columns: Sequence[str],
     sizes: Sequence[str],
-    optimizer: str,
-    learning_rate: float,
+    optimizer: str | None,
+    learning_rate: float | None,
     epochs: int,
     batch_size: str,
     validation: float,
@@ -301,8 +301,9 @@ def train(
             early_stopping=early_stopping,
         )
     except DivergenceError as error:
+        than = "" if learning_rate is None else f" than {learning_rate:g}"
         raise DivergenceError(
-            error.message, hint=f"Try a smaller --learning-rate than {learning_rate:g}. No model was saved."
+            error.message, hint=f"Try a smaller --learning-rate{than}. No model was saved."
         ) from None
     saved = str(result.run.save(output)) if output else None
     click.echo(fit_table.report(result, network, saved, time.perf_counter() - began))

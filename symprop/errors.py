@@ -123,6 +123,18 @@ def excerpt(text: str, line: int, column: int | None, length: int = 1) -> str:
     return f"{head}{row}\n{' ' * (len(head) - 2)}| {' ' * start}{'^' * length}"
 
 
+MOST_NAMES_TOLD = 20
+
+
+def listed(name: str, known: Iterable[str]) -> str:
+    """Return the known names for a message: all if they are few, else those spelled most like `name`, and how many."""
+    names = list(dict.fromkeys(known))
+    if len(names) <= MOST_NAMES_TOLD:
+        return ", ".join(names)
+    first = get_close_matches(name, names, n=MOST_NAMES_TOLD, cutoff=0.0)
+    return f"{', '.join(first)} and {len(names) - len(first)} more"
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is spelled most like `name`, or None."""
     matches = get_close_matches(name, sorted(known), n=1, cutoff=0.6)

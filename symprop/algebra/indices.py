@@ -332,7 +332,7 @@ def tighten(bound: Bound, condition: Expr, outer: Iterable[Bound]) -> tuple[Boun
     outer = tuple(outer)
     kept: list[Expr] = []
     for part in conditions_of(condition):
-        limit = _limit(bound, part)
+        limit = limit_of(bound.index, part)
         if limit is None:
             kept.append(part)
             continue
@@ -378,7 +378,11 @@ def isolate(condition: Expr) -> Expr:
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
-def _limit(bound: Bound, part: Expr) -> tuple[bool, Expr] | None:
+def limit_of(index: Index, part: Expr) -> tuple[bool, Expr] | None:
+    """Return the limit that a condition sets to an index with unit coefficient: whether it is a lower one, and which.
+
+    None if the condition is no such comparison.
+    """
     if not (isinstance(part, Compare) and part.operator in ("<", "<=", ">", ">=")):
         return None
     difference = part.right - part.left if part.operator in ("<", "<=") else part.left - part.right
@@ -388,10 +392,10 @@ def _limit(bound: Bound, part: Expr) -> tuple[bool, Expr] | None:
         coefficients, offset = affine(difference)
     except ValueError:
         return None
-    coefficient = coefficients.pop(bound.index, None)
+    coefficient = coefficients.pop(index, None)
     if not (isinstance(coefficient, Number) and abs(coefficient.value) == 1):
         return None
-    rest = add(*(mul(factor, index) for index, factor in coefficients.items()), offset)
+    rest = add(*(mul(factor, other) for other, factor in coefficients.items()), offset)
     if not is_integral(rest):  # m/2 is a limit only where 2 divides m
         return None
     return (True, normal(-rest)) if coefficient.value == 1 else (False, normal(rest))

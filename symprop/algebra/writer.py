@@ -173,8 +173,14 @@ def _call(expr: Call) -> tuple[str, int]:
         if default is None or arguments[-1] is not default:
             break
         arguments.pop()
-    primes = "'" * sum(expr.orders)
-    return f"{expr.function}{primes}({', '.join(infix(argument) for argument in arguments)})", ATOM
+    return f"{expr.function}{_primes(expr.orders)}({', '.join(infix(argument) for argument in arguments)})", ATOM
+
+
+def _primes(orders: tuple[int, ...]) -> str:
+    """Return the primes of a derivative; those by a later argument than the first bear its number: ``h''1'2``."""
+    if not any(orders[1:]):
+        return "'" * sum(orders)
+    return "".join("'" * order + str(place) for place, order in enumerate(orders, start=1) if order)
 
 
 def defaults_of(function: str) -> tuple[Number | None, ...]:

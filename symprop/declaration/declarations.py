@@ -96,6 +96,7 @@ class Declarations:
         self.bound: dict[str, Span] = {}
         self.in_subscripts: dict[str, Span] = {}
         self.in_limits: dict[str, Span] = {}
+        self.in_index_limits: set[str] = set()
         self.part_limits: dict[str, list[tuple[Statement, list[Syntax]]]] = {}
         self.layered: dict[str, Span] = {}
         self.batch: Index | None = None
@@ -331,6 +332,9 @@ class Declarations:
             if statement.syntax.kind in ("index", "batch", "size"):
                 for item in statement.syntax.parts:
                     self.note_limits(statement, item.parts)
+                    self.in_index_limits.update(
+                        piece.value for limit in item.parts for piece in limit.walk() if piece.kind == "name"
+                    )
             elif statement.syntax.kind == "equation":
                 for part in statement.syntax.value or ():
                     self.note_limits(statement, part.parts)
@@ -378,9 +382,16 @@ class Declarations:
         if left.kind != "access":
             return
         for part in left.parts:
-            if part.kind == "name":
+            # The last position of a backwards recurrence, h[T] = 0, is at a size: a name that limits an index.
+            if part.kind == "name" and not self.is_size_of_range(part.value):
                 self.used.add(part.value)
                 self.bound.setdefault(part.value, self.at(statement, part))
+
+    def is_size_of_range(self, name: str) -> bool:
+        """Return whether a name is a size for sure: declared as one, or in the limits of an index statement."""
+        if name in self.index_statements or name in self.part_limits:
+            return False
+        return name in self.size_statements or name in self.in_index_limits
 
     def note_uses(self, statement: Statement, syntax: Syntax, sizes: set[str]) -> None:
         for piece in syntax.walk():
@@ -559,7 +570,7 @@ class Declarations:
         if stem is not None and stem.index is not index:
             self.scope.stated.add(name)
             return stem._replace(index=index)
-        for quantity, axis in self.reads_plainly.get(name, ()):
+        for quantity, axis in dict.fromkeys(self.reads_plainly.get(name, ())):
             shape = self.shapes.known.get(quantity, ())
             if axis < len(shape):
                 self.scope.stated.add(name)

@@ -343,6 +343,8 @@ class ArrayReader(Resolver):
                 choices.append(f"outer({name}, ones({columns})) to repeat it in every column")
             if self._fit(vector.axes, matrix.axes[1:]):
                 choices.append(f"outer(ones({rows}), {name}) to repeat it in every row")
+            if ranks == (2, 1) and syntax.kind == "product" and self._fit(vector.axes, matrix.axes[1:]):
+                choices.insert(0, f"{left} @ {right} for the product of matrix and column")
             if choices:
                 return f"Write {', or '.join(choices)}."
         return "Change one of the two, or write with indices."

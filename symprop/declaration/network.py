@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from symprop.algebra.expressions import Access, Bound, Derivative, Expr, Index, Number, names_of
+from symprop.algebra.optimizers import Optimizer
 from symprop.declaration.order import groups_in_order
 from symprop.declaration.quantity import Quantity
 
@@ -105,6 +106,8 @@ class Network:
         The text it was read from.
     derivatives : mapping of str to Derivative
         What the adjoints of a derivation that is a network of its own stand for: ``D(L, w)`` for ``w_bar``.
+    optimizer : Optimizer or None
+        The one that the text brings, which training uses unless another is asked for.
     """
 
     quantities: Mapping[str, Quantity]
@@ -119,6 +122,7 @@ class Network:
     declares_roles: bool = False
     text: str = ""
     derivatives: Mapping[str, Derivative] = field(default_factory=dict)
+    optimizer: Optimizer | None = None
 
     @property
     def objective(self) -> Objective | None:
@@ -132,6 +136,20 @@ class Network:
         for equation in self.equations:
             found.setdefault(equation.name, []).append(equation)
         return {name: tuple(equations) for name, equations in found.items()}
+
+    @cached_property
+    def notices(self) -> tuple[str, ...]:
+        """What is no mistake and yet likely one, a sentence each: inputs, targets and parameters that nothing reads."""
+        read: set[str] = set()
+        for equation in self.equations:
+            read |= names_of(equation.expression)
+        for fact in self.facts:
+            read |= names_of(fact.left) | names_of(fact.right)
+        return tuple(
+            f"the {quantity.role} '{quantity.name}' on line {quantity.line} is read by no equation"
+            for quantity in self.of_role("input", "target", "parameter")
+            if quantity.name not in read and quantity.name not in self.predictions
+        )
 
     @cached_property
     def groups(self) -> tuple[tuple[str, ...], ...]:

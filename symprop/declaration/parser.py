@@ -46,7 +46,8 @@ from symprop.declaration.resolve import (
 from symprop.declaration.scope import Known, Reading, Scope, Statement
 from symprop.declaration.source import Source, Span
 from symprop.declaration.syntax import Syntax, read
-from symprop.errors import DeclarationError, IndexNotationError, NotationError, SympropError, nearest
+from symprop.declaration.update_statements import split_optimizer
+from symprop.errors import DeclarationError, IndexNotationError, NotationError, SympropError, listed, nearest
 
 # Component equations of one quantity; beyond, an index says the same in one line.
 MOST_COMPONENTS = 200
@@ -99,7 +100,9 @@ def parse(text: str) -> Network:
 def _infix(text: str) -> Network:
     source = Source(text)
     statements = [Statement(span, read(source, span), source.line_of(span.start)) for span in source.statements()]
-    return _Reader(source, statements).network()
+    own, optimizer = split_optimizer(source, statements)
+    network = _Reader(source, own).network()
+    return network if optimizer is None else replace(network, optimizer=optimizer)
 
 
 def parse_expression(text: str, network: Network) -> Expr:
@@ -167,7 +170,7 @@ def parse_point(text: str, network: Network) -> dict[str, object]:
                 DeclarationError,
                 f"the network has no '{name}'",
                 resolver.at_name(target),
-                f"Did you mean '{near}'?" if near else f"It has {', '.join(scope.quantities)}.",
+                f"Did you mean '{near}'?" if near else f"It has {listed(name, scope.quantities)}.",
             )
         before = values.get(name)
         if target.kind == "name":
@@ -578,7 +581,9 @@ class _Reader(Declarations):
             else:
                 left, right = (resolver.value(part) for part in parts)
                 facts.append(Fact("equal", left, right, self.bounds_of(resolver), statement.line))
-            self.loose.extend(resolver.readings)
+            # That W is symmetric says that its sizes agree, whatever they are called: only onehot reads with ranges.
+            free = self.bounds_of(resolver) if len(parts) == 1 else ()
+            self.loose.extend(reading._replace(bounds=(*free, *reading.bounds)) for reading in resolver.readings)
             for reading in resolver.readings:
                 self.first_seen.setdefault(reading.name, reading.span.start)
         return tuple(facts)
@@ -783,14 +788,14 @@ class _Reader(Declarations):
     # Checks of the whole.
 
     def check_readings(self) -> None:
-        """Refuse components that are read where there are none, if it is so for all sizes."""
+        """Refuse components that are read where there are none, or where sizes that are not related may have none."""
         for name, readings in self.readings.items():
             if name in self.zero_outside or not self.axes[name]:
                 continue
-            checked: set[tuple[tuple[Expr, ...], tuple[Bound, ...]]] = set()
+            checked: set[tuple[tuple[Expr, ...], tuple[Bound, ...], tuple[Expr, ...]]] = set()
             for reading in readings:
-                key = (reading.indices, reading.bounds)
-                if not reading.guarded and key not in checked:
+                key = (reading.indices, reading.bounds, reading.conditions)
+                if key not in checked:
                     checked.add(key)
                     self.check_reading(name, reading)
 
@@ -807,16 +812,35 @@ class _Reader(Declarations):
                         self.at(later.statement, later.target),
                         f"It is defined on line {first} already. Give the new quantity another name."
                         if earlier.equation.target is target
-                        else f"Line {first} defines {earlier.equation.target}, which overlaps.",
+                        else f"Line {first} defines {earlier.equation.target}, which overlaps."
+                        + self.beside(later, earlier),
                     )
             if name in self.declared:
                 for axis, box in zip(self.axes[name], later.box, strict=True):
-                    if box is not None and (ranges.is_below(box[0], axis.lower) or ranges.is_below(axis.upper, box[1])):
+                    if box is not None and self.is_outside(axis, box):
                         raise self.outside(name, self.at(later.statement, later.target), box, axis)
+
+    def beside(self, later: _Defined, earlier: _Defined) -> str:
+        """Return the hint to limit one of two equations to what the other leaves: ``for t = 2..T``, or nothing."""
+        whole, single = later, earlier
+        if not later.equation.bounds:
+            whole, single = earlier, later
+        for index, place in zip(whole.equation.target.indices, single.equation.target.indices, strict=True):
+            own = next((bound for bound in whole.equation.bounds if bound.index is index), None)
+            if own is not None and not free_indices(place):
+                written = self.written(self.at(whole.statement, whole.target))
+                if place is own.lower:
+                    return f" Limit one: {written} = ... for {index} = {normal(place + ONE)}..{own.upper}."
+                if place is own.upper:
+                    return f" Limit one: {written} = ... for {index} = {own.lower}..{normal(place - ONE)}."
+        return ""
 
     def check_reading(self, name: str, reading: Reading) -> None:
         boxes = self.boxes(reading)
         axes = self.axes[name]
+        self.check_relations(name, reading)
+        if reading.guarded:
+            return
         layers: dict[Any, Expr] = {
             axis.index: index for axis, index in zip(axes, reading.indices, strict=True) if not names_of(index)
         }
@@ -826,7 +850,7 @@ class _Reader(Declarations):
                 index = reading.indices[place]
                 if not (at_least(upper, index, reading.bounds) and at_least(index, lower, reading.bounds)):
                     raise self.beyond_layer(name, reading, index, upper)
-            elif box is not None and (ranges.is_below(box[0], axis.lower) or ranges.is_below(axis.upper, box[1])):
+            elif box is not None and self.is_outside(axis, box):
                 raise self.outside(name, reading.span, box, axis)
         definitions = self.definitions.get(name, [])
         if not definitions or not self.is_defined(name):
@@ -844,6 +868,43 @@ class _Reader(Declarations):
                     reading.span,
                     f"Add an equation: {component} = ...",
                 )
+
+    def is_outside(self, axis: Axis, box: ranges.Interval) -> bool:
+        """Return whether what is reached is proved to run outside an axis."""
+        return ranges.is_below(box[0], axis.lower) or ranges.is_below(axis.upper, box[1])
+
+    def check_relations(self, name: str, reading: Reading) -> None:
+        """Refuse an index whose range has nothing to do with the axis at which it stands."""
+        for axis, index, box in zip(self.axes[name], reading.indices, self.boxes(reading), strict=True):
+            if (
+                isinstance(index, Number)
+                or box == (axis.lower, axis.upper)
+                or ranges.is_layered((axis.lower, axis.upper))
+            ):
+                continue
+            if box is not None and not isinstance(index, Index) and not reading.guarded and self.is_outside(axis, box):
+                raise self.outside(name, reading.span, box, axis)
+            interval = (axis.lower, axis.upper)
+            found = ranges.may_leave(index, reading.bounds, interval, reading.conditions, self.scope.sizes)
+            if found is not None:
+                raise self.unrelated(name, reading, axis, index, found)
+
+    def unrelated(self, name: str, reading: Reading, axis: Axis, index: Expr, found: ranges.Interval) -> SympropError:
+        known = self.scope.quantities[name]
+        verb = "defined" if self.is_defined(name) else "declared"
+        access = f"{name}[{','.join(other.index.name for other in self.axes[name])}]"
+        reached = f"{index} = {found[0]}..{found[1]}"
+        what = f"{index} ({reached})" if isinstance(index, Index) else f"{index}, which reaches {found[0]}..{found[1]}"
+        message = f"'{name}' was {verb} as {access} ({axis.index} = {axis.lower}..{axis.upper}), read here with {what}"
+        ways = [f"Write {access}"] if access != self.written(reading.span) else []
+        if isinstance(index, Index):
+            ways.append(f"declare sizes that agree: index {index} = {axis.lower}..{axis.upper}")
+        else:
+            ways.append("declare ranges that agree")
+        hint = ", or ".join(ways)
+        return self.error(
+            IndexNotationError, message, reading.span, f"{hint[0].upper()}{hint[1:]}. See line {known.line} too."
+        )
 
     def beyond_layer(self, name: str, reading: Reading, index: Expr, upper: Expr) -> SympropError:
         """The error of an access along an axis that differs from layer to layer, which the sizes do not cover."""
@@ -880,15 +941,16 @@ class _Reader(Declarations):
     def in_order(self) -> tuple[Equation, ...]:
         """Return the equations in topological order; a circle is an error that names it."""
         definitions = ranges.Definitions((defined.equation.name, defined.box) for defined in self.equations)
-        links = dict.fromkeys(
-            Link(reader, read, reading.name, reading.indices, reading.bounds)
+        # Readings are made distinct, not links, of which a wide sum over components has hundreds of times as many.
+        links = [
+            Link(reader, read, name, indices, bounds)
             for reader, defined in enumerate(self.equations)
-            for reading in defined.readings
-            if reading.name in self.defined
-            for read in definitions.of(reading.name, self.boxes(reading))
-        )
+            for (name, indices, bounds), reading in {one[:3]: one for one in defined.readings}.items()
+            if name in self.defined
+            for read in definitions.of(name, self.boxes(reading))
+        ]
         targets = [(defined.equation.name, defined.equation.target.indices) for defined in self.equations]
-        found, circle = schedule(targets, list(links))
+        found, circle = schedule(targets, links)
         if circle:
             raise self.circle([self.equations[place] for place in circle])
         return tuple(self.equations[place].equation for place in found)
@@ -997,7 +1059,7 @@ class _Reader(Declarations):
                         DeclarationError,
                         f"unknown name '{name}'",
                         Span(statement.span.start + target.start, statement.span.start + target.name_end),
-                        f"Did you mean '{near}'?" if near else f"Known: {', '.join(list(self.scope.quantities)[:12])}.",
+                        f"Did you mean '{near}'?" if near else f"Known: {listed(name, self.scope.quantities)}.",
                     )
                 names.append(name)
         return tuple(dict.fromkeys(names))
@@ -1109,6 +1171,7 @@ def _placed(
             reading._replace(
                 indices=tuple(substitute(index, mapping) for index in reading.indices),
                 bounds=ranges_of(reading.bounds),
+                conditions=tuple(substitute(condition, mapping) for condition in reading.conditions),
             )
             for reading in readings
         ],

@@ -16,12 +16,15 @@ from symprop.algebra.expressions import (
     Size,
     add,
     free_indices,
+    names_of,
     substitute,
     transform,
     walk,
 )
-from symprop.algebra.indices import affine, extremes, normal, sign
+from symprop.algebra.indices import affine, conditions_of, extremes, limit_of, normal, polynomial, sign
 from symprop.declaration.quantity import Axis, Domain
+
+MOST_DEFINITIONS = 16  # of sizes by others that are followed one after another
 
 # Inclusive limits, in sizes; where they differ from layer to layer `position` stands in them.
 Interval = tuple[Expr, Expr]
@@ -153,20 +156,23 @@ def is_at_most(left: Expr, right: Expr) -> bool:
 def hull(intervals: Sequence[Interval]) -> Interval | tuple[Interval, Interval]:
     """Return the smallest interval that holds all; if sizes leave it open, two that cannot be compared.
 
-    A constant that cannot be compared with a limit in sizes gives way: that it fits is checked when sizes are known.
+    A constant, or a single value, that cannot be compared with a limit in sizes gives way: that it fits is checked
+    when sizes are known.
     """
     ordered = sorted(
-        dict.fromkeys(intervals), key=lambda pair: isinstance(pair[0], Number) + isinstance(pair[1], Number)
+        dict.fromkeys(intervals),
+        key=lambda pair: (pair[0] is pair[1], isinstance(pair[0], Number) + isinstance(pair[1], Number)),
     )
     low, high = ordered[0]
     for interval in ordered[1:]:
-        if is_below(interval[0], low):
+        single = interval[0] is interval[1] and ordered[0][0] is not ordered[0][1]
+        if is_at_most(interval[0], low):
             low = interval[0]
-        elif not is_at_most(low, interval[0]) and not isinstance(interval[0], Number):
+        elif not is_at_most(low, interval[0]) and not isinstance(interval[0], Number) and not single:
             return ordered[0], interval
-        if is_below(high, interval[1]):
+        if is_at_most(high, interval[1]):
             high = interval[1]
-        elif not is_at_most(interval[1], high) and not isinstance(interval[1], Number):
+        elif not is_at_most(interval[1], high) and not isinstance(interval[1], Number) and not single:
             return ordered[0], interval
     return low, high
 
@@ -185,6 +191,85 @@ def hull_along(axis: int, boxes: Sequence[Box]) -> Interval | tuple[Interval, In
         if not (is_at_most(low, interval[0]) and is_at_most(interval[1], high)):
             return layered, interval
     return layered
+
+
+def may_leave(
+    index: Expr,
+    bounds: tuple[Bound, ...],
+    interval: Interval,
+    conditions: Iterable[Expr],
+    sizes: Mapping[str, Expr | None],
+) -> Interval | None:
+    """Return what a subscript reaches if that is not proved to lie within an axis and has nothing to do with it.
+
+    Nothing to do with it: one limit is not proved to be at most the other although both are made of sizes of which no
+    definition tells the value. That they fit would be luck. Only a single index, plain or shifted, is judged: where
+    several sizes meet (``p*S + k``), or a number meets a size, the arrays tell.
+
+    Parameters
+    ----------
+    index : Expr
+        The subscript.
+    bounds : tuple of Bound
+        Ranges of the indices that may stand in it.
+    interval : Interval
+        The limits of the axis.
+    conditions : iterable of Expr
+        What holds where the subscript is read; limits that follow from it count.
+    sizes : mapping of str to Expr or None
+        The definitions of sizes.
+    """
+    try:
+        coefficients, _ = affine(index)
+    except ValueError:
+        return None
+    ((one, stride),) = coefficients.items() if len(coefficients) == 1 else ((None, None),)
+    whole_range = reach(index, bounds, {})
+    if one is None or stride is not ONE or whole_range is None:
+        return None
+    lows, highs = [whole_range[0]], [whole_range[1]]
+    for part in (part for condition in conditions for part in conditions_of(condition)):
+        if one not in free_indices(part):
+            if free_indices(part) or names_of(part):
+                continue
+            return None  # a condition on sizes: they may be made to agree by it
+        found = limit_of(one, part)
+        if found is None:
+            return None
+        is_lower, value = found
+        try:
+            ends = extremes(substitute(index, {one: value}), [bound for bound in bounds if bound.index is not one])
+        except ValueError:
+            return None
+        (lows if is_lower else highs).append(ends[0] if is_lower else ends[1])
+    if all(_may_exceed(interval[0] - low, low, sizes) for low in lows) or all(
+        _may_exceed(high - interval[1], high, sizes) for high in highs
+    ):
+        return whole_range
+    return None
+
+
+def _may_exceed(excess: Expr, limit: Expr, sizes: Mapping[str, Expr | None]) -> bool:
+    """Return whether a limit may lie beyond another by `excess`, as far as sizes without a definition tell."""
+    if isinstance(limit, Number):
+        return sign(-excess) == "negative"
+    room = _known(-excess, sizes)
+    atoms = [atom for monomial in polynomial(room) for atom, _ in monomial]
+    return sign(room) != "nonnegative" and all(isinstance(atom, Size) and not atom.arguments for atom in atoms)
+
+
+def _known(expr: Expr, sizes: Mapping[str, Expr | None]) -> Expr:
+    """Return an expression with sizes that others define written in those."""
+    for _ in range(MOST_DEFINITIONS):
+        mapping: dict[Expr, Expr] = {
+            node: value
+            for node in walk(expr)
+            if isinstance(node, Size) and not node.arguments and (value := sizes.get(node.name)) is not None
+        }
+        if not mapping:
+            break
+        expr = substitute(expr, mapping)
+    return expr
 
 
 def are_disjoint(left: Sequence[Interval | None], right: Sequence[Interval | None]) -> bool:

@@ -67,14 +67,15 @@ def _scheduled(
     for link in links:
         reads[link.reader][link.read] = None
     found: list[int] = []
-    of_reader: dict[int, list[Link]] = {}
-    for link in links:
-        of_reader.setdefault(link.reader, []).append(link)
+    of_reader: dict[int, list[Link]] = {}  # only where there is a circle at all
     for group in groups_in_order(reads):
         circle = circle_in(reads, group)
         if not circle:
             found.extend(group)
             continue
+        if not of_reader:
+            for link in links:
+                of_reader.setdefault(link.reader, []).append(link)
         members = set(group)
         inside = [link for reader in group for link in of_reader[reader] if link.read in members]
         # Whatever axis does it first: with fewer links nothing gets harder, so no other need be tried.

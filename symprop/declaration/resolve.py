@@ -49,7 +49,15 @@ from symprop.algebra.losses import LOSSES, log_softmax
 from symprop.declaration.scope import Known, Reading, Scope
 from symprop.declaration.source import Span
 from symprop.declaration.syntax import ARRAY_CALLS, Syntax
-from symprop.errors import DeclarationError, IndexNotationError, MissingRuleError, NotationError, SympropError, nearest
+from symprop.errors import (
+    DeclarationError,
+    IndexNotationError,
+    MissingRuleError,
+    NotationError,
+    SympropError,
+    listed,
+    nearest,
+)
 
 # Names of reductions, as written, to their kind; sympy's put the body first.
 REDUCTIONS = {
@@ -153,7 +161,7 @@ class Resolver:
         self.free: dict[str, list[Syntax]] = {}
         self.bound: dict[str, Bound] = {}
         self.context: tuple[Bound, ...] = ()  # ranges of all indices that may stand in an access, outermost first
-        self.guards = 0
+        self.guards: tuple[Expr, ...] = ()  # conditions of the branches around
         self.place = "value"  # or "subscript" or "limit"
         self.accesses: list[Syntax] = []  # the accesses around, outermost first
         self.weights: dict[int, tuple[Expr, int]] = {}
@@ -208,13 +216,13 @@ class Resolver:
             self.place = before
 
     @contextmanager
-    def guard(self) -> Iterator[None]:
-        """Read what is inside a branch that may never be evaluated."""
-        self.guards += 1
+    def guard(self, *conditions: Expr) -> Iterator[None]:
+        """Read what is inside a branch that is evaluated only where `conditions` hold."""
+        before, self.guards = self.guards, (*self.guards, *conditions)
         try:
             yield
         finally:
-            self.guards -= 1
+            self.guards = before
 
     # Entry points.
 
@@ -450,11 +458,17 @@ class Resolver:
 
     def _unknown_name(self, syntax: Syntax) -> SympropError:
         name = syntax.value
-        near = nearest(name, self.scope.names())
-        if near is not None:
+        known = self.scope.names()
+        same = next((other for other in known if other.casefold() == name.casefold()), None)
+        near = nearest(name, known)
+        if name in CALLABLE and syntax.kind == "access":
+            hint = f"'{name}' is a function. Call it: {name}(...)."
+        elif same is not None:
+            hint = f"Did you mean '{same}'? Capital letters make another name."
+        elif near is not None:
             hint = f"Did you mean '{near}'?"
         elif self.scope.in_claims:
-            hint = f"Known: {', '.join(self.scope.names()[:12])}."
+            hint = f"Known: {listed(name, self.scope.names())}."
         else:
             hint = f"Declare it, input {name}, or define it, {name} = ..."
         return self.error(DeclarationError, f"unknown name '{name}'", self.at_name(syntax), hint)
@@ -568,7 +582,7 @@ class Resolver:
                 syntax,
                 f"Give {self.written(syntax)} as an argument.",
             )
-        self.readings.append(Reading(name, indices, self.context, self.guards > 0, self.at(syntax)))
+        self.readings.append(Reading(name, indices, self.context, self.guards, self.at(syntax)))
         return Access(name, indices)
 
     # Calls.
@@ -654,11 +668,15 @@ class Resolver:
         name = syntax.value[0]
         for part in syntax.parts:
             if part.kind == "keyword":
+                value = self.written(part.parts[0])
+                is_condition = name == "where" and part is syntax.parts[0]
                 raise self.error(
                     NotationError,
                     f"'{name}' has no argument called '{part.value}'",
                     self.at_name(part),
-                    f"Write {name}{_pattern(name, count)}.",
+                    f"Write == to compare: {name}({part.value} == {value}, ...)."
+                    if is_condition
+                    else f"Write {name}{_pattern(name, count)}.",
                 )
         if len(syntax.parts) != count:
             raise self.error(
@@ -672,8 +690,10 @@ class Resolver:
     def _call_where(self, syntax: Syntax) -> Expr:
         condition, then, otherwise = self.arguments(syntax, 3)
         decided = self.condition(condition)
-        with self.guard():
-            return where(decided, self.value(then), self.value(otherwise))
+        with self.guard(decided):
+            first = self.value(then)
+        with self.guard(junction("not", decided)):
+            return where(decided, first, self.value(otherwise))
 
     def _call_stop(self, syntax: Syntax) -> Expr:
         (inner,) = self.arguments(syntax, 1)
@@ -718,8 +738,22 @@ class Resolver:
                 )
         return Derivative(syntax.value[0], of, by)
 
+    def _orders(self, syntax: Syntax, count: int) -> tuple[int, ...]:
+        """Return the derivatives that primes ask for, by each of `count` arguments; () for none."""
+        name, written = syntax.value
+        if len(written) > count:
+            raise self.error(
+                NotationError,
+                f"'{name}' has {_arguments(count)}, and no derivative by argument {len(written)}",
+                syntax,
+                f"Write {name}'(...) for the derivative."
+                if count == 1
+                else f"Write {name}'(...) for the derivative by the first argument, {name}'2(...) for the second.",
+            )
+        return (*written, *(0 for _ in range(count - len(written)))) if written else ()
+
     def _defined(self, syntax: Syntax) -> Expr:
-        (name, primes), scope = syntax.value, self.scope
+        name, scope = syntax.value[0], self.scope
         function = scope.functions[name]
         count = len(function.parameters) - function.hidden
         hidden = function.parameters[count:]
@@ -728,11 +762,10 @@ class Resolver:
         values = [self.value(part) for part in self.arguments(syntax, count)]
         for parameter in hidden:
             values.append(self._read(parameter, (), syntax))
-        return call(name, *values, orders=(primes, *(0 for _ in values[1:])))
+        return call(name, *values, orders=self._orders(syntax, len(values)))
 
     def _listed(self, name: str, syntax: Syntax) -> Expr:
         row = FUNCTIONS[name]
-        primes = syntax.value[1]
         values: list[Expr | None] = []
         names = list(row.parameters)
         positional = [part for part in syntax.parts if part.kind != "keyword"]
@@ -742,9 +775,10 @@ class Resolver:
                     NotationError,
                     f"'{name}' takes two or more arguments, or an index first",
                     syntax,
-                    f"Write {name}(a, b), or {name}(i, a[i]).",
+                    f"Write {name}(a, b), or {self._with_index(name, positional)}.",
                 )
-            return call(name, *(self.value(part) for part in positional))
+            orders = self._orders(syntax, len(positional))
+            return call(name, *(self.value(part) for part in positional), orders=orders)
         if len(positional) > len(names) or not syntax.parts:
             raise self.error(
                 NotationError,
@@ -781,7 +815,7 @@ class Resolver:
                     )
                 value = Number(default)
             complete.append(value)
-        return call(name, *complete, orders=(primes, *(0 for _ in complete[1:])))
+        return call(name, *complete, orders=self._orders(syntax, len(complete)))
 
     # Reductions.
 
@@ -856,19 +890,38 @@ class Resolver:
             if part.kind == "keyword" and part.value == "axis":
                 return self.error(IndexNotationError, f"'{name}' has no array here", syntax, f"Write {name}(i, ...).")
             if part.kind == "keyword":
+                lower = self.written(part.parts[0])
                 return self.error(
-                    NotationError, f"'{part.value}' needs two limits", part, f"Write {name}({part.value} = 1..n, ...)."
+                    NotationError,
+                    f"'{part.value}' needs two limits",
+                    part,
+                    f"Write {name}({part.value} = {lower}..n, ...), n being the last.",
                 )
         if len(syntax.parts) < 2:
-            return self.error(
-                IndexNotationError,
-                f"'{name}' needs an index",
-                syntax,
-                f"Write {name}(i, ...), or {name}(a) for a whole array a.",
-            )
+            index = self._index_in(syntax.parts)
+            hint = f"Write {name}(i, ...), or {name}(a) for a whole array a."
+            if index is not None:
+                hint = f"Write {name}({index}, {self.written(syntax.parts[0])})."
+            return self.error(IndexNotationError, f"'{name}' needs an index", syntax, hint)
         return self.error(
             IndexNotationError, f"'{name}' takes indices first", syntax.parts[0], f"Write {name}(i, j, ...)."
         )
+
+    def _with_index(self, name: str, pieces: Sequence[Syntax]) -> str:
+        index = self._index_in(pieces)
+        return f"{name}({index}, {self.written(pieces[0])})" if index is not None else f"{name}(i, a[i])"
+
+    def _index_in(self, pieces: Sequence[Syntax]) -> str | None:
+        """Return the last index that stands plainly in an access and that nothing around binds, or None."""
+        found = [
+            part.value
+            for body in pieces
+            for piece in body.walk()
+            if piece.kind == "access"
+            for part in piece.parts
+            if part.kind == "name" and part.value not in self.bound and self._is_index(part.value)
+        ]
+        return found[-1] if found else None
 
     def _reduction(
         self, syntax: Syntax, found: list[tuple[str, Syntax | None, Syntax | None, Syntax]], bodies: list[Syntax]
@@ -895,9 +948,8 @@ class Resolver:
         outer = self.context
         with self.binding():
             bounds = self._bounds(found, bodies)
-            self.guards += within_limits
-            body = self.value(bodies[0])
-            self.guards -= within_limits
+            with self.guard(*(compare("<=", bound.index, bound.upper) for bound in bounds if bound.written)):
+                body = self.value(bodies[0])
         for index, _, _, part in found:
             if index not in self.bound:
                 self.free.setdefault(index, []).append(part)
@@ -928,6 +980,9 @@ class Resolver:
                 f"Write {form}.",
             )
         if bool(found) != loss.reduces or len(bodies) != 2:
+            index = self._index_in(syntax.parts)
+            if loss.reduces and not found and index is not None and len(syntax.parts) == 2:
+                form = f"{name}({', '.join((index, *map(self.written, syntax.parts)))})"
             raise self.error(
                 NotationError,
                 f"'{name}' takes {'an index, ' if loss.reduces else ''}the target and the prediction",

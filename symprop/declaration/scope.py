@@ -27,8 +27,13 @@ class Reading(NamedTuple):
     name: str
     indices: tuple[Expr, ...]
     bounds: tuple[Bound, ...]
-    guarded: bool  # inside a branch of `where`, which may never be evaluated
+    conditions: tuple[Expr, ...]  # of the branches of `where` around it, which may never be evaluated
     span: Span
+
+    @property
+    def guarded(self) -> bool:
+        """Whether it stands inside a branch of ``where``."""
+        return bool(self.conditions)
 
 
 @dataclass

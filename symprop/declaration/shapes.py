@@ -60,11 +60,12 @@ class Shapes:
             name: {piece.value for piece in statements[0].syntax.parts[1].walk() if piece.kind == "name"}
             for name, statements in whole_ones.items()
         }
+        functions = {*own.function_statements, *own.declared, *own.defined}
         for group in groups_in_order(reads):
             for name in group:
                 statement = whole_ones[name][0]
                 right = statement.syntax.parts[1]
-                reader = self._shape_reader(statement)
+                reader = self._shape_reader(statement, functions)
                 if not reader.concerns(right):
                     continue
                 if len(group) > 1 or name in reads[name]:
@@ -75,13 +76,13 @@ class Shapes:
                 if shaped.axes:
                     self.known[name] = tuple((axis.lower, axis.upper) for axis in shaped.axes)
 
-    def _shape_reader(self, statement: Statement) -> ArrayReader:
+    def _shape_reader(self, statement: Statement, functions: set[str]) -> ArrayReader:
         return ArrayReader(
             self.declarations.scope,
             statement.span,
             self._nameless,
             only_shapes=True,
-            functions={*self.declarations.function_statements, *self.declarations.declared, *self.declarations.defined},
+            functions=functions,
         )
 
     def _nameless(self, name: str) -> tuple[Axis, ...] | None:

@@ -135,6 +135,14 @@ def _name(token: Token, primes: Token | None = None) -> str:
     return name + "_prime" * (len(primes) if primes else 0)
 
 
+def _orders(token: Token) -> tuple[int, ...]:
+    """Return how often each argument is differentiated by: ``''`` is (2,), ``'1'2`` is (1, 1)."""
+    found: dict[int, int] = {}
+    for primes, place in re.findall(r"('+)(\d*)", token):
+        found[int(place or 1)] = found.get(int(place or 1), 0) + len(primes)
+    return tuple(found.get(place, 0) for place in range(1, max(found) + 1))
+
+
 class Builder:
     """Makes the pieces; the parser calls the method named like the rule that it has recognised."""
 
@@ -164,9 +172,9 @@ class Builder:
 
     def call(self, items: list[Any]) -> Syntax:
         token = items[0]
-        primes = len(items[1]) if items[1].type == "PRIMES" else 0
+        orders = _orders(items[1]) if items[1].type in ("PRIMES", "ORDERS") else ()
         arguments = [item for item in items[1:-1] if isinstance(item, Syntax)]
-        return Syntax("call", (_name(token), primes), arguments, _start(token), _end(items[-1]), _end(token))
+        return Syntax("call", (_name(token), orders), arguments, _start(token), _end(items[-1]), _end(token))
 
     def expressions(self, items: list[Any]) -> Any:
         return items
@@ -352,6 +360,24 @@ class Builder:
     def objective_statement(self, items: list[Any]) -> Any:
         return items[0]
 
+    def optimizer_statement(self, items: list[Any]) -> Syntax:
+        word, token = items
+        name = Syntax("name", _name(token), [], _start(token), _end(token))
+        return Syntax("optimizer", None, [name], _start(word), name.end)
+
+    def declared_state(self, items: list[Any]) -> Syntax:
+        token, value = items
+        parts = [] if value is None else [value]
+        end = value.end if value else _end(token)
+        return Syntax("declared_state", _name(token), parts, _start(token), end, _end(token))
+
+    def state_statement(self, items: list[Any]) -> Syntax:
+        return _statement("state", None, items[1:])
+
+    def update_statement(self, items: list[Any]) -> Syntax:
+        token, _, expression = items
+        return _statement("update", None, [Syntax("name", _name(token), [], _start(token), _end(token)), expression])
+
     def predict_statement(self, items: list[Any]) -> Syntax:
         return _statement("predict", None, items)
 
@@ -432,7 +458,7 @@ LATEX = ("this backslash begins no LaTeX command", "A text in LaTeX has commands
 _SENTENCES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
     (re.compile(pattern), message, hint)
     for pattern, message, hint in (
-        (r":=|<-|←", "updates are not read yet", "Optimizers are chosen when training."),
+        (r":=|<-|←", "an update changes one scalar of an optimizer", "Write theta <- theta - lr*g, or = to define."),
         (r":", "':' declares the shape of a quantity with a role", "Write parameter W: (H, D)."),
         (r"for\b", "'for' limits a whole equation", "It stands last: h[t,j] = ... for t = 1..T."),
         (r"if\b", "'if' does not limit an equation", "Write where(condition, then, otherwise)."),
@@ -472,6 +498,17 @@ _WORDS = {
 }
 
 
+# Functions that people write without brackets, and words that people begin statements with.
+_CALLED = frozenset(
+    (
+        "exp", "log", "ln", "sqrt", "sin", "cos", "tan", "tanh", "sinh", "cosh",
+        "sigmoid", "sigma", "relu", "softplus", "softmax", "abs", "sign", "max", "min", "sum",
+        "erf",
+    )
+)
+_NEARLY_STATEMENTS = {"min": "minimize", "max": "maximize", "loss": "minimize", "cost": "minimize"}
+
+
 def _refuse_later(source: Source, span: Span, text: str) -> None:
     word = re.match(r"[^\W\d]\w*", text)
     if word is None:
@@ -486,11 +523,6 @@ def _refuse_later(source: Source, span: Span, text: str) -> None:
             f"'{word[0]}' begins a statement and cannot be defined",
             place,
             f"Choose another name, such as {word[0]}_1.",
-        )
-
-    if word[0] in ("optimizer", "optimiser", "state") and follows.isalpha():
-        raise source.error(
-            NotationError, "optimizers are not read yet", place, "They are chosen by name when training."
         )
 
 
@@ -508,6 +540,13 @@ def _diagnosis(source: Source, span: Span, text: str, error: Any, start: str) ->
         assert isinstance(failure, NotationError)
         return failure
 
+    module = re.search(r"(?<![\w.])(np|numpy|math|torch|tf|F|jnp|sp|sympy)$", text[:place])
+    member = re.match(r"\.(\w+)", text[place:])
+    if module is not None and member is not None:
+        spot = Span(span.start + module.start(), span.start + place + member.end())
+        return result(f"there are no modules such as '{module[0]}'", f"Functions stand alone: {member[1]}(...).")
+    if re.match(r"(index|batch)\b", text) and re.match(r":|\.\w*", text[place:]):
+        return result("a range is written with two points", "Write index k = 1..K.")
     for pattern, message, hint in _SENTENCES:
         match = pattern.match(text, place)
         if match is None and place and pattern.pattern == "//":
@@ -527,12 +566,16 @@ def _diagnosis(source: Source, span: Span, text: str, error: Any, start: str) ->
         arrow = re.search(r"<-", text)
         if "EQUAL" in expected and start == "statement" and arrow is not None:
             spot = Span(span.start + arrow.start(), span.start + arrow.end())
-            return result("updates are not read yet", "Optimizers are chosen when training.")
+            return result("an update changes one scalar of an optimizer", "Write theta <- theta - lr*g.")
         spot = Span(span.start + len(before), span.start + len(before) + 1)
         if "EQUAL" in expected and start == "statement":
             return result("a statement needs '='", "Write an equation, y = ..., or begin with a word such as input.")
         return result(f"the {start} ends too early", _expectation(expected))
     found = source.text[spot.start : spot.end]
+    comma = re.search(r"(?<![\w.,])(\d+),(\d+)(?![\w.,])", text)
+    if found == "," and comma is not None and comma.start() < place < comma.end():
+        spot = Span(span.start + comma.start(), span.start + comma.end())
+        return result("decimals have a point", f"Write {comma[1]}.{comma[2]}.")
     if not found.isprintable():
         found = f"U+{ord(found[0]):04X}"
     if found == "=":
@@ -545,6 +588,13 @@ def _diagnosis(source: Source, span: Span, text: str, error: Any, start: str) ->
                 return result(f"unknown statement '{word[0]}'", f"Did you mean '{near}'?")
         if before[-1] == "]" and found == "[":
             return result("indices stand in one pair of brackets", "Write x[i, j].")
+        if start == "statement" and word is not None and word.end() == len(before) and word[0] in _NEARLY_STATEMENTS:
+            spot = Span(span.start, span.start + word.end())
+            return result(f"unknown statement '{word[0]}'", f"Write {_NEARLY_STATEMENTS[word[0]]} {found}.")
+        called = re.search(r"(?<![\w.])([^\W\d]\w*)$", before)
+        if called is not None and found[0].isalnum() and spelled(called[0]) in _CALLED:
+            spot = Span(span.start + called.start(), spot.end)
+            return result(f"'{called[0]}' is a function and needs brackets", f"Write {called[0]}({found}).")
         if "STAR" in expected:
             return result(f"an operator is missing before '{found}'", "Write * for a product; a name holds no blanks.")
     return result(f"'{found}' cannot stand here", _expectation(expected))

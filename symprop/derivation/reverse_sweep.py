@@ -31,7 +31,7 @@ from symprop.derivation.local_partials import expand_functions, readings
 from symprop.derivation.simplify import consistent, final_forms, simplified, templates_of
 from symprop.derivation.steps import Adjoint, Derivation, Gradient, Term, adjoint_name
 from symprop.derivation.templates import Renaming, Templates
-from symprop.errors import DeclarationError, nearest
+from symprop.errors import DeclarationError, listed, nearest
 
 
 def backpropagate(
@@ -114,7 +114,7 @@ def known_quantity(network: Network, name: str) -> Quantity:
     quantity = network.quantities.get(name)
     if quantity is None:
         close = nearest(name, network.quantities)
-        known = ", ".join(network.quantities)
+        known = listed(name, network.quantities)
         hint = f"Did you mean '{close}'? Known: {known}." if close else f"Known: {known}."
         raise DeclarationError(f"the network has no quantity '{name}'", hint=hint)
     return quantity

@@ -18,6 +18,7 @@ A network that maximises ascends: objectives are reported as they are written.
 from __future__ import annotations
 
 import math
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ from symprop.runtime import model
 if TYPE_CHECKING:
     import numpy as np
 
+    from symprop.algebra.optimizers import Optimizer
     from symprop.declaration.network import Network
     from symprop.declaration.sizes import SizeValue
     from symprop.runtime.load import Functions
@@ -184,8 +186,8 @@ def fit(
     network: Network | str,
     data: Mapping[str, Any],
     sizes: Mapping[str, SizeValue] | None = None,
-    optimizer: str = "adam",
-    learning_rate: float = 1e-3,
+    optimizer: str | None = None,
+    learning_rate: float | None = None,
     epochs: int = 100,
     batch_size: int | None = 32,
     validation: float | Mapping[str, Any] = 0.2,
@@ -209,10 +211,11 @@ def fit(
         Inputs and targets, the examples as first axis.
     sizes : mapping of str to int, optional
         Sizes that the arrays do not tell, such as the number of hidden units.
-    optimizer : str
-        A name of `algebra.optimizers`: ``sgd``, ``momentum``, ``adam`` and others.
-    learning_rate : float
-        Positive; dimensionless.
+    optimizer : str, optional
+        A name of `algebra.optimizers`: ``sgd``, ``momentum``, ``adam`` and others; None means the one that the network
+        brings, else adam.
+    learning_rate : float, optional
+        Positive; dimensionless. None means the ``lr`` of the network's own optimiser, else 0.001.
     epochs : int
         How often every training example is seen, at most.
     batch_size : int or None
@@ -244,6 +247,11 @@ def fit(
     DivergenceError
         If the objective is no longer finite; its ``run`` holds the last parameters with a finite objective.
     """
+    own = _own_optimizer(network)
+    if optimizer is None:
+        optimizer = "adam" if own is None else own.name
+    if learning_rate is None:
+        learning_rate = 1e-3 if own is None or optimizer != own.name else float(own.hyperparameters["lr"])
     _check(epochs, batch_size, learning_rate, validation, early_stopping, seed)
     options: dict[str, Any] = {
         "optimizer": optimizer,
@@ -280,6 +288,17 @@ def fit(
     )
     _train(run, training_data, held_out, progress)
     return run
+
+
+def _own_optimizer(network: Network | str) -> Optimizer | None:
+    """Return the optimiser that a network brings; only a text with that word needs to be read for it."""
+    if isinstance(network, str):
+        if not re.search(r"\boptimi[sz]er\b", network):
+            return None
+        from symprop.declaration.parser import parse
+
+        network = parse(network)
+    return network.optimizer
 
 
 def _check(

@@ -466,7 +466,7 @@ def compile(
     reduction : str
         ``mean`` or ``sum`` over the examples, if the network has no batch index.
     optimizer : str or Optimizer, optional
-        What `Functions.run` trains with.
+        What `Functions.run` trains with; None means the one that the network brings, if it does.
     wrt : iterable of str, optional
         By what `Functions.gradient` differentiates; None means every parameter.
     of : str, optional
@@ -517,7 +517,11 @@ def module_text(
 
         network = parse(network)
     names = tuple(wrt) if wrt is not None else None
-    row = named(optimizer) if isinstance(optimizer, str) else optimizer
+    own = network.optimizer
+    if optimizer is None or (own is not None and optimizer == own.name):
+        row = own
+    else:
+        row = named(optimizer) if isinstance(optimizer, str) else optimizer
     stable, _ = stabilize(network, names or ())
     derivation = backpropagate(stable, of, names, simplify=False)
     update = lower_update(row) if row is not None else None

@@ -115,6 +115,15 @@ SPELLINGS: tuple[tuple[Expr, str], ...] = (
     (call("sigmoid", x, orders=(1,)), "sigmoid'(x)"),
     (call("g", x, orders=(2,)), "g''(x)"),
     (call("h", x, y), "h(x, y)"),
+    (call("h", x, y, orders=(1, 0)), "h'(x, y)"),
+    (call("h", x, y, orders=(2, 0)), "h''(x, y)"),
+    (call("h", x, y, orders=(0, 1)), "h'2(x, y)"),
+    (call("h", x, y, orders=(1, 1)), "h'1'2(x, y)"),
+    (call("h", x, y, orders=(2, 1)), "h''1'2(x, y)"),
+    (call("h", x, y, orders=(0, 3)), "h'''2(x, y)"),
+    (call("swish", x, y, orders=(0, 1)), "swish'2(x, y)"),
+    (call("swish", x, ONE, orders=(0, 1)), "swish'2(x)"),
+    (call("max", x, y, z, orders=(0, 0, 1)), "max'3(x, y, z)"),
     (call("swish", x, y), "swish(x, y)"),
     (call("swish", x, ONE), "swish(x)"),  # the default
     (call("leaky_relu", x, number("1/10")), "leaky_relu(x)"),
@@ -249,6 +258,7 @@ def test_random_expressions_read_back(expr: Expr) -> None:
     assert str(parse_expression(str(expr), network)) == str(expr)
 
 
+ORDERS = st.sampled_from(((), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2), (3, 1)))
 SCALARS = st.recursive(
     st.sampled_from((x, y, z, two, half, number(-3), number("-2/7"), N, PI)),
     lambda inner: st.one_of(
@@ -258,7 +268,10 @@ SCALARS = st.recursive(
         st.tuples(inner, inner).map(lambda pair: pair[0] / pair[1]),
         st.tuples(inner, inner).map(lambda pair: power(*pair)),
         st.tuples(inner, st.sampled_from((two, half, number(-1), number("-3/2")))).map(lambda pair: power(*pair)),
-        inner.map(lambda expr: call("sigmoid", expr)),
+        st.tuples(inner, st.sampled_from(((), (1,), (2,)))).map(lambda pair: call("sigmoid", pair[0], orders=pair[1])),
+        st.tuples(st.sampled_from(("h", "swish", "atan2")), inner, inner, ORDERS).map(
+            lambda four: call(*four[:3], orders=four[3])
+        ),
         st.tuples(inner, inner).map(lambda pair: iverson(compare("<", *pair))),
     ),
     max_leaves=10,
@@ -270,5 +283,5 @@ SCALARS = st.recursive(
 def test_random_arithmetic_reads_back(expr: Expr) -> None:
     if any(isinstance(node, Power) and node.base is ZERO for node in walk(expr)):
         return  # a division by the number 0 is refused by the reader
-    network = parse("input x, y, z\nindex i = 1..N\ninput v[i]\nL = x*y*z*sum(i, v[i])")
+    network = parse("function h(u, w)\ninput x, y, z\nindex i = 1..N\ninput v[i]\nL = x*y*z*sum(i, v[i])")
     assert parse_expression(str(expr), network) == expr

@@ -113,3 +113,49 @@ def test_a_text_without_roles_has_its_own_errors() -> None:
         parse("y = sum(i, x[i])*sum(k, x[k])")
     with pytest.raises(IndexNotationError, match="'x' has 1 index, not 2"):
         parse("y = x[1] + x[1,2]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "y = beta[3]",  # a number: whether it fits is known with the sizes
+        "index k = 0..H\ny = sum(k, beta[k])",
+        "index k = 1..H\ny = sum(k, beta[k] - beta[k-1])",
+        "index m = 0..M\ny = sum(m, where(m <= H, beta[m], 0))",
+        "index m = 0..M\ny = sum(m, where(m > H, 0, beta[m]))",
+        "index m = 0..M\ny = sum(m, where(m <= H and t > 0, beta[m], 0))",
+        "index m = 0..M\ny = sum(m, where(M == H, beta[m], 0))",  # the sizes agree where it is read
+        "index m = 0..M\nzero outside beta[j]\ny = sum(m, beta[m])",
+        "index m = 0..M\na[m] = beta[m] for m = 0..H\ny = sum(m = 0..H, a[m])",
+        "index m = 0..M\na[m] = 2*t for m = 0..M\ny = sum(m = 0..M, a[m])",
+        "size P = 2*H + 1\nindex p = 0..P\nparameter v[p]\ny = sum(j, v[j]) + sum(j, v[j+1])",
+        "size P = floor((D - H)/2) + 1\nindex p = 0..P-1\ny = sum(p, j, x[2*p + j])",  # what `floor` leaves open
+        "index k = 0..D+H\nc[k] = where(k <= D, x[k], beta[k-D])\ny = sum(k, c[k])",
+        "y = sum(m, beta[m])",  # an undeclared index takes the range of the axis
+    ],
+)
+def test_what_guards_limits_and_sizes_prove_is_read(text: str) -> None:
+    assert parse(DECLARATIONS + text).equations
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("y = t \N{MINUS SIGN} 1", "y = t - 1"),
+        ("y\t=\tt", "y = t"),
+        ("a = t\r\ny = a\r\n", "a = t\ny = a"),
+        ("y = \N{N-ARY SUMMATION}(i, x[i])", "y = sum(i, x[i])"),
+        ("y = sum(i in 0..D, x[i])", "y = sum(i = 0..D, x[i])"),
+        ("y = x_1", "y = x[1]"),
+        ("y = ln(t)", "y = log(t)"),
+        ("y = e^t", "y = exp(t)"),
+        ("y = \N{GREEK SMALL LETTER SIGMA}(t)", "y = sigmoid(t)"),
+        ("y = t\N{SUPERSCRIPT TWO}", "y = t**2"),
+        ("a = alpha^T", "a[i,j] = alpha[j,i]"),
+        ("y = x.T @ x", "y = sum(i, x[i]*x[i])"),
+        ("index k in 1..K\ny = t", "index k = 1..K\ny = t"),
+    ],
+)
+def test_what_students_write_in_other_signs_is_read(text: str, plain: str) -> None:
+    found, wanted = (parse(DECLARATIONS + each).equations for each in (text, plain))
+    assert [(one.target, one.expression) for one in found] == [(one.target, one.expression) for one in wanted]

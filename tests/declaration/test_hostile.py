@@ -15,8 +15,7 @@ from symprop.declaration.parser import parse, parse_expression, parse_point
 from symprop.declaration.source import DEEPEST_NESTING, LONGEST_TEXT, MOST_STATEMENTS
 from symprop.errors import NotationError, SympropError
 
-# The limit is 5 s on a quiet machine; this one may be doing other things, and the test is of bounds, not of speed.
-SECONDS = 20.0
+SECONDS = 5.0  # of the processor
 MEGABYTES = 1000
 
 

@@ -662,3 +662,21 @@ def test_errors_are_the_only_exceptions_of_readers(network: Network) -> None:
         parse_expression("", network)
     with pytest.raises(SympropError):
         parse_point("x = ", network)
+
+
+@pytest.mark.parametrize(
+    ("text", "notices"),
+    [
+        ("input x\nparameter w\ny = w*x", ()),
+        ("input x\nparameter w, u\ny = w*x", ("the parameter 'u' on line 2 is read by no equation",)),
+        ("input x, q\ntarget t\nparameter w\ny = w*x", ("q", "t")),
+        ("index v = 1..V, s = 1..S\ninteger tok[s] in 1..V\nparameter E[v]\ny = sum(s, E[tok[s]])", ()),
+        ("input x\nparameter w\nfunction f(u) = w*u\ny = f(x)", ()),
+        ("index k = 1..K\ninput x[k]\ntarget t[k]\nassume onehot(k, t[k])\ny = sum(k, x[k])", ()),
+        ("y = w*x", ()),
+    ],
+)
+def test_what_nothing_reads_is_noticed(text: str, notices: tuple[str, ...]) -> None:
+    found = parse(text).notices
+    assert len(found) == len(notices)
+    assert all(notice in told for notice, told in zip(notices, found, strict=True))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
+import symprop
 from symprop.algebra.expressions import Index
 from symprop.declaration.network import Network
 from symprop.declaration.parser import parse, parse_expression
@@ -161,3 +164,18 @@ def test_subscripts_are_indices_where_the_stem_alone_is_known(written: str, read
     )
     found, wanted = (parse(text.format(one)).definitions["a"][0].expression for one in (written, read))
     assert str(found) == str(wanted)
+
+
+@pytest.mark.parametrize(("limits", "lowest"), [("t = 1..T-1", 1), ("t = 2..T-1", 2)])
+def test_a_backwards_recurrence_may_start_at_its_last_position(limits: str, lowest: int) -> None:
+    network = parse(
+        "index t = 1..T\ninput x[t]\nparameter u\n"
+        f"h[T] = x[T]\nh[t] = u*h[t+1] + x[t] for {limits}\nL = h[{lowest}]\nminimize L"
+    )
+    (axis,) = network.quantities["h"].axes
+    assert (str(axis.lower), str(axis.upper)) == (str(lowest), "T")
+    # Horner's scheme: h[1] = x[1] + u*(x[2] + u*(x[3] + ...)), a polynomial in u.
+    values, u = [Fraction(3), Fraction(-2), Fraction(5), Fraction(7)], Fraction(2, 3)
+    slope = sum(power * value * u ** (power - 1) for power, value in enumerate(values[lowest - 1 :]) if power)
+    evaluated = symprop.evaluate(network, {"x": values, "u": u}, show=["L", "D(L, u)"])
+    assert evaluated.shown["D(L, u)"] == slope
