@@ -235,7 +235,7 @@ def _in_scalars(
 
 
 def _choose(option: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         close = nearest(str(value), known)
         meant = f"Did you mean '{close}'? " if close else ""
         raise OptionError(f"unknown {option} {value!r}", hint=f"{meant}Known: {', '.join(known)}.")

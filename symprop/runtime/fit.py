@@ -22,10 +22,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from numbers import Real
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symprop import arguments
+from symprop.arguments import Named, is_number
 from symprop.errors import DeclarationError, DivergenceError, OptionError, ShapeError, ValueOutsideDomainError
 from symprop.runtime import model
 
@@ -69,7 +71,7 @@ class Run:
 
     network: str
     parameters: dict[str, Any]
-    history: dict[str, list[float]] = field(default_factory=dict)
+    history: dict[str, list[float]] = field(default_factory=partial(Named, "record of", {}))
     sizes: dict[str, SizeValue] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     kept: int = 0
@@ -146,8 +148,8 @@ def load(path: str | Path) -> Run:
     result = {key: options.pop(key) for key in ("kept", "steps", "seconds")}
     return Run(
         stored.network,
-        dict(stored.parameters),
-        dict(stored.history),
+        Named("parameter", stored.parameters),
+        Named("record of", stored.history),
         dict(stored.sizes),
         options,
         **result,
@@ -244,6 +246,13 @@ def fit(
     DivergenceError
         If the objective is no longer finite; its ``run`` holds the last parameters with a finite objective.
     """
+    if not isinstance(data, Mapping):
+        raise _by_name(network, data)
+    sizes = arguments.sizes(sizes)
+    if hyperparameters is not None:
+        arguments.by_name(hyperparameters, "hyperparameters", 'hyperparameters={"beta": 0.99}')
+    if parameters is not None:
+        arguments.by_name(parameters, "parameters", 'parameters={"w": ...}')
     _check(epochs, batch_size, learning_rate, validation, early_stopping, seed)
     options: dict[str, Any] = {
         "optimizer": optimizer,
@@ -258,11 +267,11 @@ def fit(
         "reduction": reduction,
         "hyperparameters": dict(hyperparameters or {}),
     }
-    functions = _compile(network, sizes or {}, options)
-    training_data = _finite(data)
+    functions = _compile(network, sizes, options)
+    training_data = _finite(functions, data)
     held_out: dict[str, np.ndarray] | None
     if isinstance(validation, Mapping):
-        held_out = _finite(validation)
+        held_out = _finite(functions, validation)
     else:
         training_data, held_out = _hold_out(functions, training_data, float(validation), seed)
     start = functions.initialize(seed, training_data)
@@ -296,17 +305,15 @@ def _check(
         ("early_stopping", early_stopping, 0),
         ("seed", seed, 0),
     ):
-        if value is not None and not (is_number(value) and value == int(value) and value >= least):
-            raise OptionError(f"{name} is {value!r}; it must be an integer of at least {least}")
+        if value is not None:
+            arguments.integer(name, value, least)
     if not (is_number(learning_rate) and learning_rate > 0):
-        raise OptionError(f"learning_rate is {learning_rate!r}; it must be a positive number")
+        raise OptionError(f"learning_rate is {arguments.kind(learning_rate)}; it must be a positive number")
     if not (isinstance(validation, Mapping) or is_number(validation)):
-        raise OptionError(f"validation is {validation!r}; it must be a number, or held-out arrays by name")
-
-
-def is_number(value: object) -> bool:
-    """Return whether `value` is a finite real number (of Python or numpy)."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+        raise OptionError(
+            f"validation is {arguments.kind(validation)}; it must be a number, or held-out arrays by name",
+            hint='Write validation=0.2, or validation={"x": ..., "t": ...}.',
+        )
 
 
 def _compile(network: Network | str, sizes: Mapping[str, Any], options: Mapping[str, Any]) -> Functions:
@@ -328,18 +335,29 @@ def _sizes(functions: Functions, parameters: Mapping[str, Any], data: Mapping[st
     return {name: value for name, value in found.items() if name != functions.module.EXAMPLES}
 
 
-def _finite(data: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def _by_name(network: Network | str, data: object) -> OptionError:
+    """Return the error for data that are not given by name; it shows the names."""
+    from symprop.declaration.parser import parse
+
+    net = parse(network) if isinstance(network, str) else network
+    if not hasattr(net, "equations"):
+        raise arguments.not_a_network(net)
+    wanted = ", ".join(f'"{quantity.name}": ...' for quantity in net.of_role("input", "target"))
+    hint = f"Write symprop.fit(net, {{{wanted}}}), each an array with the examples as first axis."
+    if isinstance(data, str | Path):
+        hint += f"\nA table is trained on by: symprop train NETWORK {data}"
+    return OptionError(f"fit takes arrays by name, not {arguments.kind(data)}", hint=hint)
+
+
+def _finite(functions: Functions, data: Mapping[str, Any]) -> dict[str, np.ndarray]:
     import numpy as np
 
-    arrays = {}
-    for name, value in data.items():
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiub":
-            raise ValueOutsideDomainError(f"the array for {name} has the type {array.dtype}; it must hold real numbers")
+    arrays = functions.arrays(data)
+    for name, array in arrays.items():
+        array = np.asarray(array)
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
             raise ValueOutsideDomainError(f"the array for {name} has the value {array[place]} at position {place}")
-        arrays[name] = array
     return arrays
 
 
@@ -445,10 +463,11 @@ def _weights(training: Any, batch_size: int | None, data: Mapping[str, np.ndarra
 def _copies(parameters: Mapping[str, Any]) -> dict[str, Any]:
     import numpy as np
 
-    return {
+    copies = {
         name: [np.array(part) for part in value] if isinstance(value, list | tuple) else np.array(value)
         for name, value in parameters.items()
     }
+    return Named("parameter", copies)
 
 
 def _divergence(run: Run, step: int, batches: int) -> DivergenceError:

@@ -27,6 +27,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symprop import arguments
 from symprop.errors import TableError, nearest
 
 if TYPE_CHECKING:
@@ -320,7 +321,7 @@ def read(path: str | Path) -> Table:
     TableError
         If the file cannot be read as a table.
     """
-    path = Path(path)
+    path = arguments.path(path)
     text = _text(path)
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
