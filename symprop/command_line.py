@@ -323,7 +323,7 @@ def predict(model: str, data: str, output: str | None) -> None:
     text, complaints = fit_table.predict_table(run, pipeline.parse(run.network), new)
     _write(text, output)
     for row, complaint in sorted(complaints.items())[:MOST_COMPLAINTS]:
-        click.echo(f"{new.source}, line {new.lines[row]}: {complaint}", err=True)
+        click.echo(f"{new.place(row)}: {complaint}", err=True)
     if len(complaints) > MOST_COMPLAINTS:
         click.echo(f"... and {len(complaints) - MOST_COMPLAINTS} more", err=True)
     if complaints:

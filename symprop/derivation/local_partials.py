@@ -208,4 +208,3 @@ def local_partial(equation: Equation, operand: Access, network: Network) -> Expr
     }:
         raise MissingRuleError(f"'{equation.name}' does not read '{operand.name}', so it has no partial by it")
     return total
-

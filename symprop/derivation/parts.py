@@ -73,9 +73,9 @@ def _cuts(expression: Expr, bound: Bound) -> tuple[Expr, ...]:
                         found[normal(value)] = None
                     case "<" | ">=":
                         found[normal(value - ONE)] = None
-    inside = [
-        cut for cut in found if at_least(cut, bound.lower) and at_least(bound.upper - ONE, cut)
-    ] + [cut for cut in found if not at_least(cut, bound.lower) and _is_last_but_one(cut, bound)]
+    inside = [cut for cut in found if at_least(cut, bound.lower) and at_least(bound.upper - ONE, cut)] + [
+        cut for cut in found if not at_least(cut, bound.lower) and _is_last_but_one(cut, bound)
+    ]
     return tuple(dict.fromkeys(inside))
 
 

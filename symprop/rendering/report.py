@@ -209,9 +209,7 @@ def _document(
     return in_matrices(content, derivation) if notation == "matrix" else content, derivation.network
 
 
-def _in_scalars(
-    derivation: Derivation, detail: str, sizes: Mapping[str, SizeValue] | None
-) -> tuple[Document, Network]:
+def _in_scalars(derivation: Derivation, detail: str, sizes: Mapping[str, SizeValue] | None) -> tuple[Document, Network]:
     """Write the network out, derive it anew, and say for which sizes that was."""
     if free_indices(derivation.of):
         axes = derivation.network.quantities[derivation.of.name].axes

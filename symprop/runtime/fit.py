@@ -28,7 +28,14 @@ from typing import TYPE_CHECKING, Any
 
 from symprop import arguments
 from symprop.arguments import Named, is_number
-from symprop.errors import DeclarationError, DivergenceError, OptionError, ShapeError, ValueOutsideDomainError
+from symprop.errors import (
+    DeclarationError,
+    DivergenceError,
+    OptionError,
+    ShapeError,
+    TableError,
+    ValueOutsideDomainError,
+)
 from symprop.runtime import model
 
 if TYPE_CHECKING:
@@ -101,7 +108,9 @@ class Run:
         Parameters
         ----------
         data : mapping of str to array
-            The inputs, the examples as first axis; targets are not needed.
+            The inputs, the examples as first axis; targets are not needed.  Of a run that was trained on a table:
+            its columns by name as they stand in the table (a mapping or a data frame), or the path of a CSV file.
+            They are prepared as they were for training; arrays that are prepared already go to `forward`.
 
         Returns
         -------
@@ -112,13 +121,47 @@ class Run:
         ------
         DeclarationError
             If the network does not say what it predicts.
+        TableError
+            If a column is missing, or a row cannot be read.
         """
+        if self.preparation is not None:
+            data = self._prepared(data)
         predictions = self.functions.metadata.predictions
         if not predictions:
             raise DeclarationError("the network does not say what it predicts", hint="Add a line such as: predict y")
         values = self.forward(data)
         found = {name: values[name] for name in predictions}
         return found if len(found) > 1 else found[predictions[0]]
+
+    def _prepared(self, data: object) -> dict[str, np.ndarray]:
+        """Return the inputs that columns of a table make."""
+        from symprop.runtime import table as tables
+
+        assert self.preparation is not None
+        preparation = tables.Preparation.from_dict(self.preparation)
+        wanted = preparation.names("input")
+        if isinstance(data, str | Path):
+            table = tables.read(data)
+        elif not (isinstance(data, Mapping) or hasattr(data, "columns")) or (
+            isinstance(data, Mapping) and wanted and not any(name in data for name in wanted)
+        ):
+            shown = ", ".join(f'"{name}": [...]' for name in wanted[:2]) + (", ..." if len(wanted) > 2 else "")
+            raise TableError(
+                "the model was trained on a table, so it predicts from the columns of one",
+                hint=f"Give them by name as they stand there, {{{shown}}}, or the path of a CSV file.\n"
+                "Arrays that are prepared already go to run.forward.",
+            )
+        else:
+            table = tables.from_columns(data, wanted)
+        arrays, _, complaints = preparation.encode(table, range(len(table)), roles=["input"])
+        if complaints:
+            row, complaint = min(complaints.items())
+            raise TableError(
+                f"{table.place(row)}: {complaint}",
+                hint=f"Leave out the rows that cannot be read; there {'is' if len(complaints) == 1 else 'are'} "
+                f"{len(complaints)} of {len(table)}.",
+            )
+        return arrays
 
     def save(self, path: str | Path) -> Path:
         """Write a model file that `load` reads back; see `runtime.model` for what stands in it."""
@@ -241,7 +284,7 @@ def fit(
 
     Raises
     ------
-    OptionError, ShapeError, ValueOutsideDomainError
+    OptionError, ShapeError, TableError, ValueOutsideDomainError
         If options or arrays cannot be used.
     DivergenceError
         If the objective is no longer finite; its ``run`` holds the last parameters with a finite objective.

@@ -56,15 +56,22 @@ class Table:
     columns : mapping of str to tuple of str
         Texts of each column without blanks around them; every column has one entry a row.
     lines : tuple of int
-        Line of the file on which each row ends, counted from 1.
+        Line of the file on which each row ends, counted from 1; without a file, the number of the row.
+    unit : str
+        What `lines` count.
     """
 
     source: str
     columns: Mapping[str, tuple[str, ...]]
     lines: tuple[int, ...]
+    unit: str = "line"
 
     def __len__(self) -> int:
         return len(self.lines)
+
+    def place(self, row: int) -> str:
+        """Return where a row stands, in words."""
+        return f"{self.source}, {self.unit} {self.lines[row]}"
 
     def column(self, name: str) -> tuple[str, ...]:
         """Return the texts of the column called `name`, or raise `TableError`."""
@@ -354,6 +361,45 @@ def read(path: str | Path) -> Table:
     return Table(path.name, columns, tuple(lines[1:]))
 
 
+def from_columns(columns: object, wanted: Sequence[str]) -> Table:
+    """Return a table of columns that are given by name: a mapping, or a data frame.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence, or data frame
+        Numbers and texts; None and NaN are missing values.
+    wanted : sequence of str
+        The columns to take.
+
+    Raises
+    ------
+    TableError
+        If a column is missing, or columns differ in length.
+    """
+    given = dict(columns) if isinstance(columns, Mapping) else {name: columns[name] for name in columns.columns}  # type: ignore[attr-defined,index]
+    source = "the columns"
+    found: dict[str, tuple[str, ...]] = {}
+    for name in wanted:
+        if name not in given:
+            Table(source, {str(key): () for key in given}, ()).column(name)
+        values = given[name]
+        values = values.tolist() if hasattr(values, "tolist") else values
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            raise TableError(f"the column '{name}' is {arguments.kind(values)}; it must be a sequence of its values")
+        found[name] = tuple(map(_spelled, values))
+    counts = {name: len(values) for name, values in found.items()}
+    if len(set(counts.values())) > 1:
+        numbers = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise TableError(f"the columns have different numbers of rows: {numbers}")
+    rows = next(iter(counts.values()), 0)
+    return Table(source, found, tuple(range(1, rows + 1)), "row")
+
+
+def _spelled(value: object) -> str:
+    """Return a cell as a file would have it."""
+    return "" if value is None or value != value else str(value).strip()
+
+
 def _text(path: Path) -> str:
     try:
         content = path.read_bytes()
@@ -566,8 +612,7 @@ def _as_it_is(slot: Slot, table: Table, name: str, rows: Sequence[int]) -> Colum
         if value is None or (slot.integer and value != int(value)):
             wanted = "an integer" if slot.integer else "a number"
             raise TableError(
-                f"{table.source}, line {table.lines[row]}: column '{name}' has {text!r}; "
-                f"the {slot.role} {slot.name} needs {wanted}"
+                f"{table.place(row)}: column '{name}' has {text!r}; the {slot.role} {slot.name} needs {wanted}"
             )
     return Column(name)
 
