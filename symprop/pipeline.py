@@ -71,6 +71,10 @@ def read_text(path: str | Path) -> str:
         raise OptionError(f"there is no file {path}") from None
     except OSError as error:
         raise OptionError(f"{path} cannot be read: {error.strerror}") from None
+    if content.startswith((b"PK", b"\x1f\x8b")) or b"\0" in content:
+        raise NotationError(
+            f"{path} is not a text", hint="A network or a list of claims is a text file; a model file goes to predict."
+        )
     return decode(content, str(path))
 
 
@@ -273,6 +277,9 @@ class Derivation:
     def __str__(self) -> str:
         return self.to_text(detail="final")
 
+    def __repr__(self) -> str:
+        return f"Derivation of {self.derivation.of} by {', '.join(self.gradients)}; print it, or see to_text()"
+
     def _repr_html_(self) -> str:
         return self.to_html(fragment=True)
 
@@ -449,6 +456,9 @@ class Evaluation:
         return "\n".join(f"{head:<{width}} = {number}" for head, number in rows)
 
     def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
         return self.to_text()
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 SLICES = 100
 
 
-@dataclass
+@dataclass(repr=False)
 class Run:
     """A trained network.
 
@@ -93,6 +94,27 @@ class Run:
         if self._functions is None:
             self._functions = _compile(self.network, self.sizes, self.options)
         return self._functions
+
+    def __repr__(self) -> str:
+        epochs = len(self.history.get("objective", ()))
+        lines = [f"Run of {epochs} epoch{'s' if epochs != 1 else ''}, {self.steps} steps; kept is epoch {self.kept}"]
+
+        def say(head: str, text: str) -> None:
+            lines.extend(textwrap.wrap(f"  {head:<12}{text}", 80, subsequent_indent=" " * 14, break_on_hyphens=False))
+
+        for kind, values in self.history.items():
+            if values:
+                say(kind, f"{values[0]:.6g} to {values[-1]:.6g} (last)")
+        shapes = [
+            f"{name} of {len(value)} arrays" if isinstance(value, list | tuple) else f"{name} {value.shape}"
+            for name, value in self.parameters.items()
+        ]
+        say("parameters", "; ".join(shapes))
+        if self.sizes:
+            say("sizes", ", ".join(f"{name} = {value}" for name, value in self.sizes.items()))
+        if self.preparation is not None:
+            say("predicts", "from columns of a table, or a CSV file")
+        return "\n".join(lines)
 
     def forward(self, data: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Return every quantity that can be computed from `data`, the examples as first axis."""
@@ -330,6 +352,8 @@ def fit(
         options=options,
         _functions=functions,
     )
+    # From now on the sizes are the network's: data that do not fit are at fault, not the parameters.
+    run._functions = functions.at(run.sizes)
     _train(run, training_data, held_out, progress)
     return run
 

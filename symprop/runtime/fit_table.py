@@ -115,6 +115,15 @@ def _slot(network: Network, quantity: Quantity, known: Mapping[Expr, Expr], prob
         tuple(sorted(float(member.value) for member in members if isinstance(member, Number))),
         probability and quantity.role == "target",
         positions[0] if positions else 0,
+        tuple(
+            dict.fromkeys(
+                node.name
+                for axis in axes
+                if _integer(axis.extent, known) is None
+                for node in walk(axis.extent)
+                if isinstance(node, Size) and node not in known
+            )
+        ),
     )
 
 
@@ -226,7 +235,7 @@ def fit_table(
     slots = slots_of(network, sizes or {})
     assignment, left_out = tables.assign(table, slots, target, columns)
     rows, lacking = table.complete([name for names in assignment.values() for name in names])
-    chosen, rest = split(len(rows), validation, seed)
+    chosen, rest = split(len(rows), validation, seed) if rows else ((), ())
     training, held_out = [rows[place] for place in chosen], [rows[place] for place in rest]
     preparation = tables.prepare(table, slots, assignment, training, rows, left_out)
     data, training, _ = preparation.encode(table, training)

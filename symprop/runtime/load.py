@@ -200,6 +200,15 @@ class Functions:
                 hint = f"Did you mean '{guess}'?" if guess else f"Its sizes are {known}."
                 raise DeclarationError(f"the network has no size '{name}'", hint=hint)
 
+    def __repr__(self) -> str:
+        meta = self.metadata
+        given = ", ".join(f"{name} {role}" for name, role in meta.roles.items())
+        return f"Functions of {meta.objective or 'no objective'}: {given}; it computes {', '.join(meta.defined)}"
+
+    def at(self, sizes: Mapping[str, Any]) -> Functions:
+        """Return the same functions with other given sizes."""
+        return Functions(self.module, sizes, self.path)
+
     def sizes_of(self, parameters: Mapping[str, Any] | None, data: Mapping[str, Any] | None = None) -> dict[str, int]:
         """Return the value of every size, from the arrays and from the sizes that were given to `compile`.
 
