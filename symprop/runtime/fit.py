@@ -334,6 +334,7 @@ def fit(
     }
     functions = _compile(network, sizes, options)
     training_data = _finite(functions, data)
+    _obey(network, training_data)
     held_out: dict[str, np.ndarray] | None
     if isinstance(validation, Mapping):
         held_out = _finite(functions, validation)
@@ -400,6 +401,20 @@ def _sizes(functions: Functions, parameters: Mapping[str, Any], data: Mapping[st
     """Return the sizes that belong to the network; how many examples there are does not."""
     found = functions.sizes_of(parameters, data)
     return {name: value for name, value in found.items() if name != functions.module.EXAMPLES}
+
+
+def _obey(network: Network | str, data: Mapping[str, np.ndarray]) -> None:
+    """Hold data against what the network assumes; only a network that does is read for it."""
+    if isinstance(network, str):
+        if "assume" not in network:
+            return
+        from symprop.declaration.parser import parse
+
+        network = parse(network)
+    if network.facts:
+        from symprop.runtime.facts import obey
+
+        obey(network, data)
 
 
 def _by_name(network: Network | str, data: object) -> OptionError:
