@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ShapeError,
         SympropError,
         TableError,
+        UnknownNameError,
         ValueOutsideDomainError,
     )
     from symprop.pipeline import check, compile, derive, equal, evaluate, expression, generate, parse, read
@@ -43,6 +44,7 @@ __all__ = [
     "ShapeError",
     "SympropError",
     "TableError",
+    "UnknownNameError",
     "ValueOutsideDomainError",
     "check",
     "compile",
@@ -70,7 +72,12 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """Bring a public name from the module that holds it, at first use."""
     if name not in __all__:
-        raise AttributeError(f"module 'symprop' has no attribute '{name}'")
+        from symprop.errors import nearest
+
+        close = nearest(name, __all__)
+        raise AttributeError(
+            f"module 'symprop' has no attribute '{name}'" + (f"; did you mean '{close}'?" if close else "")
+        )
     if name == "layers":
         value: Any = import_module("symprop.declaration.layers")
     else:
@@ -81,4 +88,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*__all__, "__version__"])

@@ -42,7 +42,22 @@ class Commands(click.Group):
         return list(self.commands)  # in the order in which they are used
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def examples(*lines: str) -> str:
+    """Return examples as they stand below the help of a command."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+OVERVIEW = examples(
+    "symprop derive heart.net            print the backward pass",
+    "symprop check heart.net mine.txt    judge a derivation by hand",
+    "symprop train heart.net heart.csv   train on a table",
+    "symprop COMMAND --help              say more about a command",
+)
+
+
+@click.group(
+    epilog=OVERVIEW, cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
+)
 @click.version_option(__version__, prog_name="symprop")
 def main() -> None:
     """Backpropagation derived symbolically: printed, checked, and generated as fast training code.
@@ -72,7 +87,11 @@ def size_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-@main.command()
+@main.command(
+    epilog=examples(
+        "symprop derive heart.net", "symprop derive heart.net --notation matrix --format latex -o heart.tex"
+    )
+)
 @network_argument
 @click.option("--wrt", metavar="NAMES", help="By which quantities, separated by commas.  [default: every parameter]")
 @click.option("--of", metavar="NAME", help="What to differentiate.  [default: the objective]")
@@ -107,23 +126,34 @@ def derive(
     _write(text, output)
 
 
-@main.command(short_help="Evaluate NETWORK at a point, exactly where that is possible.")
+@main.command(
+    short_help="Evaluate NETWORK at a point, exactly where that is possible.",
+    epilog=examples('symprop evaluate line.net --at "x=[1,2], w=[1/2,3]" --show "D(y,x[1])"'),
+)
 @network_argument
 @click.option("--at", "point", required=True, metavar="VALUES", help='Given values, such as "x=[1,2], w[0]=1/2".')
 @click.option("--show", metavar="EXPRESSIONS", help='Further expressions, such as "D(y[1],x[1]), z[2]**2".')
+@size_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @output_option
-def evaluate(network: str, point: str, show: str | None, form: str, output: str | None) -> None:
+def evaluate(network: str, point: str, show: str | None, sizes: Sequence[str], form: str, output: str | None) -> None:
     """Evaluate every quantity and adjoint of NETWORK at a point; exact numbers stay exact."""
     from symprop import pipeline
     from symprop.declaration.parser import parse_point
 
     net = _network(network)
-    values = pipeline.evaluate(net, parse_point(point, net), show=_parts(show) if show else ())
+    values = pipeline.evaluate(net, parse_point(point, net), show=_parts(show) if show else (), sizes=_sizes(sizes))
     _write(_json(values.to_dict()) if form == "json" else values.to_text(), output)
 
 
-@main.command(short_help="Judge the lines of a hand derivation.")
+@main.command(
+    short_help="Judge the lines of a hand derivation.",
+    epilog=examples(
+        "symprop check heart.net claims.txt",
+        'symprop check heart.net --claim "dJ/db = t - y"',
+        "symprop check heart.net submissions/ -o table.html",
+    ),
+)
 @network_argument
 @click.argument("claims", required=False, metavar="[CLAIMS]")
 @click.option("--claim", "single", multiple=True, metavar="LINE", help="A line to judge; may be given several times.")
@@ -172,7 +202,7 @@ def check(
     else:
         _write(getattr(report, f"to_{form}")(), output)
     for line in report.lines:
-        if line.error:
+        if line.error and (form != "text" or output is not None):  # else the report says it
             click.echo(line.error, err=True)
     ctx.exit(report.exit_status)
 
@@ -205,7 +235,12 @@ def _check_folder(
     return 1 if "refuted" in found else 3 if "undecided" in found else 0
 
 
-@main.command(short_help="Judge whether two scalar expressions are equal.")
+# What starts with a minus is an expression, not an option.
+@main.command(
+    short_help="Judge whether two scalar expressions are equal.",
+    epilog=examples('symprop equal "1/(1 + exp(-x))" "(1 + tanh(x/2))/2"'),
+    context_settings={"help_option_names": ["--help"], "ignore_unknown_options": True},
+)
 @click.argument("left", metavar="EXPRESSION")
 @click.argument("right", metavar="EXPRESSION")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -213,7 +248,7 @@ def _check_folder(
 def equal(ctx: click.Context, left: str, right: str, form: str) -> None:
     """Judge whether two scalar expressions in real variables are equal wherever both are defined.
 
-    Exit status: 0 equal, 1 not, 2 unreadable, 3 undecided.  Write -- before an expression that starts with a minus.
+    Exit status: 0 equal, 1 not, 2 unreadable, 3 undecided.
     """
     from symprop import pipeline
 
@@ -225,7 +260,10 @@ def equal(ctx: click.Context, left: str, right: str, form: str) -> None:
     ctx.exit(verdict.exit_status)
 
 
-@main.command(short_help="Print a stand-alone Python module for NETWORK.")
+@main.command(
+    short_help="Print a stand-alone Python module for NETWORK.",
+    epilog=examples("symprop generate heart.net -o heart.py"),
+)
 @network_argument
 @click.option("--target", type=click.Choice(["numba", "numpy"]), default="numba", show_default=True)
 @size_option
@@ -237,7 +275,13 @@ def generate(network: str, target: str, sizes: Sequence[str], output: str | None
     _write(pipeline.generate(_network(network), target=target, sizes=_sizes(sizes)), output)
 
 
-@main.command(short_help="Train NETWORK on a table, and say how good it is.")
+@main.command(
+    short_help="Train NETWORK on a table, and say how good it is.",
+    epilog=examples(
+        "symprop train heart.net heart.csv --target AHD --size H=16 -o heart.npz",
+        'symprop train heart.net heart.csv --columns "x=Age,Chol,MaxHR"',
+    ),
+)
 @network_argument
 @click.argument("data", metavar="DATA.csv")
 @click.option("--target", metavar="COLUMN", help="Column of the target.  [default: of its name, else the last]")
@@ -309,7 +353,10 @@ def train(
     click.echo(fit_table.report(result, network, saved, time.perf_counter() - began))
 
 
-@main.command(short_help="Print the predictions of a trained MODEL, as CSV.")
+@main.command(
+    short_help="Print the predictions of a trained MODEL, as CSV.",
+    epilog=examples("symprop predict heart.npz new.csv -o predictions.csv"),
+)
 @click.argument("model", metavar="MODEL.npz")
 @click.argument("data", metavar="NEW.csv")
 @output_option
@@ -324,7 +371,7 @@ def predict(model: str, data: str, output: str | None) -> None:
     text, complaints = fit_table.predict_table(run, pipeline.parse(run.network), new)
     _write(text, output)
     for row, complaint in sorted(complaints.items())[:MOST_COMPLAINTS]:
-        click.echo(f"{new.source}, line {new.lines[row]}: {complaint}", err=True)
+        click.echo(f"{new.place(row)}: {complaint}", err=True)
     if len(complaints) > MOST_COMPLAINTS:
         click.echo(f"... and {len(complaints) - MOST_COMPLAINTS} more", err=True)
     if complaints:

@@ -79,6 +79,10 @@ class DeclarationError(SympropError):
     """A name is unknown, declared twice, of the wrong role, or equations depend on each other in a circle."""
 
 
+class UnknownNameError(DeclarationError, KeyError):
+    """A result was asked for under a name that it does not have; a KeyError too, as of any mapping."""
+
+
 class ShapeError(SympropError):
     """Arrays or sizes do not fit the declared axes."""
 

@@ -20,7 +20,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from symprop.errors import NotationError, OptionError
+from symprop import arguments
+from symprop.arguments import Named
+from symprop.errors import NotationError, OptionError, UnknownNameError
 
 if TYPE_CHECKING:
     from symprop.algebra.expressions import Expr, Index
@@ -45,7 +47,7 @@ def parse(text: str) -> Network:
     """
     from symprop.declaration.parser import parse as parse_text
 
-    return parse_text(text)
+    return parse_text(arguments.network_text(text) if isinstance(text, str) else text)
 
 
 def read(path: str | Path) -> Network:
@@ -61,12 +63,18 @@ def read(path: str | Path) -> Network:
 
 def read_text(path: str | Path) -> str:
     """Return the text of a file (UTF-8), or say why it cannot be read."""
+    if isinstance(path, str) and ("\n" in path or "=" in path) and not Path(path).exists():
+        raise OptionError("the name of a file is expected, not a text", hint="A text is read with symprop.parse.")
     try:
-        content = Path(path).read_bytes()
+        content = arguments.path(path).read_bytes()
     except FileNotFoundError:
         raise OptionError(f"there is no file {path}") from None
     except OSError as error:
         raise OptionError(f"{path} cannot be read: {error.strerror}") from None
+    if content.startswith((b"PK", b"\x1f\x8b")) or b"\0" in content:
+        raise NotationError(
+            f"{path} is not a text", hint="A network or a list of claims is a text file; a model file goes to predict."
+        )
     return decode(content, str(path))
 
 
@@ -83,7 +91,7 @@ def expression(text: str, net: Network | str) -> Expr:
     """Return one expression in the names of `net`; ``D(U, V)`` and ``P(U, V)`` may stand in it."""
     from symprop.declaration.parser import parse_expression
 
-    return parse_expression(text, _network(net))
+    return parse_expression(arguments.text(text, "an expression", '"D(y, x) + 1"'), _network(net))
 
 
 def _network(net: Network | Derivation | str) -> Network:
@@ -92,7 +100,13 @@ def _network(net: Network | Derivation | str) -> Network:
         from symprop.derivation.extended import as_network
 
         return as_network(net.derivation)
-    return parse(net) if isinstance(net, str) else net
+    if isinstance(net, str):
+        return parse(net)
+    from symprop.declaration.network import Network
+
+    if not isinstance(net, Network):
+        raise arguments.not_a_network(net)
+    return net
 
 
 class Gradient:
@@ -171,10 +185,13 @@ class Derivation:
     def __init__(self, derivation: steps.Derivation) -> None:
         self.derivation = derivation
         self.network: Network = derivation.network
-        self.gradients: Mapping[str, Gradient] = {
-            name: Gradient(gradient, derivation) for name, gradient in derivation.gradients.items()
-        }
-        self.adjoints: Mapping[str, steps.Adjoint] = derivation.adjoints
+        wanted = "Name what to differentiate by: derive(net, wrt='{name}')."
+        self.gradients: Mapping[str, Gradient] = Named(
+            "gradient by",
+            {name: Gradient(gradient, derivation) for name, gradient in derivation.gradients.items()},
+            wanted,
+        )
+        self.adjoints: Mapping[str, steps.Adjoint] = Named("adjoint of", derivation.adjoints, wanted)
         self.steps: tuple[steps.Step, ...] = tuple(
             step for adjoint in derivation.adjoints.values() for step in adjoint.steps
         )
@@ -188,7 +205,7 @@ class Derivation:
         """
         from symprop.rendering import report
 
-        return report.to_text(self.derivation, notation=notation, detail=detail, sizes=sizes)
+        return report.to_text(self.derivation, notation=notation, detail=detail, sizes=arguments.sizes(sizes))
 
     def to_latex(
         self,
@@ -200,7 +217,9 @@ class Derivation:
         """Return the derivation as a LaTeX document, or as a `fragment` to be included in one."""
         from symprop.rendering import report
 
-        return report.to_latex(self.derivation, notation=notation, detail=detail, fragment=fragment, sizes=sizes)
+        return report.to_latex(
+            self.derivation, notation=notation, detail=detail, fragment=fragment, sizes=arguments.sizes(sizes)
+        )
 
     def to_markdown(
         self, notation: str = "index", detail: str = "steps", sizes: Mapping[str, SizeValue] | None = None
@@ -208,7 +227,7 @@ class Derivation:
         """Return the derivation as Markdown with LaTeX formulas."""
         from symprop.rendering import report
 
-        return report.to_markdown(self.derivation, notation=notation, detail=detail, sizes=sizes)
+        return report.to_markdown(self.derivation, notation=notation, detail=detail, sizes=arguments.sizes(sizes))
 
     def to_html(
         self,
@@ -220,7 +239,9 @@ class Derivation:
         """Return the derivation as one HTML page, or as a `fragment` of one; formulas are MathML."""
         from symprop.rendering import report
 
-        return report.to_html(self.derivation, notation=notation, detail=detail, fragment=fragment, sizes=sizes)
+        return report.to_html(
+            self.derivation, notation=notation, detail=detail, fragment=fragment, sizes=arguments.sizes(sizes)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return gradients, adjoints and steps as plain dicts and texts."""
@@ -234,7 +255,12 @@ class Derivation:
         The gradient by `by` is derived by `and_by`; the entry [first indices, second indices] is
         d2 objective/(d by d and_by).
         """
-        return derive(self, wrt=and_by or by, of=self.adjoints[by].access.name)
+        return derive(self, wrt=and_by or by, of=self._gradient_name(by))
+
+    def _gradient_name(self, by: str) -> str:
+        """Return the name under which the gradient by `by` is a quantity."""
+        self.gradients[by]
+        return self.adjoints[by].access.name
 
     def hessian_vector_product(self, by: str, direction: str = "direction") -> Derivation:
         """Return the derivation of the Hessian by `by` times a vector, an input called `direction`.
@@ -244,12 +270,15 @@ class Derivation:
         """
         from symprop.derivation.extended import with_direction
 
-        gradient = self.adjoints[by].access.name
+        gradient = self._gradient_name(by)
         network = with_direction(_network(self), gradient, direction, f"{gradient}_times_{direction}")
         return derive(network, wrt=by)
 
     def __str__(self) -> str:
         return self.to_text(detail="final")
+
+    def __repr__(self) -> str:
+        return f"Derivation of {self.derivation.of} by {', '.join(self.gradients)}; print it, or see to_text()"
 
     def _repr_html_(self) -> str:
         return self.to_html(fragment=True)
@@ -288,9 +317,12 @@ def derive(
     from symprop.algebra.expressions import Access
 
     network = _network(net)
-    if mode not in MODES:
-        raise OptionError(f"there is no mode '{mode}'", hint=f"Modes: {', '.join(MODES)}.")
-    names = (wrt,) if isinstance(wrt, str) else wrt
+    arguments.choice("mode", mode, MODES)
+    names = arguments.names(wrt, "wrt")
+    if names == ():
+        raise OptionError("wrt names nothing to differentiate by", hint="Leave it out for every parameter.")
+    if of is not None:
+        arguments.text(of, "of", 'of="y", or of="y[1]"')
     if names is None and not network.parameters:
         some = next(iter(network.of_role("input", "target")), None)
         hint = "The network reads no name at all."
@@ -318,7 +350,14 @@ class Components(Mapping[Any, Any]):
         self._values = {place: _public(value) for place, value in values.items()}
 
     def __getitem__(self, place: int | tuple[int, ...]) -> Any:
-        return self._values[place if isinstance(place, tuple) else (place,)]
+        try:
+            return self._values[place if isinstance(place, tuple) else (place,)]
+        except (KeyError, TypeError):
+            first, last = (", ".join(map(str, end(self._values))) for end in (min, max))
+            raise UnknownNameError(
+                f"there is no component [{', '.join(map(str, place)) if isinstance(place, tuple) else place}]",
+                hint=f"Components go from [{first}] to [{last}].",
+            ) from None
 
     def __iter__(self) -> Iterator[Any]:
         return (place[0] if len(place) == 1 else place for place in self._values)
@@ -334,14 +373,14 @@ class Components(Mapping[Any, Any]):
         return _nested(self._values, lambda value: value)
 
 
-class _Shown(dict[str, Any]):
+class _Shown(Named):
     """What was asked for; blanks in the text do not matter."""
 
-    def __missing__(self, key: str) -> Any:
+    def __missing__(self, name: object) -> Any:
         for text, value in self.items():
-            if "".join(text.split()) == "".join(str(key).split()):
+            if "".join(text.split()) == "".join(str(name).split()):
                 return value
-        raise KeyError(key)
+        return super().__missing__(name)
 
 
 class Evaluation:
@@ -357,9 +396,17 @@ class Evaluation:
 
     def __init__(self, evaluation: reference.Evaluation) -> None:
         self._evaluation = evaluation
-        self.values: Mapping[str, Any] = {name: _plain(value) for name, value in evaluation.values.items()}
-        self.adjoints: Mapping[str, Any] = {name: _plain(value) for name, value in evaluation.adjoints.items()}
-        self.shown: Mapping[str, Any] = _Shown({text: _plain(value) for text, value in evaluation.shown.items()})
+        self.values: Mapping[str, Any] = Named(
+            "value of", {name: _plain(value) for name, value in evaluation.values.items()}
+        )
+        self.adjoints: Mapping[str, Any] = Named(
+            "adjoint of", {name: _plain(value) for name, value in evaluation.adjoints.items()}
+        )
+        self.shown: Mapping[str, Any] = _Shown(
+            "shown value of",
+            {text: _plain(value) for text, value in evaluation.shown.items()},
+            'Ask for it: show=["{name}"].',
+        )
 
     def __getitem__(self, name: str) -> Any:
         """Return what is shown under `name`, or else the value of the quantity called so."""
@@ -409,6 +456,9 @@ class Evaluation:
         return "\n".join(f"{head:<{width}} = {number}" for head, number in rows)
 
     def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
         return self.to_text()
 
 
@@ -463,8 +513,10 @@ def evaluate(
     """
     from symprop.verification import evaluate as reference
 
-    values = _by_component(values)
-    network = _with_free_scalars(_network(net), values, sizes or {})
+    values = _by_component(arguments.by_name(values, "values", '{"x": [1, 2], "w": "1/2"}'))
+    sizes = arguments.sizes(sizes)
+    network = _with_free_scalars(_network(net), values, sizes)
+    show = arguments.names(show, "show") or ()
     shown = {text: expression(text, network) for text in show}
     derivation = None
     if network.objective is not None:
@@ -527,7 +579,7 @@ def compile(
     """
     from symprop.runtime import load as loading
 
-    return loading.compile(net, sizes=dict(sizes or {}), dtype=dtype, target=target, **options)
+    return loading.compile(net, sizes=arguments.sizes(sizes), dtype=dtype, target=target, **options)
 
 
 def generate(
@@ -551,6 +603,7 @@ def generate(
     from symprop.runtime.load import module_text
 
     network = _network(net)
+    sizes = arguments.sizes(sizes)
     if sizes:
         network = parse("\n".join([network.text, *(f"size {name} = {value}" for name, value in sizes.items())]))
     return module_text(network, dtype=dtype, target=target, **options)
@@ -574,6 +627,9 @@ def check(net: Network | str, claims: str, seed: int = 0) -> Report:
     """
     from symprop.verification.report import check as check_lines
 
+    if isinstance(claims, list | tuple) and all(isinstance(line, str) for line in claims):
+        claims = "\n".join(claims)
+    arguments.text(claims, "what to check", '"dJ/dw[i] = (y - t)*x[i]", several lines apart by line breaks')
     return check_lines(_network(net), claims, seed)
 
 
@@ -587,4 +643,6 @@ def equal(left: str, right: str, seed: int = 0) -> Verdict:
     """
     from symprop.verification.report import equal as equal_expressions
 
+    for side in (left, right):
+        arguments.text(side, "an expression", '"(1 + tanh(x/2))/2"')
     return equal_expressions(left, right, seed)

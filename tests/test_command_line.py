@@ -153,7 +153,7 @@ def test_a_regression_is_scored_in_the_units_of_its_target() -> None:
 MISTAKES: list[tuple[list[str], str]] = [
     (["derive", "none.net"], "OptionError: there is no file none.net"),
     (["derive", str(EXAMPLES)], "OptionError: .* cannot be read"),
-    (["derive", str(EXAMPLES / "data" / "digits.csv.gz")], "NotationError: .*line 1, is not UTF-8"),
+    (["derive", str(EXAMPLES / "data" / "digits.csv.gz")], "NotationError: .*digits.csv.gz is not a text"),
     (["derive", HEART], "Error: .*\n  line 1 |"),
     (["derive", str(EXAMPLES / "heart.net"), "--wrt", "alhpa"], "Did you mean 'alpha'"),
     (["derive", str(EXAMPLES / "heart.net"), "-o", "none/out.txt"], "none/out.txt cannot be written"),
@@ -167,6 +167,9 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["train", str(EXAMPLES / "heart.net"), HEART, "--validation", "2"], "validation is 2"),
     (["train", str(EXAMPLES / "heart.net"), HEART, "--optimizer", "adma"], "adam"),
     (["train", str(EXAMPLES / "heart.net"), HEART, "--target", "ChestPain"], "do not fit the target t"),
+    (["evaluate", str(EXAMPLES / "heart.net"), "--at", "beta=[1,2], x=[1,1]"], "Another value: --size H="),
+    (["train", str(EXAMPLES / "networks" / "lstm.net"), HEART], "give the size: --size T=1 --size D=1"),
+    (["equal", "x", "y", "--fromat"], "unexpected extra argument"),
     (["predict", HEART, HEART], "is not a model file"),
     (["predict", "none.npz", HEART], "there is no file none.npz"),
     (["derive"], "Missing argument"),
@@ -181,6 +184,30 @@ def test_mistakes_end_in_words_and_status_2(arguments: list[str], message: str) 
     assert result.stdout == ""
     assert re.search(message, result.stderr), result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_an_expression_may_start_with_a_minus() -> None:
+    assert "proved" in done("equal", "-cosh(x)", "-cosh(-x)")
+    assert run("equal", "x**2", "-x*x").exit_code == 1
+
+
+def test_another_size_may_be_given_to_evaluate(tmp_path: Path) -> None:
+    network = tmp_path / "sum.net"
+    network.write_text("size H = 10; index j = 1..H; input x[j]; y = sum(j, x[j]**2)")
+    assert "y        = 13" in done("evaluate", str(network), "--at", "x=[2,3]", "--size", "H=2")
+
+
+def test_a_mistake_in_a_claim_is_said_once() -> None:
+    result = run("check", str(EXAMPLES / "heart.net"), "--claim", "dJ/db = t - (y")
+    assert result.exit_code == 2
+    assert (result.stdout + result.stderr).count("is never closed") == 1
+
+
+@pytest.mark.parametrize("command", ["", *main.commands], ids=str)
+def test_the_help_of_every_command_fits_and_ends_in_examples(command: str) -> None:
+    text = done(*filter(None, [command]), "--help")
+    assert max(map(len, text.splitlines())) <= 80
+    assert "Examples:\n    symprop" in text
 
 
 def test_a_hidden_size_that_is_missing_is_asked_for(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_forward_and_reverse_mode_agree() -> None:
     net = symprop.parse("input x; parameter w; y = tanh(w*x); L = y**2")
     results = [symprop.derive(net, mode=mode).gradients["w"].sympy(expand=True) for mode in ("reverse", "forward")]
     assert sympy.simplify(results[0] - results[1]) == 0
-    with pytest.raises(OptionError, match="no mode 'sideways'"):
+    with pytest.raises(OptionError, match="mode is 'sideways'; it must be one of reverse, forward"):
         symprop.derive(net, mode="sideways")
 
 

@@ -193,9 +193,7 @@ _ROWS: tuple[ScalarFunction, ...] = (
         definition=u * _MISH_INNER,
         derivatives=(_MISH_INNER + u * (ONE - power(_MISH_INNER, two)) * sigmoid(u),),
         # 1 - tanh(p)**2 = 4*s(2p)*s(-2p) with p = softplus(u).
-        stable_derivatives=(
-            _MISH_INNER + 4 * u * sigmoid(2 * softplus(u)) * sigmoid(-2 * softplus(u)) * sigmoid(u),
-        ),
+        stable_derivatives=(_MISH_INNER + 4 * u * sigmoid(2 * softplus(u)) * sigmoid(-2 * softplus(u)) * sigmoid(u),),
         source="Misra (2019), eq. 1, 2",
     ),
     ScalarFunction(

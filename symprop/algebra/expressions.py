@@ -577,9 +577,7 @@ def junction(operator: str, *conditions: Expr) -> Expr:
     flat: list[Expr] = []
     for condition in conditions:
         parts = (
-            condition.conditions
-            if isinstance(condition, Junction) and condition.operator == operator
-            else (condition,)
+            condition.conditions if isinstance(condition, Junction) and condition.operator == operator else (condition,)
         )
         for part in parts:
             if part is absorbing:

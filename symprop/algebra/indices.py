@@ -290,8 +290,7 @@ def decide(condition: Expr, bounds: Iterable[Bound]) -> Expr:
                     return FALSE if equal else TRUE
             case "divides":
                 quotient = [
-                    isinstance(left, Number) and (c / left.value).denominator == 1
-                    for c in polynomial(right).values()
+                    isinstance(left, Number) and (c / left.value).denominator == 1 for c in polynomial(right).values()
                 ]
                 if left is ONE or (quotient and all(quotient) and is_integral(right)) or right is ZERO:
                     return TRUE

@@ -306,4 +306,3 @@ SPELLINGS: dict[str, str] = {
     "Max": "max",
     "Min": "min",
 }
-

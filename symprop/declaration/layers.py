@@ -1328,3 +1328,34 @@ def _lines(piece: Piece, stated: set[tuple[str, str]]) -> list[str]:
             word, content = declaration
             rows.setdefault(word, []).append(content)
     return [*(f"{word} {', '.join(contents)}" for word, contents in rows.items()), *piece.equations]
+
+
+__all__ = [
+    "Piece",
+    "activation",
+    "attention",
+    "batch",
+    "batch_norm",
+    "conv1d",
+    "conv2d",
+    "dense",
+    "dropout",
+    "embedding",
+    "gru",
+    "input",
+    "layer_norm",
+    "loss",
+    "lstm",
+    "max_pool",
+    "mean_pool",
+    "network",
+    "residual",
+    "rnn",
+    "target",
+    "text",
+    "weight_decay",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

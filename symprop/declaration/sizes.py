@@ -313,6 +313,9 @@ class _Solver:
             )
             reasons = [f"{size} = {self.values[size]} {self.origins[size]}" for size in found if size in self.values]
             hint = "; ".join(reasons) + "." if reasons else ""
+            default = next((size for size in found if isinstance(self.network.sizes.get(size.name), Number)), None)
+            if default is not None:
+                hint += f' Another value: --size {default}=..., or sizes={{"{default}": ...}}.'
         return ShapeError(
             f"{quantity.name} has shape {_tuple(shape)}; the network declares {quantity.access} "
             f"with extents {expected}",

@@ -136,11 +136,7 @@ class _Writer:
 
     def write(self) -> WrittenOut:
         given = {quantity.name for quantity in self.network.quantities.values() if quantity.role != "defined"}
-        defined = [
-            (equation, env)
-            for equation in self.network.equations
-            for env in self.loops(equation.bounds, {})
-        ]
+        defined = [(equation, env) for equation in self.network.equations for env in self.loops(equation.bounds, {})]
         components: dict[str, list[Place]] = {name: [] for name in self.network.quantities}
         for name in given:
             components[name] = list(self.places(self.network.quantities[name].axes, {}))

@@ -117,9 +117,7 @@ class _Sweep:
         same = (compare("==", a.index, b.index) for a, b in zip(own, seeds, strict=True))
         return iverson(junction("and", *same))
 
-    def terms_of(
-        self, equation: Equation, own: tuple[Bound, ...], seeds: tuple[Bound, ...]
-    ) -> Iterable[Term]:
+    def terms_of(self, equation: Equation, own: tuple[Bound, ...], seeds: tuple[Bound, ...]) -> Iterable[Term]:
         # The equation in the indices of the quantity, so that its terms can be added up with those of other parts.
         aligned, here = aligned_with(equation, own)
         names = {bound.index for bound in (*own, *seeds)}
@@ -141,9 +139,7 @@ class _Sweep:
                 continue
             if found is not ZERO:
                 found = conditions_to_where(decide(here, own), found)
-                yield Term(
-                    equation, reading.operand, reading.bounds, reading.guard, reading.partial, value, found
-                )
+                yield Term(equation, reading.operand, reading.bounds, reading.guard, reading.partial, value, found)
 
     def gradient(self) -> Gradient:
         tangent = self.tangents.get(self.key(self.source.name))
@@ -180,8 +176,5 @@ def aligned_with(equation: Equation, own: tuple[Bound, ...]) -> tuple[Equation, 
             conditions.append(compare("==", bound.index, index))
     target = substitute(equation.target, renamed)
     assert isinstance(target, Access)
-    aligned = Equation(
-        target, tuple(bounds), substitute(equation.expression, renamed), equation.line, equation.text
-    )
+    aligned = Equation(target, tuple(bounds), substitute(equation.expression, renamed), equation.line, equation.text)
     return aligned, junction("and", *conditions)
-

@@ -337,4 +337,3 @@ def split_constants(body: Expr, index: Index) -> tuple[list[Expr], Expr]:
     if not constants:
         return [], body
     return constants, mul(*(factor for factor in body.factors if index in free_indices(factor)))
-

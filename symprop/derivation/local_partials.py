@@ -210,4 +210,3 @@ def local_partial(equation: Equation, operand: Access, network: Network) -> Expr
     if total is ZERO and operand.name not in reads:
         raise MissingRuleError(f"'{equation.name}' does not read '{operand.name}', so it has no partial by it")
     return total
-

@@ -73,9 +73,7 @@ def match(pattern: Expr, expr: Expr, binding: Binding, variables: frozenset[Inde
     yield from _match_in_order(pattern.children, expr.children, binding, variables)
 
 
-def _match_indices(
-    pairs: list[tuple[Expr, Expr]], binding: Binding, variables: frozenset[Index]
-) -> Iterator[Binding]:
+def _match_indices(pairs: list[tuple[Expr, Expr]], binding: Binding, variables: frozenset[Index]) -> Iterator[Binding]:
     """Match index expressions by their value: ``h[t - 1]`` is ``h[s]`` for t = s + 1."""
     if not pairs:
         yield binding
@@ -150,9 +148,7 @@ def _match_reduction(
     for own, other in zip(pattern.bounds, expr.bounds, strict=True):
         limits = (substitute(own.lower, renamed), substitute(own.upper, renamed))
         found = [
-            inner
-            for outer in found
-            for inner in _match_in_order(limits, (other.lower, other.upper), outer, variables)
+            inner for outer in found for inner in _match_in_order(limits, (other.lower, other.upper), outer, variables)
         ]
     bound = {other.index for other in expr.bounds}
     for outer in found:
@@ -328,9 +324,7 @@ def _solve_for(rule: Rewriting, place: int, factor: Expr, expr: Expr, ranges: tu
     return transform_within(expr, ranges, at_node)
 
 
-def transform_within(
-    expr: Expr, ranges: tuple[Bound, ...], rule: Callable[[Expr, tuple[Bound, ...]], Expr]
-) -> Expr:
+def transform_within(expr: Expr, ranges: tuple[Bound, ...], rule: Callable[[Expr, tuple[Bound, ...]], Expr]) -> Expr:
     """Apply `rule` to every node and the ranges of the indices there, children first.
 
     A reduction adds the ranges of its indices, a ``where`` narrows them by what its condition says.
@@ -492,4 +486,3 @@ def _assign(
             continue
         for found in match(base, other, binding, variables):
             yield from _assign(wanted[1:], held, found, variables, (*places, place))
-

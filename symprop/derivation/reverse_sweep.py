@@ -204,8 +204,7 @@ class _Sweep:
     def backwards(self) -> tuple[tuple[str, ...], ...]:
         """The groups of quantities that get an adjoint, each after everything that reads it."""
         groups = tuple(
-            tuple(name for name in reversed(group) if name in self.wanted)
-            for group in reversed(self.network.groups)
+            tuple(name for name in reversed(group) if name in self.wanted) for group in reversed(self.network.groups)
         )
         return tuple(group for group in groups if group)
 
@@ -240,9 +239,7 @@ class _Sweep:
     def pull_back(self, equation: Equation) -> None:
         """Add what each reading in `equation` contributes to the adjoint of what it reads."""
         renamed = self.apart_from_seeds(equation)
-        cotangent = Access(
-            adjoint_name(equation.name, self.taken), (*self.seeds, *renamed.target.indices)
-        )
+        cotangent = Access(adjoint_name(equation.name, self.taken), (*self.seeds, *renamed.target.indices))
         for reading in readings(renamed, self.network):
             name = reading.operand.name
             if name not in self.wanted or self.network.quantities[name].role == "constant":

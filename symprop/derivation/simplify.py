@@ -173,9 +173,7 @@ def _pick(node: Reduction, bracket: Where, equation: Compare, context: Context) 
         return None
     others = [factor for factor in factors_of(node.body) if factor is not bracket]
     guard = junction("and", *(part for part in conditions_of(bracket.condition) if part is not equation))
-    picked = gather(
-        Access("#", (difference,)), mul(*others, bracket.then), node.bounds, guard, (ZERO,), context.bounds
-    )
+    picked = gather(Access("#", (difference,)), mul(*others, bracket.then), node.bounds, guard, (ZERO,), context.bounds)
     return picked if depth_of_sums(picked) < depth_of_sums(node) or cost(picked) < cost(node) else None
 
 
@@ -604,9 +602,7 @@ def _solved(expr: Expr, way: Way, context: Context) -> Iterable[tuple[Expr, Way]
             yield result
 
 
-def without_statistics(
-    expr: Expr, bounds: tuple[Bound, ...], terms: tuple[Term, ...], context: Context
-) -> Expr | None:
+def without_statistics(expr: Expr, bounds: tuple[Bound, ...], terms: tuple[Term, ...], context: Context) -> Expr | None:
     """Return an adjoint in which those of fewer indices (of a mean, a variance) are written out, if it reads any.
 
     Layer norm is the case in point: r*(n*dh - h*sum(dh*h) - sum(dh))/n has no place for their names.

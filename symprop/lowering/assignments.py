@@ -621,9 +621,7 @@ class Sharing:
         """Whether every element of an array has been given or assigned as a whole."""
         if self.variables[name].role in ("input", "target", "parameter"):
             return True
-        return any(
-            known.target.name == name for group in self.known.values() for known in group
-        ) or any(
+        return any(known.target.name == name for group in self.known.values() for known in group) or any(
             line.name == name and _covers(line, self.variables[name]) for line in self.lines
         )
 
@@ -691,9 +689,7 @@ class Sharing:
                 assert isinstance(apart, Reduction)
                 inner = apart
                 (bound,) = inner.bounds
-                outer = tuple(
-                    b for b in scope if b.index not in free_indices(value) or b.index in free_indices(inner)
-                )
+                outer = tuple(b for b in scope if b.index not in free_indices(value) or b.index in free_indices(inner))
                 _, _, exponential = self.shifted_exponentials(inner, outer, guard)
                 if not isinstance(exponential, Access):
                     return None
@@ -731,8 +727,11 @@ class Sharing:
         guard_left = guard
         tight = []
         for place, bound in enumerate(bounds):
-            mine = [p for p in conditions_of(guard_left) if bound.index in free_indices(p)
-                    and free_indices(p) <= {b.index for b in bounds[: place + 1]}]
+            mine = [
+                p
+                for p in conditions_of(guard_left)
+                if bound.index in free_indices(p) and free_indices(p) <= {b.index for b in bounds[: place + 1]}
+            ]
             rest = [p for p in conditions_of(guard_left) if p not in mine]
             bound, left = tighten(bound, junction("and", *mine), bounds[:place])
             guard_left = junction("and", *rest, left)
@@ -763,8 +762,11 @@ def _divides(index: Expr) -> bool:
 
 def _is_costly(expr: Call) -> bool:
     if expr.orders:
-        return any(isinstance(node, Call) and node.function in COSTLY for node in walk(derivative(expr, stable=True))) \
-            if expr.function in FUNCTIONS else False
+        return (
+            any(isinstance(node, Call) and node.function in COSTLY for node in walk(derivative(expr, stable=True)))
+            if expr.function in FUNCTIONS
+            else False
+        )
     return expr.function in COSTLY or (
         expr.function in FUNCTIONS
         and any(

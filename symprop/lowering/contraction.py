@@ -252,9 +252,7 @@ def _lie_together(run: list[Index], operand: _Operand, loops: Mapping[Index, Bou
     if numbers != list(range(numbers[0], numbers[0] + len(run))):
         return False
     sizes = extents(operand.variable)
-    return all(
-        operand.axes[i].start is ZERO and _extent([i], loops) == sizes[operand.axes[i].number] for i in run[1:]
-    )
+    return all(operand.axes[i].start is ZERO and _extent([i], loops) == sizes[operand.axes[i].number] for i in run[1:])
 
 
 def _extent(indices: list[Index], loops: Mapping[Index, Bound]) -> Expr:
@@ -277,9 +275,7 @@ def _matrix(operand: _Operand, rows: list[Index], columns: list[Index], outer: l
     )
 
 
-def separated(
-    lines: list[Assignment], new: Callable[[Expr, tuple[Bound, ...]], Assignment | None]
-) -> list[Assignment]:
+def separated(lines: list[Assignment], new: Callable[[Expr, tuple[Bound, ...]], Assignment | None]) -> list[Assignment]:
     """Give names to groups of factors that make a product of matrices out of a longer product.
 
     ``sum(j, z_bar[n,j]*sigmoid'(a[n,j])*W[j,i])`` becomes ``sum(j, t[n,j]*W[j,i])``.

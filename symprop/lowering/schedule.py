@@ -196,9 +196,7 @@ def _mapped(body: tuple[Statement, ...], f: Callable[[Any], Any]) -> tuple[State
                     )
                 )
             case If():
-                result.append(
-                    If(f(statement.condition), _mapped(statement.then, f), _mapped(statement.otherwise, f))
-                )
+                result.append(If(f(statement.condition), _mapped(statement.then, f), _mapped(statement.otherwise, f)))
             case _:
                 result.append(statement)
     return tuple(result)
@@ -503,7 +501,8 @@ class _Scheduler:
                     other = reading.access.name
                     if other in members and other not in axes:
                         candidates = [
-                            n for n, e in enumerate(reading.access.indices)
+                            n
+                            for n, e in enumerate(reading.access.indices)
                             if time in free_indices(e) or _reaches(e, time, reading.bounds)
                         ]
                         if not candidates:
@@ -520,9 +519,7 @@ class _Scheduler:
             for reading in _readings(line):
                 if reading.access.name not in members:
                     continue
-                if not any(
-                    other.name == reading.access.name and not _disjoint(other, reading) for other in lines
-                ):
+                if not any(other.name == reading.access.name and not _disjoint(other, reading) for other in lines):
                     continue
                 inner = tuple(b for b in reading.bounds if b.index is not time)
                 try:
@@ -997,8 +994,7 @@ class Nest:
         return Access(
             access.name,
             tuple(
-                minus(self.placed(index), axis.lower)
-                for index, axis in zip(access.indices, variable.axes, strict=True)
+                minus(self.placed(index), axis.lower) for index, axis in zip(access.indices, variable.axes, strict=True)
             ),
         )
 
@@ -1141,9 +1137,7 @@ def _mapped_values(body: tuple[Statement, ...], shift: Mapping[Expr, Expr]) -> t
 
 def _with_local_loads(body: tuple[Statement, ...], taken: set[str]) -> tuple[Statement, ...]:
     """Load elements that do not change inside a loop before it: the compiler cannot know that no store changes them."""
-    written = {
-        s.target.name for s in statements(body) if isinstance(s, (Assign, Accumulate)) and s.target.indices
-    }
+    written = {s.target.name for s in statements(body) if isinstance(s, (Assign, Accumulate)) and s.target.indices}
     used = taken | {node.name for expr in _expressions(body) for node in walk(expr) if isinstance(node, Access)}
     result: list[Statement] = []
     for statement in body:
@@ -1285,18 +1279,14 @@ class _Lowering:
             return None  # brackets of indices: no matrix worth the memory
         widest = max(accesses, key=lambda access: len(access.indices))
         places = {index: n for n, index in enumerate(widest.indices)}
-        bounds = tuple(
-            sorted((b for b in scope if b.index in needed), key=lambda b: places.get(b.index, len(places)))
-        )
+        bounds = tuple(sorted((b for b in scope if b.index in needed), key=lambda b: places.get(b.index, len(places))))
         names = {bound.index for bound in bounds}
         if any(free_indices(b.lower) | free_indices(b.upper) for b in bounds) or names != set(needed):
             return None
         stem = "_times_".join(sorted(names_of(value))[:2]) or "factor"
         name = fresh_name(stem, set(self.made.variables))
         target = Access(name, tuple(bound.index for bound in bounds))
-        self.made.variables[name] = Variable(
-            name, tuple(Axis(b.index, b.lower, b.upper) for b in bounds), "temporary"
-        )
+        self.made.variables[name] = Variable(name, tuple(Axis(b.index, b.lower, b.upper) for b in bounds), "temporary")
         return Assignment(target, bounds, value, f"{target} = {value}")
 
     def program(self) -> Program:
@@ -1312,9 +1302,7 @@ class _Lowering:
             text=network.text,
             sizes=tuple((name, network.sizes.get(name)) for name in self.size_names()),
             given=tuple(self.given(name) for name, v in made.variables.items() if v.role in GIVEN),
-            hyperparameters=tuple(
-                (q.name, q.value) for q in network.of_role("hyperparameter")
-            ),
+            hyperparameters=tuple((q.name, q.value) for q in network.of_role("hyperparameter")),
             defined=tuple(
                 (name, extents(made.variables[name]), not made.variables[name].axes) for name in made.forward
             ),
@@ -1564,9 +1552,7 @@ def _needed(lines: list[Assignment], outputs: Iterable[str]) -> list[Assignment]
     return [line for line in lines if line.name in wanted]
 
 
-def _in_place(
-    lines: list[Assignment], variables: Mapping[str, Variable], outputs: frozenset[str]
-) -> list[Assignment]:
+def _in_place(lines: list[Assignment], variables: Mapping[str, Variable], outputs: frozenset[str]) -> list[Assignment]:
     """Let a product that one elementwise line reads be computed where that line's result will stand.
 
     ``s[n,j] = sum(...)``, ``a[n,j] = s[n,j] + b[j]`` become ``a[n,j] = sum(...)``, ``a[n,j] = a[n,j] + b[j]``.

@@ -127,5 +127,3 @@ class _Lowering:
 
 def _is_norm(node: Expr) -> bool:
     return isinstance(node, Call) and node.function == "norm"
-
-

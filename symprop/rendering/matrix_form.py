@@ -415,8 +415,7 @@ class _Contraction:
                 self.include(_Array(Total(node, axes.index(index), extents), (other,)))
             return
         left, right = (
-            self.joined(key, axes)
-            for key, axes in zip(matrices, ((others[0], index), (index, others[1])), strict=True)
+            self.joined(key, axes) for key, axes in zip(matrices, ((others[0], index), (index, others[1])), strict=True)
         )
         middle = tuple(Call("diag", (node,), ()) for node in between)
         self.include(_Array(matrix_product(left, *middle, right), (others[0], others[1])))
@@ -480,9 +479,7 @@ def _powers(nodes: Iterable[Expr]) -> Iterable[Expr]:
     counted: dict[Expr, list[Expr]] = {}
     for node in nodes:
         for factor in node.factors if isinstance(node, Elementwise) else (node,):
-            base, exponent = (
-                (factor.base, factor.exponent) if isinstance(factor, ElementwisePower) else (factor, ONE)
-            )
+            base, exponent = (factor.base, factor.exponent) if isinstance(factor, ElementwisePower) else (factor, ONE)
             counted.setdefault(base, []).append(exponent)
     for base, exponents in counted.items():
         total = add(*exponents)

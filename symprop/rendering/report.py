@@ -209,9 +209,7 @@ def _document(
     return in_matrices(content, derivation) if notation == "matrix" else content, derivation.network
 
 
-def _in_scalars(
-    derivation: Derivation, detail: str, sizes: Mapping[str, SizeValue] | None
-) -> tuple[Document, Network]:
+def _in_scalars(derivation: Derivation, detail: str, sizes: Mapping[str, SizeValue] | None) -> tuple[Document, Network]:
     """Write the network out, derive it anew, and say for which sizes that was."""
     if free_indices(derivation.of):
         axes = derivation.network.quantities[derivation.of.name].axes
@@ -235,7 +233,7 @@ def _in_scalars(
 
 
 def _choose(option: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         close = nearest(str(value), known)
         meant = f"Did you mean '{close}'? " if close else ""
         raise OptionError(f"unknown {option} {value!r}", hint=f"{meant}Known: {', '.join(known)}.")

@@ -385,7 +385,5 @@ def _broken(text: str, width: int = WIDEST) -> list[str]:
     return wrap(text, width, subsequent_indent="    ", break_long_words=False) or [""]
 
 
-
-
 def _set(names: Iterable[str]) -> str:
     return f"{{{', '.join(repr(name) for name in names)}}}" if names else "set()"

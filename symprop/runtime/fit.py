@@ -20,14 +20,24 @@ from __future__ import annotations
 import math
 import re
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from numbers import Real
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from symprop.errors import DeclarationError, DivergenceError, OptionError, ShapeError, ValueOutsideDomainError
+from symprop import arguments
+from symprop.arguments import Named, is_number
+from symprop.errors import (
+    DeclarationError,
+    DivergenceError,
+    OptionError,
+    ShapeError,
+    TableError,
+    ValueOutsideDomainError,
+)
 from symprop.runtime import model
 
 if TYPE_CHECKING:
@@ -42,7 +52,7 @@ if TYPE_CHECKING:
 SLICES = 100
 
 
-@dataclass
+@dataclass(repr=False)
 class Run:
     """A trained network.
 
@@ -71,7 +81,7 @@ class Run:
 
     network: str
     parameters: dict[str, Any]
-    history: dict[str, list[float]] = field(default_factory=dict)
+    history: dict[str, list[float]] = field(default_factory=partial(Named, "record of", {}))
     sizes: dict[str, SizeValue] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     kept: int = 0
@@ -87,6 +97,27 @@ class Run:
             self._functions = _compile(self.network, self.sizes, self.options)
         return self._functions
 
+    def __repr__(self) -> str:
+        epochs = len(self.history.get("objective", ()))
+        lines = [f"Run of {epochs} epoch{'s' if epochs != 1 else ''}, {self.steps} steps; kept is epoch {self.kept}"]
+
+        def say(head: str, text: str) -> None:
+            lines.extend(textwrap.wrap(f"  {head:<12}{text}", 80, subsequent_indent=" " * 14, break_on_hyphens=False))
+
+        for kind, values in self.history.items():
+            if values:
+                say(kind, f"{values[0]:.6g} to {values[-1]:.6g} (last)")
+        shapes = [
+            f"{name} of {len(value)} arrays" if isinstance(value, list | tuple) else f"{name} {value.shape}"
+            for name, value in self.parameters.items()
+        ]
+        say("parameters", "; ".join(shapes))
+        if self.sizes:
+            say("sizes", ", ".join(f"{name} = {value}" for name, value in self.sizes.items()))
+        if self.preparation is not None:
+            say("predicts", "from columns of a table, or a CSV file")
+        return "\n".join(lines)
+
     def forward(self, data: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Return every quantity that can be computed from `data`, the examples as first axis."""
         return self.functions.forward(self.parameters, data)
@@ -101,7 +132,9 @@ class Run:
         Parameters
         ----------
         data : mapping of str to array
-            The inputs, the examples as first axis; targets are not needed.
+            The inputs, the examples as first axis; targets are not needed.  Of a run that was trained on a table:
+            its columns by name as they stand in the table (a mapping or a data frame), or the path of a CSV file.
+            They are prepared as they were for training; arrays that are prepared already go to `forward`.
 
         Returns
         -------
@@ -112,13 +145,47 @@ class Run:
         ------
         DeclarationError
             If the network does not say what it predicts.
+        TableError
+            If a column is missing, or a row cannot be read.
         """
+        if self.preparation is not None:
+            data = self._prepared(data)
         predictions = self.functions.metadata.predictions
         if not predictions:
             raise DeclarationError("the network does not say what it predicts", hint="Add a line such as: predict y")
         values = self.forward(data)
         found = {name: values[name] for name in predictions}
         return found if len(found) > 1 else found[predictions[0]]
+
+    def _prepared(self, data: object) -> dict[str, np.ndarray]:
+        """Return the inputs that columns of a table make."""
+        from symprop.runtime import table as tables
+
+        assert self.preparation is not None
+        preparation = tables.Preparation.from_dict(self.preparation)
+        wanted = preparation.names("input")
+        if isinstance(data, str | Path):
+            table = tables.read(data)
+        elif not (isinstance(data, Mapping) or hasattr(data, "columns")) or (
+            isinstance(data, Mapping) and wanted and not any(name in data for name in wanted)
+        ):
+            shown = ", ".join(f'"{name}": [...]' for name in wanted[:2]) + (", ..." if len(wanted) > 2 else "")
+            raise TableError(
+                "the model was trained on a table, so it predicts from the columns of one",
+                hint=f"Give them by name as they stand there, {{{shown}}}, or the path of a CSV file.\n"
+                "Arrays that are prepared already go to run.forward.",
+            )
+        else:
+            table = tables.from_columns(data, wanted)
+        arrays, _, complaints = preparation.encode(table, range(len(table)), roles=["input"])
+        if complaints:
+            row, complaint = min(complaints.items())
+            raise TableError(
+                f"{table.place(row)}: {complaint}",
+                hint=f"Leave out the rows that cannot be read; there {'is' if len(complaints) == 1 else 'are'} "
+                f"{len(complaints)} of {len(table)}.",
+            )
+        return arrays
 
     def save(self, path: str | Path) -> Path:
         """Write a model file that `load` reads back; see `runtime.model` for what stands in it."""
@@ -148,8 +215,8 @@ def load(path: str | Path) -> Run:
     result = {key: options.pop(key) for key in ("kept", "steps", "seconds")}
     return Run(
         stored.network,
-        dict(stored.parameters),
-        dict(stored.history),
+        Named("parameter", stored.parameters),
+        Named("record of", stored.history),
         dict(stored.sizes),
         options,
         **result,
@@ -242,11 +309,18 @@ def fit(
 
     Raises
     ------
-    OptionError, ShapeError, ValueOutsideDomainError
+    OptionError, ShapeError, TableError, ValueOutsideDomainError
         If options or arrays cannot be used.
     DivergenceError
         If the objective is no longer finite; its ``run`` holds the last parameters with a finite objective.
     """
+    if not isinstance(data, Mapping):
+        raise _by_name(network, data)
+    sizes = arguments.sizes(sizes)
+    if hyperparameters is not None:
+        arguments.by_name(hyperparameters, "hyperparameters", 'hyperparameters={"beta": 0.99}')
+    if parameters is not None:
+        arguments.by_name(parameters, "parameters", 'parameters={"w": ...}')
     own = _own_optimizer(network)
     if optimizer is None:
         optimizer = "adam" if own is None else own.name
@@ -266,11 +340,12 @@ def fit(
         "reduction": reduction,
         "hyperparameters": dict(hyperparameters or {}),
     }
-    functions = _compile(network, sizes or {}, options)
-    training_data = _finite(data)
+    functions = _compile(network, sizes, options)
+    training_data = _finite(functions, data)
+    _obey(network, training_data)
     held_out: dict[str, np.ndarray] | None
     if isinstance(validation, Mapping):
-        held_out = _finite(validation)
+        held_out = _finite(functions, validation)
     else:
         training_data, held_out = _hold_out(functions, training_data, float(validation), seed)
     start = functions.initialize(seed, training_data)
@@ -286,6 +361,8 @@ def fit(
         options=options,
         _functions=functions,
     )
+    # From now on the sizes are the network's: data that do not fit are at fault, not the parameters.
+    run._functions = functions.at(run.sizes)
     _train(run, training_data, held_out, progress)
     return run
 
@@ -315,17 +392,15 @@ def _check(
         ("early_stopping", early_stopping, 0),
         ("seed", seed, 0),
     ):
-        if value is not None and not (is_number(value) and value == int(value) and value >= least):
-            raise OptionError(f"{name} is {value!r}; it must be an integer of at least {least}")
+        if value is not None:
+            arguments.integer(name, value, least)
     if not (is_number(learning_rate) and learning_rate > 0):
-        raise OptionError(f"learning_rate is {learning_rate!r}; it must be a positive number")
+        raise OptionError(f"learning_rate is {arguments.kind(learning_rate)}; it must be a positive number")
     if not (isinstance(validation, Mapping) or is_number(validation)):
-        raise OptionError(f"validation is {validation!r}; it must be a number, or held-out arrays by name")
-
-
-def is_number(value: object) -> bool:
-    """Return whether `value` is a finite real number (of Python or numpy)."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+        raise OptionError(
+            f"validation is {arguments.kind(validation)}; it must be a number, or held-out arrays by name",
+            hint='Write validation=0.2, or validation={"x": ..., "t": ...}.',
+        )
 
 
 def _compile(network: Network | str, sizes: Mapping[str, Any], options: Mapping[str, Any]) -> Functions:
@@ -347,18 +422,43 @@ def _sizes(functions: Functions, parameters: Mapping[str, Any], data: Mapping[st
     return {name: value for name, value in found.items() if name != functions.module.EXAMPLES}
 
 
-def _finite(data: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def _obey(network: Network | str, data: Mapping[str, np.ndarray]) -> None:
+    """Hold data against what the network assumes; only a network that does is read for it."""
+    if isinstance(network, str):
+        if "assume" not in network:
+            return
+        from symprop.declaration.parser import parse
+
+        network = parse(network)
+    if network.facts:
+        from symprop.runtime.facts import obey
+
+        obey(network, data)
+
+
+def _by_name(network: Network | str, data: object) -> OptionError:
+    """Return the error for data that are not given by name; it shows the names."""
+    from symprop.declaration.parser import parse
+
+    net = parse(network) if isinstance(network, str) else network
+    if not hasattr(net, "equations"):
+        raise arguments.not_a_network(net)
+    wanted = ", ".join(f'"{quantity.name}": ...' for quantity in net.of_role("input", "target"))
+    hint = f"Write symprop.fit(net, {{{wanted}}}), each an array with the examples as first axis."
+    if isinstance(data, str | Path):
+        hint += f"\nA table is trained on by: symprop train NETWORK {data}"
+    return OptionError(f"fit takes arrays by name, not {arguments.kind(data)}", hint=hint)
+
+
+def _finite(functions: Functions, data: Mapping[str, Any]) -> dict[str, np.ndarray]:
     import numpy as np
 
-    arrays = {}
-    for name, value in data.items():
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiub":
-            raise ValueOutsideDomainError(f"the array for {name} has the type {array.dtype}; it must hold real numbers")
+    arrays = functions.arrays(data)
+    for name, array in arrays.items():
+        array = np.asarray(array)
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
             raise ValueOutsideDomainError(f"the array for {name} has the value {array[place]} at position {place}")
-        arrays[name] = array
     return arrays
 
 
@@ -464,10 +564,11 @@ def _weights(training: Any, batch_size: int | None, data: Mapping[str, np.ndarra
 def _copies(parameters: Mapping[str, Any]) -> dict[str, Any]:
     import numpy as np
 
-    return {
+    copies = {
         name: [np.array(part) for part in value] if isinstance(value, list | tuple) else np.array(value)
         for name, value in parameters.items()
     }
+    return Named("parameter", copies)
 
 
 def _divergence(run: Run, step: int, batches: int) -> DivergenceError:

@@ -11,12 +11,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from symprop.algebra.expressions import ONE, Access, Add, Call, Expr, Number, Power, Size, number, walk
+from symprop.arguments import Named
 from symprop.declaration.network import Network
 from symprop.declaration.quantity import Quantity
 from symprop.declaration.sizes import SizeValue, fold, solve_sizes
-from symprop.errors import DeclarationError, OptionError
+from symprop.errors import DeclarationError, DivergenceError, OptionError
 from symprop.runtime import table as tables
 from symprop.runtime.fit import Run, fit, split
+from symprop.runtime.scaling import Scaling, scaling
 from symprop.runtime.table import Column, Preparation, Slot, Table
 
 if TYPE_CHECKING:
@@ -113,6 +115,15 @@ def _slot(network: Network, quantity: Quantity, known: Mapping[Expr, Expr], prob
         tuple(sorted(float(member.value) for member in members if isinstance(member, Number))),
         probability and quantity.role == "target",
         positions[0] if positions else 0,
+        tuple(
+            dict.fromkeys(
+                node.name
+                for axis in axes
+                if _integer(axis.extent, known) is None
+                for node in walk(axis.extent)
+                if isinstance(node, Size) and node not in known
+            )
+        ),
     )
 
 
@@ -150,6 +161,11 @@ class Score:
     value: float
     baseline: float
 
+    @property
+    def worse(self) -> bool:
+        """Whether the guess that needs no network is as good."""
+        return self.value < self.baseline if self.kind == "accuracy" else self.value >= self.baseline
+
 
 @dataclass
 class TableRun:
@@ -169,6 +185,8 @@ class TableRun:
         How many values each used column lacks.
     unread : dict of int to str
         Held-out rows that the preparation could not read, with the reason.
+    scaling : Scaling or None
+        The standard units of the target that it was trained in; parameters and scores are back in the target's own.
     objectives : dict of str to float
         Final objective, by part: ``training`` and ``validation``.
     scores : dict of str to Score
@@ -183,6 +201,7 @@ class TableRun:
     held_out: list[int]
     lacking: dict[str, int]
     unread: dict[int, str]
+    scaling: Scaling | None = None
     objectives: dict[str, float] = field(default_factory=dict)
     scores: dict[str, Score] = field(default_factory=dict)
 
@@ -216,7 +235,7 @@ def fit_table(
     slots = slots_of(network, sizes or {})
     assignment, left_out = tables.assign(table, slots, target, columns)
     rows, lacking = table.complete([name for names in assignment.values() for name in names])
-    chosen, rest = split(len(rows), validation, seed)
+    chosen, rest = split(len(rows), validation, seed) if rows else ((), ())
     training, held_out = [rows[place] for place in chosen], [rows[place] for place in rest]
     preparation = tables.prepare(table, slots, assignment, training, rows, left_out)
     data, training, _ = preparation.encode(table, training)
@@ -224,17 +243,27 @@ def fit_table(
     # Without a batch index the shapes that the network declares are those of one example.
     first = 0 if network.batch is not None else 1
     shapes = {name: array.shape[first:] for name, array in data.items()}
-    run = fit(
-        network,
-        data,
-        solve_sizes(network, shapes, sizes or {}),
-        validation=held_out_data if held_out else 0.0,
-        seed=seed,
-        **options,
-    )
+    solved = solve_sizes(network, shapes, sizes or {})
+    scaled = _scaling(network, preparation, data, solved, options)
+    standard = scaled.standard if scaled else dict
+    try:
+        run = fit(
+            network,
+            standard(data),
+            solved,
+            validation=standard(held_out_data) if held_out else 0.0,
+            seed=seed,
+            **options,
+        )
+    except DivergenceError as error:
+        if scaled and isinstance(error.run, Run):
+            _in_own_units(error.run, scaled)
+        raise
+    if scaled:
+        _in_own_units(run, scaled)
     run.options["validation"] = validation
     run.preparation = preparation.as_dict()
-    result = TableRun(run, preparation, prediction_of(network), table, training, held_out, lacking, unread)
+    result = TableRun(run, preparation, prediction_of(network), table, training, held_out, lacking, unread, scaled)
     parts = {"training": data} | ({"validation": held_out_data} if held_out else {})
     for part, arrays in parts.items():
         result.objectives[part] = run.objective(arrays)
@@ -242,6 +271,33 @@ def fit_table(
         if score is not None:
             result.scores[part] = score
     return result
+
+
+def _scaling(
+    network: Network,
+    preparation: Preparation,
+    data: Mapping[str, np.ndarray],
+    sizes: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> Scaling | None:
+    """Return how to train in standard units of a measured target, if that is the same problem."""
+    from symprop.runtime.load import compile
+
+    found, prediction = target_column(preparation), prediction_of(network)
+    if found is None or prediction is None:
+        return None
+    slot, column = found
+    if column.levels or slot.integer or slot.members or slot.probability:
+        return None
+    kinds = {name: options[name] for name in ("dtype", "target", "reduction") if name in options}
+    functions = compile(network, dict(sizes), optimizer=options.get("optimizer", "adam"), **kinds)
+    return scaling(network, functions, prediction, slot.name, data)
+
+
+def _in_own_units(run: Run, scaled: Scaling) -> None:
+    run.parameters = Named("parameter", scaled.own(run.parameters))
+    for values in run.history.values():
+        values[:] = [scaled.slope * value + scaled.offset for value in values]
 
 
 def target_column(preparation: Preparation) -> tuple[Slot, Column] | None:
@@ -330,6 +386,13 @@ def report(result: TableRun, network: str, saved: str | None, seconds: float) ->
     if run.sizes:
         say("sizes", ", ".join(f"{name} = {value}" for name, value in run.sizes.items()))
     say("training", _training(run, bool(result.held_out)))
+    if result.scaling is not None:
+        centre, spread = result.scaling.mean, result.scaling.deviation
+        say(
+            "",
+            f"the target in standard units (mean {centre:.4g}, standard deviation {spread:.4g}); parameters and "
+            "scores are given back in its own",
+        )
     lines.append("")
     parts = list(result.objectives)
     lines.append(f"  {'':<26}" + "".join(f"{part:>14}" for part in parts))
@@ -342,11 +405,22 @@ def report(result: TableRun, network: str, saved: str | None, seconds: float) ->
         guess = "most frequent class" if scores[0].kind == "accuracy" else "mean of the target"
         lines.append(_row(f"  {guess}", [score.baseline for score in scores]))
     lines.append("")
+    for part in parts:
+        if part in result.scores and result.scores[part].worse:
+            say("note", f"on the {part} rows this is no better than guessing the {guess}: {_remedy(run)}")
+            break
     if result.prediction is None:
         say("predict", "nothing is scored: add a line such as 'predict y' to the network")
     say("model", f"saved to {saved}" if saved else "not saved; -o model.npz keeps it")
     say("time", f"{seconds:.1f} s, {run.seconds:.2f} s of it training")
     return "\n".join(lines)
+
+
+def _remedy(run: Run) -> str:
+    """Return what to try against a poor fit."""
+    if len(run.history["objective"]) < run.options["epochs"]:
+        return f"try another --learning-rate than {run.options['learning_rate']:g} or other columns"
+    return f"try a larger --learning-rate than {run.options['learning_rate']:g} or more --epochs"
 
 
 def _row(head: str, values: Sequence[float]) -> str:

@@ -48,6 +48,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from symprop import arguments
+from symprop.arguments import Named
 from symprop.errors import DeclarationError, OptionError, ShapeError, SympropError, nearest
 
 if TYPE_CHECKING:
@@ -190,13 +192,22 @@ class Functions:
         self.module: Any = module
         self.metadata = Metadata(**module.METADATA)
         self.path = path
-        self._given = {str(name): int(value) for name, value in sizes.items()}
+        self._given = arguments.sizes(sizes)
         for name in self._given:
             if name not in self.metadata.sizes:
                 guess = nearest(name, self.metadata.sizes)
                 known = ", ".join(self.metadata.sizes) or "none"
                 hint = f"Did you mean '{guess}'?" if guess else f"Its sizes are {known}."
                 raise DeclarationError(f"the network has no size '{name}'", hint=hint)
+
+    def __repr__(self) -> str:
+        meta = self.metadata
+        given = ", ".join(f"{name} {role}" for name, role in meta.roles.items())
+        return f"Functions of {meta.objective or 'no objective'}: {given}; it computes {', '.join(meta.defined)}"
+
+    def at(self, sizes: Mapping[str, Any]) -> Functions:
+        """Return the same functions with other given sizes."""
+        return Functions(self.module, sizes, self.path)
 
     def sizes_of(self, parameters: Mapping[str, Any] | None, data: Mapping[str, Any] | None = None) -> dict[str, int]:
         """Return the value of every size, from the arrays and from the sizes that were given to `compile`.
@@ -215,12 +226,13 @@ class Functions:
         Weights are uniform in ``+-sqrt(6/(fan_in + fan_out))``, where fan-in is what one output sums over (Glorot and
         Bengio 2010).  A parameter of at most one axis that is only ever added, a bias, starts at 0.
         """
-        known = {name: value for name, value in (data or {}).items() if name in self.metadata.roles}
+        arguments.integer("seed", seed, 0)
+        known = {name: value for name, value in self.arrays(data).items() if name in self.metadata.roles}
         try:
             result: dict[str, np.ndarray] = self.module.initialize(seed, self._given, known)
         except ValueError as error:
             raise self._explained(error, {}, known) from None
-        return result
+        return Named("parameter", result)
 
     def forward(self, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Return every defined quantity by name, the examples as first axis.
@@ -228,20 +240,18 @@ class Functions:
         What cannot be computed because its data are missing (a loss without targets) is left out.
         """
         result: dict[str, np.ndarray] = self._call(self.module.forward, parameters, data)
-        return result
+        return Named("computed quantity", result)
 
     def objective(self, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> float:
         """Return the objective over the examples in `data`, as it is written."""
         return float(self._call(self.module.objective, parameters, data))
 
-    def gradient(
-        self, parameters: Mapping[str, Any], data: Mapping[str, Any]
-    ) -> tuple[float, dict[str, np.ndarray]]:
+    def gradient(self, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[float, dict[str, np.ndarray]]:
         """Return the objective and its derivatives, as written (also under ``maximize``)."""
         if not self.metadata.wrt:
             raise OptionError("nothing was named to differentiate by, and the network has no parameters")
-        result: tuple[float, dict[str, np.ndarray]] = self._call(self.module.gradient, parameters, data)
-        return result
+        value, gradients = self._call(self.module.gradient, parameters, data)
+        return value, Named("gradient by", gradients)
 
     # ---- training -----------------------------------------------------------------------------------------------
 
@@ -275,6 +285,7 @@ class Functions:
             raise OptionError("the functions were compiled without an optimizer", hint="compile(..., optimizer='adam')")
         if list(meta.wrt) != [name for name, role in meta.roles.items() if role == "parameter"]:
             raise OptionError("training needs the gradient by all parameters, and wrt names others")
+        parameters, data = self._parameters(parameters), self.arrays(data)
         sizes = self._complete(parameters, data)
         axes = {name: axis for name, axis in meta.examples.items() if axis is not None}
         name = next(iter(axes), None)
@@ -389,8 +400,37 @@ class Functions:
 
     # ---- calling and explaining -----------------------------------------------------------------------------------
 
+    def _parameters(self, parameters: object) -> Mapping[str, Any]:
+        first = next((name for name, role in self.metadata.roles.items() if role == "parameter"), "w")
+        example = f'{{"{first}": ...}}, as initialize() returns them'
+        return {} if parameters is None else arguments.by_name(parameters, "parameters", example)
+
+    def arrays(self, data: object) -> dict[str, Any]:
+        """Return data as arrays of as many axes as the network declares."""
+        roles = self.metadata.roles
+        if data is None:
+            return {}
+        given = arguments.by_name(data, "arrays", self._example("input", "target"))
+        return {
+            name: self._arranged(name, value) if roles.get(name, "parameter") != "parameter" else value
+            for name, value in given.items()
+        }
+
+    def _arranged(self, name: str, value: object) -> np.ndarray:
+        array = arguments.array(name, value)
+        expected = len(self.metadata.axes[name])
+        if array.ndim == expected + 1 and array.shape[-1] == 1 and self.metadata.example_axis(name) is not None:
+            return array[..., 0]  # a table's column for one number an example
+        if array.ndim == expected - 1 and array.ndim >= 1 and self.metadata.roles[name] == "target":
+            declared = f"{name}[{', '.join(self.metadata.axes[name][1:])}]"
+            raise ShapeError(
+                f"{name} has shape {array.shape}, and the network declares {declared} for each example",
+                hint=f"Class numbers from 0 become one-hot rows by numpy.eye(K)[{name}], K being how many classes.",
+            )
+        return array
+
     def _call(self, function: Any, parameters: Mapping[str, Any] | None, data: Mapping[str, Any] | None) -> Any:
-        known = {**(parameters or {}), **(data or {})}
+        known = {**self._parameters(parameters), **self.arrays(data)}
         roles = self.metadata.roles
         for name in known:
             if name not in roles and name not in self.metadata.hyperparameters:
@@ -409,9 +449,7 @@ class Functions:
         found = self._call(self.module.all_sizes, parameters, data)
         return {name: int(found[name]) for name in self.metadata.sizes}
 
-    def _explained(
-        self, error: ValueError, parameters: Mapping[str, Any], data: Mapping[str, Any]
-    ) -> SympropError:
+    def _explained(self, error: ValueError, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> SympropError:
         """Return the error that says which sizes contradict each other, and why."""
         import numpy as np
 
@@ -435,7 +473,15 @@ class Functions:
                 return better
         except ImportError:
             pass
+        inputs = [name for name, role in self.metadata.roles.items() if role == "input"]
+        if inputs and not any(name in data for name in inputs):
+            return ShapeError(f"the data lack {' and '.join(inputs)}", hint=f"Give {self._example('input')}.")
         return ShapeError(str(error))
+
+    def _example(self, *roles: str) -> str:
+        """Return how data of these roles are written."""
+        names = [name for name, role in self.metadata.roles.items() if role in roles]
+        return "{" + ", ".join(f'"{name}": ...' for name in names) + "}"
 
 
 def compile(
@@ -479,9 +525,13 @@ def compile(
     MissingRuleError
         If the network cannot be computed or differentiated.
     """
+    if isinstance(network, str):
+        arguments.network_text(network)
+    elif not hasattr(network, "equations"):
+        raise arguments.not_a_network(network)
     text = network if isinstance(network, str) else network.text
-    names = None if wrt is None else tuple(wrt)
-    _check_options(dtype, target, reduction)
+    names = arguments.names(wrt, "wrt")
+    _check_options(dtype, target, reduction, optimizer)
     key = _key(network, dtype, target, reduction, optimizer, names, of)
     name = f"symprop_generated_{key}"
     module = sys.modules.get(name)
@@ -511,12 +561,12 @@ def module_text(
     from symprop.lowering.updates import lower_update
     from symprop.rendering.source import source
 
-    _check_options(dtype, target, reduction)
+    _check_options(dtype, target, reduction, optimizer)
     if isinstance(network, str):
         from symprop.declaration.parser import parse
 
         network = parse(network)
-    names = tuple(wrt) if wrt is not None else None
+    names = arguments.names(wrt, "wrt")
     own = network.optimizer
     if optimizer is None or (own is not None and optimizer == own.name):
         row = own
@@ -528,14 +578,15 @@ def module_text(
     return source(lower(derivation, reduction=reduction, update=update), target, dtype)
 
 
-def _check_options(dtype: str, target: str, reduction: str) -> None:
+def _check_options(dtype: str, target: str, reduction: str, optimizer: object) -> None:
+    if not (optimizer is None or isinstance(optimizer, str) or hasattr(optimizer, "state")):
+        raise OptionError(f"optimizer is {arguments.kind(optimizer)}; it is named by a text, such as 'adam'")
     for name, value, known in (
         ("dtype", dtype, ("float64", "float32")),
         ("target", target, ("numba", "numpy")),
         ("reduction", reduction, ("mean", "sum")),
     ):
-        if value not in known:
-            raise OptionError(f"{name} is '{value}'; it must be one of {', '.join(known)}")
+        arguments.choice(name, value, known)
 
 
 def load(path: str | Path) -> ModuleType:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from symprop import arguments
 from symprop.errors import OptionError
 
 FORMAT = "symprop model 1"
@@ -63,7 +64,7 @@ def save(path: str | Path, model: Model) -> Path:
     """
     import numpy as np
 
-    path = Path(path)
+    path = arguments.path(path)
     arrays: dict[str, Any] = {}
     for name, value in model.parameters.items():
         if isinstance(value, list | tuple):
@@ -106,7 +107,7 @@ def load(path: str | Path) -> Model:
     """
     import numpy as np
 
-    path = Path(path)
+    path = arguments.path(path)
     parameters: dict[str, Any] = {}
     try:
         with np.load(path, allow_pickle=False) as file:

@@ -20,13 +20,16 @@ import csv
 import gzip
 import io
 import math
+import re
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symprop import arguments
 from symprop.errors import TableError, nearest
 
 if TYPE_CHECKING:
@@ -39,6 +42,15 @@ MOST_LEVELS_UNASKED = 20
 
 # No network has this many classes by one-hot coding; a measured target given to a class axis does.
 MOST_CLASSES = 1000
+
+# A table is held in memory as texts, which take several times the size of its file.
+LARGEST_FILE = 500_000_000
+
+# Of a column of numbers, so large a part at most (or so few cells) can be slips; more texts are categories.
+MOST_SLIPS, FEW_SLIPS = 0.1, 2
+
+# A column that counts the rows is left out if it is called like this.
+ROW_NAMES = frozenset({"id", "index", "row", "rownames", "no", "no.", "nr", "nr.", "number", "#"})
 
 # Field sizes above this are no numbers or categories; the csv module's own limit would be a stranger's message.
 LONGEST_FIELD = 100_000
@@ -55,15 +67,22 @@ class Table:
     columns : mapping of str to tuple of str
         Texts of each column without blanks around them; every column has one entry a row.
     lines : tuple of int
-        Line of the file on which each row ends, counted from 1.
+        Line of the file on which each row ends, counted from 1; without a file, the number of the row.
+    unit : str
+        What `lines` count.
     """
 
     source: str
     columns: Mapping[str, tuple[str, ...]]
     lines: tuple[int, ...]
+    unit: str = "line"
 
     def __len__(self) -> int:
         return len(self.lines)
+
+    def place(self, row: int) -> str:
+        """Return where a row stands, in words."""
+        return f"{self.source}, {self.unit} {self.lines[row]}"
 
     def column(self, name: str) -> tuple[str, ...]:
         """Return the texts of the column called `name`, or raise `TableError`."""
@@ -104,6 +123,8 @@ class Slot:
         Of a target: whether the network predicts a probability for it.
     example_axis : int
         Where the examples stand among the axes.
+    sizes : tuple of str
+        Names of the sizes that would tell the extents that are not known.
     """
 
     name: str
@@ -114,6 +135,7 @@ class Slot:
     members: tuple[float, ...] = ()
     probability: bool = False
     example_axis: int = 0
+    sizes: tuple[str, ...] = ()
 
     def arrange(self, features: np.ndarray) -> np.ndarray:
         """Return prepared columns, shape (rows, columns), as the array of this slot.
@@ -145,7 +167,7 @@ class Slot:
             raise TableError(
                 f"{self.role} {self.name} has {known_extents} components{fixed}, "
                 f"but {width} columns were prepared for it",
-                hint="Choose the columns, or give the size.",
+                hint=f"Choose the columns{self._size_options()}.",
             )
         full = np.empty((rows, count))
         positions = {position % count: value for position, value in self.fixed.items()}
@@ -154,6 +176,9 @@ class Slot:
         full[:, [position for position in range(count) if position not in positions]] = features
         extents = [count // known if extent is None else extent for extent in self.shape]
         return np.moveaxis(full.reshape(rows, *extents), 0, self.example_axis)
+
+    def _size_options(self) -> str:
+        return f", or give the size: {' '.join(f'--size {size}=1' for size in self.sizes)}" if self.sizes else ""
 
 
 @dataclass(frozen=True)
@@ -298,7 +323,13 @@ class Preparation:
         for row in plain["slots"]:
             fixed = {int(position): float(value) for position, value in row["fixed"]}
             slots[row["name"]] = Slot(
-                **{**row, "fixed": fixed, "shape": tuple(row["shape"]), "members": tuple(row["members"])}
+                **{
+                    **row,
+                    "fixed": fixed,
+                    "shape": tuple(row["shape"]),
+                    "members": tuple(row["members"]),
+                    "sizes": tuple(row.get("sizes", ())),
+                }
             )
         columns = {
             name: tuple(
@@ -320,51 +351,131 @@ def read(path: str | Path) -> Table:
     TableError
         If the file cannot be read as a table.
     """
-    path = Path(path)
+    path = arguments.path(path)
     text = _text(path)
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     csv.field_size_limit(LONGEST_FIELD)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    spelled: dict[str, str] = {}  # equal cells are kept once
     records: list[list[str]] = []
     lines: list[int] = []
     try:
         for record in reader:
             if any(cell.strip() for cell in record) or (record and len(record) > 1):
-                records.append([cell.strip() for cell in record])
+                records.append([spelled.setdefault(cell, cell) for cell in map(str.strip, record)])
                 lines.append(reader.line_num)
     except csv.Error as error:
         raise TableError(f"{path.name}, line {reader.line_num}, is not CSV: {error}") from None
     if not records:
         raise TableError(f"{path.name} is empty", hint="The first line names the columns, each further line is a row.")
     header = records[0]
+    if all(as_number(name) is not None for name in header):
+        raise TableError(
+            f"the first line of {path.name} holds numbers, and no names of columns",
+            hint="Put a line with a name for each column above it.",
+        )
     for name, count in Counter(header).items():
         if count > 1 or not name:
             what = f"{count} columns called '{name}'" if name else "a column without a name"
-            raise TableError(f"{path.name} has {what}", hint="The first line must name the columns, each differently.")
+            hint = "The first line must name the columns, each differently."
+            if not name:
+                hint += " (pandas: to_csv(..., index=False))"
+            raise TableError(f"{path.name} has {what}", hint=hint)
     for record, line in zip(records[1:], lines[1:], strict=True):
         if len(record) != len(header):
             raise TableError(
-                f"{path.name}, line {line}, has {len(record)} values; the first line names {len(header)} columns"
+                f"{path.name}, line {line}, has {len(record)} values; the first line names {len(header)} columns",
+                hint="A text that contains the delimiter stands in double quotes.",
             )
     if len(records) == 1:
         raise TableError(f"{path.name} has no rows below the names of its columns")
     columns = dict(zip(header, zip(*records[1:], strict=True), strict=True))
+    if delimiter != ",":
+        columns = _with_points(columns)
     return Table(path.name, columns, tuple(lines[1:]))
+
+
+_WITH_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
+_WITH_MARKS = re.compile(r"[+-]?\d+([,.'\u00a0 ]\d+)+")
+
+
+def _with_points(columns: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return columns with points for decimal commas, where the commas of a column can be nothing else.
+
+    They can be if no number of the column has a point, and not every comma stands before just three digits.
+    """
+    result = dict(columns)
+    for name, texts in columns.items():
+        with_comma = [text for text in texts if _WITH_COMMA.fullmatch(text)]
+        others = {text for text in texts if not _WITH_COMMA.fullmatch(text) and text not in MISSING}
+        if any(len(text.split(",")[1]) != 3 for text in with_comma) and all(
+            as_number(text) is not None and "." not in text for text in others
+        ):
+            result[name] = tuple(text.replace(",", ".") if _WITH_COMMA.fullmatch(text) else text for text in texts)
+    return result
+
+
+def from_columns(columns: object, wanted: Sequence[str]) -> Table:
+    """Return a table of columns that are given by name: a mapping, or a data frame.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence, or data frame
+        Numbers and texts; None and NaN are missing values.
+    wanted : sequence of str
+        The columns to take.
+
+    Raises
+    ------
+    TableError
+        If a column is missing, or columns differ in length.
+    """
+    given = dict(columns) if isinstance(columns, Mapping) else {name: columns[name] for name in columns.columns}  # type: ignore[attr-defined,index]
+    source = "the columns"
+    found: dict[str, tuple[str, ...]] = {}
+    for name in wanted:
+        if name not in given:
+            Table(source, {str(key): () for key in given}, ()).column(name)
+        values = given[name]
+        values = values.tolist() if hasattr(values, "tolist") else values
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            raise TableError(f"the column '{name}' is {arguments.kind(values)}; it must be a sequence of its values")
+        found[name] = tuple(map(_spelled, values))
+    counts = {name: len(values) for name, values in found.items()}
+    if len(set(counts.values())) > 1:
+        numbers = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise TableError(f"the columns have different numbers of rows: {numbers}")
+    rows = next(iter(counts.values()), 0)
+    return Table(source, found, tuple(range(1, rows + 1)), "row")
+
+
+def _spelled(value: object) -> str:
+    """Return a cell as a file would have it."""
+    return "" if value is None or value != value else str(value).strip()
 
 
 def _text(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as opened:
+            content = opened.read(LARGEST_FILE + 1)
     except FileNotFoundError:
         raise TableError(f"there is no file {path}") from None
     except OSError as error:
         raise TableError(f"{path} cannot be read: {error.strerror}") from None
     if content.startswith(b"\x1f\x8b"):
         try:
-            content = gzip.decompress(content)
+            with gzip.open(io.BytesIO(content)) as file:
+                content = file.read(LARGEST_FILE + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise TableError(f"{path.name} is damaged: {error}") from None
+    if len(content) > LARGEST_FILE:
+        raise TableError(
+            f"{path.name} is larger than {LARGEST_FILE // 10**6} megabytes",
+            hint="Take part of its rows, or train on arrays with symprop.fit.",
+        )
+    if b"\0" in content:
+        raise TableError(f"{path.name} is not a text", hint="Save the table as CSV in UTF-8.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -473,7 +584,8 @@ def assign(
     if inputs:
         kept = []
         for name in free:
-            reason = _reason_against(table.columns[name])
+            _refuse_slips(table, name)
+            reason = _reason_against(name, table.columns[name])
             if reason:
                 left_out[name] = reason
             else:
@@ -481,18 +593,56 @@ def assign(
         chosen[inputs[0]] = kept
     else:
         left_out = dict.fromkeys(free, "no input takes it")
+    for names in chosen.values():
+        for name in names:
+            _refuse_slips(table, name)
     return {slot.name: chosen[slot.name] for slot in slots}, left_out
 
 
-def _reason_against(texts: Sequence[str]) -> str | None:
+def _refuse_slips(table: Table, name: str) -> None:
+    """Refuse a column of numbers in which some cells are none.
+
+    Raises
+    ------
+    TableError
+        With the first such cell.
+    """
+    texts = table.columns[name]
+    numbers: list[int] = []
+    slips: list[int] = []
+    for row, text in enumerate(texts):
+        if text not in MISSING:
+            (slips if as_number(text) is None else numbers).append(row)
+    if not slips:
+        return
+    marked = all(_WITH_MARKS.fullmatch(texts[row]) for row in slips) and any("," in texts[row] for row in slips)
+    few = len(slips) <= FEW_SLIPS and len(numbers) >= 4 * len(slips)
+    # With few different numbers beside it, a frequent text is one level more: 0, 1, 2 and 3+.
+    part = len(slips) <= MOST_SLIPS * len(numbers) and len({texts[row] for row in numbers}) > 10
+    if not (marked or few or part):
+        return
+    hint = "Write numbers with a decimal point, and without marks between thousands."
+    if not marked:
+        hint = (
+            f"The other {len(numbers)} cells of the column are numbers. Mend this one, or leave it empty: then its "
+            "row\nis left out. --columns chooses other columns."
+        )
+    raise TableError(f"{table.place(slips[0])}, column {name}: {texts[slips[0]]!r} is not a number", hint=hint)
+
+
+def _reason_against(name: str, texts: Sequence[str]) -> str | None:
     present = [text for text in texts if text not in MISSING]
     if not present:
         return "it has no values"
-    if all(as_number(text) is not None for text in present):
+    values = [as_number(text) for text in present]
+    if all(value is not None for value in values):
+        steps = {after - before for before, after in pairwise(values)}  # type: ignore[operator]
+        if name.lower() in ROW_NAMES and steps == {1.0}:
+            return "it numbers the rows"
         return None
     distinct = len(set(present))
     if distinct > MOST_LEVELS_UNASKED and 2 * distinct > len(present):
-        return f"{distinct} different texts in {len(present)} rows name rows, not categories"
+        return f"{distinct} different texts in {len(present)} rows (such as {present[0]!r}) name rows, not categories"
     return None
 
 
@@ -524,8 +674,10 @@ def prepare(
     TableError
         If a target does not fit its slot, or an input that indexes has no integers.
     """
-    if not training:
-        raise TableError(f"{table.source} has no complete rows to train with")
+    if not rows or not training:
+        empty = [name for names in assignment.values() for name in names if set(table.columns[name]) <= MISSING]
+        why = f": column '{empty[0]}' has no values" if empty else ""
+        raise TableError(f"{table.source} has no complete rows to train with{why}")
     columns: dict[str, tuple[Column, ...]] = {}
     for slot in slots:
         names = assignment[slot.name]
@@ -565,8 +717,7 @@ def _as_it_is(slot: Slot, table: Table, name: str, rows: Sequence[int]) -> Colum
         if value is None or (slot.integer and value != int(value)):
             wanted = "an integer" if slot.integer else "a number"
             raise TableError(
-                f"{table.source}, line {table.lines[row]}: column '{name}' has {text!r}; "
-                f"the {slot.role} {slot.name} needs {wanted}"
+                f"{table.place(row)}: column '{name}' has {text!r}; the {slot.role} {slot.name} needs {wanted}"
             )
     return Column(name)
 
@@ -595,6 +746,11 @@ def _target(slot: Slot, table: Table, name: str, rows: Sequence[int]) -> Column:
         return _as_it_is(slot, table, name, rows)
     if len(levels) == 2:
         return Column(name, levels=levels, codes=((members[0],), (members[1],)))
+    if len(levels) == 1:
+        raise TableError(
+            f"column '{name}' of {table.source} has only the value {levels[0]}, so there is nothing to learn",
+            hint="Choose another column with --target.",
+        )
     few = ", ".join(levels[:5]) + (", ..." if len(levels) > 5 else "")
     wanted = "a probability is predicted for it" if slot.probability and numeric else "it is one number"
     raise TableError(

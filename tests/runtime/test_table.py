@@ -147,7 +147,7 @@ def test_a_text_column_that_names_rows_is_left_out_and_said(tmp_path: Path) -> N
     table = table_of("name,a,t\n" + rows, tmp_path)
     assignment, left_out = tables.assign(table, [X, T])
     assert assignment["x"] == ["a"]
-    assert left_out == {"name": "30 different texts in 30 rows name rows, not categories"}
+    assert left_out == {"name": "30 different texts in 30 rows (such as 'car 0') name rows, not categories"}
     assert tables.assign(table, [X, T], columns={"x": ["name"]})[0]["x"] == ["name"]
 
 
@@ -207,6 +207,8 @@ def test_compressed_tables_other_delimiters_quotes_and_blank_lines_are_read(tmp_
         (b"a,b\n1,\xe9\n", "line 2, is not UTF-8"),
         (b'a,b\n1,"2\n', "is not CSV"),
         (b"\x1f\x8bnonsense", "is damaged"),
+        (b"PK\0\0", "is not a text"),
+        (b"1,2\n3,4\n", "the first line of data.csv holds numbers, and no names"),
         (b"a\n" + b"9" * 200_000, "is not CSV"),
     ],
 )
@@ -242,6 +244,62 @@ def test_choices_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(TableError, match=f"(?s){message}"):
         prepared(table_of(MIXED, tmp_path), slots, **choice)
+
+
+AGES = ["age", *map(str, range(20, 50))]
+
+
+def with_cells(column: list[str], *cells: str) -> str:
+    return "\n".join(f"{cell};{number % 2}" for number, cell in enumerate([*column, *cells])).replace(";0", ";t", 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (with_cells(AGES, "abc"), "data.csv, line 32, column age: 'abc' is not a number\n  The other 30 cells"),
+        (with_cells(AGES, "inf"), "'inf' is not a number"),
+        (with_cells(AGES, "old", "old", "older"), "line 32, column age: 'old' is not a number"),
+        (with_cells(["age", "1", "2", "3", "4", "x"]), "line 6, column age: 'x' is not a number"),
+        (with_cells(["age", "1,234", "5,678"]), "column age: '1,234' is not a number\n  Write numbers with a decimal"),
+        (with_cells(["age", "1.234,5", "2.345,6"]), "Write numbers with a decimal point"),
+        ("a,t\n1,Yes\n2,Yes\n", "column 't' of data.csv has only the value Yes"),
+        ("a,t\n1,\n2,\n", "no complete rows to train with: column 't' has no values"),
+    ],
+)
+def test_a_cell_that_is_no_number_is_shown(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(TableError) as caught:
+        prepared(table_of(text, tmp_path), [X, T])
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "levels"),
+    [
+        (["n", *"0120120120", "3+", "3+", "3+"], ("0", "1", "2", "3+")),  # a frequent text among few numbers is a level
+        (["n", *"ababab"], ("a", "b")),
+        (["n", "0,5", "1", "2,25"], ()),
+    ],
+)
+def test_levels_and_decimal_commas_are_told_apart_from_slips(
+    column: list[str], levels: tuple[str, ...], tmp_path: Path
+) -> None:
+    table = table_of(with_cells(column), tmp_path)
+    assert prepared(table, [X, T]).columns["x"][0].levels == levels
+    if not levels:
+        assert table.columns["n"] == ("0.5", "1", "2.25")
+
+
+def test_a_column_that_counts_the_rows_is_left_out(tmp_path: Path) -> None:
+    table = table_of("id,year,t\n1,1990,0\n2,1991,1\n3,1992,0\n", tmp_path)
+    assert prepared(table, [X, T]).left_out == {"id": "it numbers the rows"}
+
+
+def test_a_file_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "LARGEST_FILE", 10_000)
+    path = tmp_path / "data.csv.gz"
+    path.write_bytes(gzip.compress(b"a\n" + b"1\n" * 10_000))
+    with pytest.raises(TableError, match="is larger than"):
+        tables.read(path)
 
 
 def test_a_measured_target_is_not_read_as_classes(tmp_path: Path) -> None:

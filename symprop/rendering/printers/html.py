@@ -132,7 +132,7 @@ def _cases(box: Cases) -> str:
     for value, condition in box.rows:
         when = "<mtext>otherwise</mtext>" if condition is None else f"<mtext>if&#160;</mtext>{mathml(condition)}"
         rows += f'<mtr><mtd class="case">{mathml(value)}</mtd><mtd class="case">{when}</mtd></mtr>'
-    table = f'<mtable>{rows}</mtable>'
+    table = f"<mtable>{rows}</mtable>"
     return f'<mrow><mo fence="true" form="prefix">{{</mo>{table}</mrow>'
 
 

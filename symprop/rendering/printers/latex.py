@@ -208,7 +208,6 @@ class LatexPage:
         """Return the ranges of the indices between dollar signs."""
         return ", ".join(f"${latex(self.typesetter.range(bound))}$" for bound in self.document.ranges)
 
-
     # Displays.
 
     def equations(self, formulas: Sequence[Formula]) -> str:

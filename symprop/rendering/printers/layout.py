@@ -304,9 +304,7 @@ class Typesetter:
             return digits(part)
         return upright(part) if self.names.may_be_index(stem, part) else letters(part)
 
-    def _with_subscript(
-        self, base: Box, below: list[Box], indices: tuple[Expr, ...], above: Box | None
-    ) -> Box:
+    def _with_subscript(self, base: Box, below: list[Box], indices: tuple[Expr, ...], above: Box | None) -> Box:
         set_indices = [self.box(index) for index in indices]
         close = all(isinstance(box, Mark) and box.kind == "letter" for box in set_indices)
         together = [Row(tuple(set_indices))] if close and len(set_indices) > 1 else set_indices
@@ -352,9 +350,7 @@ class Typesetter:
             return self._factors(above, at_end)
         numeric = all(isinstance(factor, Number) for factor in below)
         beside = [
-            factor
-            for factor in above
-            if isinstance(factor, Reduction) or (numeric and not isinstance(factor, Number))
+            factor for factor in above if isinstance(factor, Reduction) or (numeric and not isinstance(factor, Number))
         ]
         upper = [factor for factor in above if factor not in beside]
         fraction = Fraction(self._joined(upper), self._joined(below))

@@ -27,9 +27,7 @@ class MarkdownPage:
 
     def sentence(self, sentence: Sentence) -> str:
         """Return a sentence with its formulas between dollar signs."""
-        return "".join(
-            marked_down(part) if isinstance(part, str) else self.page.sentence((part,)) for part in sentence
-        )
+        return "".join(marked_down(part) if isinstance(part, str) else self.page.sentence((part,)) for part in sentence)
 
     def math(self, part: Expr | Formula) -> str:
         """Return a formula in display style between dollar signs."""

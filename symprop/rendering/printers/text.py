@@ -246,6 +246,7 @@ class TextPage:
     def _blocks(self) -> list[str]:
         lengths = [len(text) for line in self.document.lines for text in _backward(line.backward, 0, True, 2, None)]
         middles = sorted({min(max(length + 3, self.width // 3), 2 * self.width // 3) for length in lengths})
+
         # The column of the partials is where most of them have room; a line without room costs as much as four.
         def length(middle: int) -> int:
             without_room = sum(self._beside(line, False, middle) is None for line in self.document.lines)
