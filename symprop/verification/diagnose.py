@@ -255,7 +255,7 @@ class Diagnoser:
         """Return the best explanation of a claim that was found wrong."""
         deadline = time.thread_time() + TIME_LIMIT
         judge = self.judge
-        draw = judge.drawn(question.point)[0]
+        draw = judge.drawn(question)[0]
         judge.with_free(draw, 0, question.free)
         draw.probe.memo.clear()
         prepared = judge.prepared(question)
@@ -264,8 +264,10 @@ class Diagnoser:
         claimed = self.values(claimed_expr, question, draw)
         if truth is None or claimed is None:
             return Diagnosis("unrecognised", "No known slip explains this line.")
-        found = self.by_ratio(question, prepared, truth, claimed, draw) or self.by_transposing(
-            question, claimed_expr, truth, draw
+        found = (
+            self.by_spelling(question, claimed_expr, truth, draw)
+            or self.by_ratio(question, prepared, truth, claimed, draw)
+            or self.by_transposing(question, claimed_expr, truth, draw)
         )
         if found is not None:
             return found
@@ -396,6 +398,19 @@ class Diagnoser:
                         "averaged",
                         f"This is {word} by {name}: the sum over the {name} terms and their mean are taken for one "
                         f"another. It is {expected}.{extra}",
+                    )
+        return None
+
+    def by_spelling(self, question: Question, claimed: Expr, truth: Any, draw: Draw) -> Diagnosis | None:
+        """Explain a claim that is right with a name of the network for one that it does not have."""
+        for name in question.free:
+            for known in self.slips(question).alike[name]:
+                mended = substitute(claimed, {Access(name, ()): Access(known, ())})
+                if self.same(self.values(mended, question, draw), truth, question):
+                    return Diagnosis(
+                        "wrong-quantity",
+                        f"The network has no {name}, so that it could be any number. With {known} for {name} the line "
+                        "is right.",
                     )
         return None
 

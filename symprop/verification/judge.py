@@ -49,7 +49,16 @@ from symprop.errors import SympropError, ValueOutsideDomainError
 from symprop.verification.evaluate import Evaluator, format_number
 from symprop.verification.normal_form import Normalizer
 from symprop.verification.probe import Probe, TooLargeError
-from symprop.verification.sampling import RANGES, Components, Point, Sampler, with_bodies
+from symprop.verification.sampling import (
+    RANGES,
+    Components,
+    Point,
+    Sampler,
+    default_sizes,
+    is_place,
+    reads_places,
+    with_bodies,
+)
 
 # Points of each draw of sizes that a probe looks at, and how many sizes are drawn.
 PROBED = 3 * len(RANGES)
@@ -192,6 +201,8 @@ class Question:
         Scalars that stand for any real number.
     tolerance : Fraction, optional
         One unit of the last digit that a numeric side shows.
+    stated_sizes : bool
+        Whether sizes are those that the network states, where it states defaults.
     """
 
     left: Expr
@@ -201,6 +212,18 @@ class Question:
     point: Mapping[str, object] = field(default_factory=dict)
     free: tuple[str, ...] = ()
     tolerance: Fraction | None = None
+    stated_sizes: bool = False
+
+    @property
+    def needs_sizes(self) -> bool:
+        """Whether components or limits beyond 1 are written as numbers: sizes must have room for them."""
+        limits = [limit for bound in self.bounds for limit in bound[1:3]]
+        return any(map(reads_places, (self.left, self.right, self.condition))) or any(map(is_place, limits))
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether a number stands on the claimed side that may be meant as a size."""
+        return any(isinstance(node, Number) and abs(node.value) != 1 and node.value for node in walk(self.right))
 
 
 # How to make a point meet a condition; a text is the name of a size that is 1.
@@ -236,6 +259,7 @@ class Judge:
         self.plain: dict[str, Adjoint] = {}  # the same without simplification
         self.inlined: dict[str, Equation] = {}  # definitions of lines that can be written out
         self.draws: dict[Any, list[Draw]] = {}
+        self.defaults = default_sizes(network)
 
     # -- derivatives ---------------------------------------------------------------------------------------------
 
@@ -354,7 +378,7 @@ class Judge:
         """Return what is true of a left side: a number where everything is fixed, else its textbook form."""
         if question.point and not self.leaves_open(question) and not question.bounds:
             try:
-                evaluator = self.evaluator(self.drawn(question.point)[0], 0, 0, ())
+                evaluator = self.evaluator(self.drawn(question)[0], 0, 0, ())
                 return format_number(evaluator.value(self.without_operators(left), {}, digits=12))
             except SympropError:
                 pass
@@ -476,16 +500,26 @@ class Judge:
 
     # -- points --------------------------------------------------------------------------------------------------
 
-    def drawn(self, point: Mapping[str, object]) -> list[Draw]:
-        """Return the draws of sizes and points; with some values fixed, those of the given `point`."""
-        key = repr(sorted(point.items())) if point else ""
+    def drawn(self, question: Question) -> list[Draw]:
+        """Return the draws of sizes and points for a question; if it fixes values, they have those."""
+        point, loose = question.point, self.loose(question)
+        key = (repr(sorted(point.items())) if point else "", loose)
         known = self.draws.get(key)
         if known is None:
-            known = self.draws[key] = list(self.new_draws(point))
+            known = self.draws[key] = list(self.new_draws(point, loose))
         return known
 
-    def new_draws(self, point: Mapping[str, object]) -> Iterator[Draw]:
-        sampler = Sampler(self.network, self.seed)
+    def loose(self, question: Question) -> frozenset[str]:
+        """Return the sizes with a default that are drawn all the same: 784 is slow, and no witness to be read."""
+        if not self.defaults or question.point or question.stated_sizes or question.needs_sizes:
+            return frozenset()
+        return self.defaults
+
+    def sampler(self, question: Question, seed: int | None = None) -> Sampler:
+        return Sampler(self.network, self.seed if seed is None else seed, self.loose(question))
+
+    def new_draws(self, point: Mapping[str, object], loose: frozenset[str]) -> Iterator[Draw]:
+        sampler = Sampler(self.network, self.seed, loose)
         for number in range(1 if point else DRAWS):
             if point:
                 sizes, fixed = self.fixed(point)
@@ -554,10 +588,15 @@ class Judge:
         """Judge one equality."""
         try:
             prepared = self.prepared(question)
-            draws = self.drawn(question.point)  # made once for all claims: not on this one's time
+            draws = self.drawn(question)  # made once for all claims: not on this one's time
             del draws
             deadline = time.thread_time() + TIME_LIMIT
             found = self.search(prepared, deadline)
+            if isinstance(found, Verdict) and prepared.has_numbers and self.loose(prepared):
+                # A number may be meant as a size: right at the sizes stated is right.
+                prepared = replace(prepared, stated_sizes=True)
+                again = self.search(prepared, deadline + TIME_LIMIT / 2)
+                found = found if isinstance(again, Verdict) else again
             if isinstance(found, Verdict):
                 return found
             if found.outside_left and not found.both and not question.point:
@@ -591,7 +630,7 @@ class Judge:
     def search(self, question: Question, deadline: float) -> Verdict | _Compared:
         """Look for a difference with the probe, and certify what it finds."""
         compared = _Compared()
-        for place, draw in enumerate(self.drawn(question.point)):
+        for place, draw in enumerate(self.drawn(question)):
             self.with_free(draw, place, question.free)
             difference = self.probed(question, draw, compared)
             for number, entry in difference.suspects:
@@ -697,7 +736,7 @@ class Judge:
         """Return a witness with the smallest sizes and simplest numbers that show the difference, if one is found."""
         import numpy as np
 
-        sampler = Sampler(self.network, self.seed)
+        sampler = self.sampler(question)
         names = sampler.free_sizes()
         deadline = time.thread_time() + 0.5
         for sizes in small_sizes(names):
@@ -707,7 +746,8 @@ class Judge:
             for choices in SIMPLE_NUMBERS:
                 if time.thread_time() > deadline:
                     return None
-                points = tuple(sampler.simple_point(complete, choices) for _ in range(4))
+                several = 4 if len(choices) > 1 else 1
+                points = tuple(sampler.simple_point(complete, choices) for _ in range(several))
                 try:
                     draw = self.made_draw(points)
                     for name in question.free:
@@ -754,7 +794,7 @@ class Judge:
         """
         import numpy as np
 
-        sampler = Sampler(self.network, self.seed)
+        sampler = self.sampler(question)
         for sizes in small_sizes(sampler.free_sizes()):
             complete = sampler.complete(sizes)
             if complete is None:
@@ -807,7 +847,7 @@ class Judge:
     def certify(self, question: Question, asked: Question, found: _Compared, deadline: float) -> Verdict:
         """Compare in certified arithmetic at random points; `asked` is the question with its operators."""
         agreed, undefined, last = 0, 0, ""
-        draws = self.drawn(question.point)
+        draws = self.drawn(question)
         random_ = random.Random(self.seed)
         for number in range(PROBED):
             if agreed >= POINTS or (question.point and number >= len(draws[0].points)):
@@ -877,7 +917,7 @@ class Judge:
         product = reduce("sum", bounds, self.without_operators(step * downhill))
         agreed = uphill = 0
         witness: Witness | None = None
-        for place, draw in enumerate(self.drawn({})):
+        for place, draw in enumerate(self.drawn(Question(step, downhill, bounds))):
             draw.probe.memo.clear()
             for name in free:  # rates are positive, and small
                 draw.probe.tables[name] = np.full((len(draw.points),), 1 / 64), ()
@@ -916,7 +956,7 @@ class Judge:
         import numpy as np
 
         prepared = self.prepared(question)
-        for place, draw in enumerate(self.drawn(question.point)):
+        for place, draw in enumerate(self.drawn(question)):
             self.with_free(draw, place, question.free)
             draw.probe.memo.clear()
             left = draw.probe.entries(prepared.left, question.bounds)
@@ -933,7 +973,7 @@ class Judge:
 
         if question.point or not self.has_kinks(question):
             return None
-        sampler = Sampler(self.network, self.seed)
+        sampler = self.sampler(question)
         prepared = self.prepared(question)
         try:
             sizes = sampler.sizes(0)
@@ -976,7 +1016,7 @@ class Judge:
         import numpy as np
 
         found: dict[str, str] = {}
-        for draw in self.drawn({}):
+        for draw in self.drawn(question):
             left = draw.probe.entries(question.left, ())
             right = draw.probe.entries(question.right, ())
             for name, other, one, two in (("left", "right", left, right), ("right", "left", right, left)):
@@ -1066,7 +1106,7 @@ class Judge:
 
         if question.point:
             return False
-        sampler = Sampler(self.network, self.seed + 1)
+        sampler = self.sampler(question, self.seed + 1)
         try:
             if isinstance(condition, str):
                 names = [name for name in sampler.free_sizes() if name != condition]
@@ -1133,6 +1173,8 @@ class _Difference:
 
 # What the values of a witness are drawn from: the simplest first.
 SIMPLE_NUMBERS: tuple[tuple[Fraction, ...], ...] = (
+    (Fraction(1),),
+    (Fraction(1), Fraction(2)),
     (Fraction(1), Fraction(1, 2)),
     (Fraction(1), Fraction(2), Fraction(0), Fraction(1, 2)),
     (Fraction(1), Fraction(2), Fraction(-1), Fraction(3), Fraction(1, 2)),
@@ -1148,6 +1190,8 @@ def small_sizes(names: Sequence[str]) -> Iterator[dict[str, int]]:
     if len(names) > 4:
         for size in (1, 2, 3):
             yield dict.fromkeys(names, size)
+            if size < 3:
+                yield from ({**dict.fromkeys(names, size), name: size + 1} for name in names)
         return
     from itertools import product
 

@@ -76,6 +76,8 @@ class Line:
         What the verdict rests on.
     note : str
         How the line was understood.
+    defines : str
+        The name that the line defines, if it does and claims nothing else: right by construction, and no evidence.
     """
 
     line: int
@@ -88,6 +90,7 @@ class Line:
     error: str | None = None
     reason: str = ""
     note: str = ""
+    defines: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values for JSON."""
@@ -118,9 +121,14 @@ class Report:
     missing: tuple[str, ...] = ()
 
     @property
+    def claims(self) -> tuple[Line, ...]:
+        """The lines that say more than what a name of their own stands for."""
+        return tuple(line for line in self.lines if not line.defines)
+
+    @property
     def verdict(self) -> str | None:
-        """Any refuted, else any undecided, else any agrees, else proved; None if no line could be judged."""
-        found = {line.verdict for line in self.lines}
+        """Any refuted, else any undecided, else any agrees, else proved; None if there was nothing to judge."""
+        found = {line.verdict for line in self.claims}
         return next((verdict for verdict in SEVERITY if verdict in found), None)
 
     @property
@@ -131,17 +139,17 @@ class Report:
     @property
     def score(self) -> float | None:
         """The part of the lines that are right or follow from the person's own, in [0, 1]."""
-        judged = [line for line in self.lines if line.verdict is not None or line.error]
+        judged = [line for line in self.claims if line.verdict is not None or line.error]
         if not judged:
             return None
         return sum(line.verdict in ("proved", "agrees") or line.follows for line in judged) / len(judged)
 
     @property
     def exit_status(self) -> int:
-        """0 right, 1 a line is refuted, 2 a line could not be read, 3 undecided."""
+        """0 right, 1 a line is refuted, 2 a line could not be read, 3 undecided, or nothing but definitions."""
         if any(line.error for line in self.lines) or not self.lines:
             return 2
-        return {"refuted": 1, "undecided": 3}.get(self.verdict or "", 0)
+        return {"refuted": 1, "undecided": 3, None: 3}.get(self.verdict, 0)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values for JSON."""
@@ -260,7 +268,10 @@ class _Checking:
             self.judge.define(claim.equation, claim.axes)
             sides, tolerances = sides[1:], tolerances[1:]
             if len(sides) == 1:
-                return Line(claim.line, claim.text, "proved", follows=True, reason="a definition", note=claim.note)
+                return Line(
+                    claim.line, claim.text, "proved", follows=True, reason="a definition", note=claim.note,
+                    defines=claim.equation.name,
+                )  # fmt: skip
         verdicts: list[Verdict] = []
         shapes = claim.shapes[-len(sides) :] or (Fit("same"),) * len(sides)
         for place, (left, right) in enumerate(pairwise(sides)):
@@ -323,7 +334,29 @@ class _Checking:
         if verdict.outside:
             return verdict, self.outside(question, verdict)
         diagnosis = Diagnoser(judge).diagnose(question, claim)
+        if diagnosis.kind == "unrecognised" or len(diagnosis.slips) > 1:
+            diagnosis = self.slip_by_convention(question, claim) or diagnosis
         return verdict, self.in_context(question, diagnosis, claim)
+
+    def slip_by_convention(self, question: Question, claim: Claim) -> Diagnosis | None:
+        """Return the one slip of a line that is meant by another convention, if it has one."""
+        for other, words in self.conventions(question, claim):
+            found = Diagnoser(self.judge).diagnose(other, claim)
+            if found.kind not in ("unrecognised", "condition", "dropped-term") and len(found.slips) < 2:
+                return replace(found, message=f"{words} {found.message}")
+        return None
+
+    def conventions(self, question: Question, claim: Claim) -> Iterator[tuple[Question, str]]:
+        """Yield what a line about a derivative may mean by other conventions, and how to say so."""
+        left = question.left
+        if not isinstance(left, Derivative) or left.kind != "D":
+            return
+        objective = self.judge.network.objective
+        if claim.by_habit and objective is not None and objective.sense == "maximize":
+            yield (
+                replace(question, left=negative(left), right=question.right),
+                f"As the derivative of the loss -{objective.name}, which is minimised, it has one slip.",
+            )
 
     def in_other_layout(
         self, question: Question, claim: Claim, layout: str, shapes: Sequence[Fit]
@@ -387,7 +420,7 @@ class _Checking:
 
     def of_another_shape(self, shapes: Sequence[Fit]) -> Verdict:
         """Return the verdict on two arrays of different shapes, with the least different sizes that tell them apart."""
-        sampler = Sampler(self.judge.network, self.judge.seed)
+        sampler = Sampler(self.judge.network, self.judge.seed, self.judge.defaults)
         names = sampler.free_sizes()
         sizes = sampler.complete({name: place + 2 for place, name in enumerate(names)}) or {}
         known = size_values(sizes)
@@ -545,7 +578,7 @@ class _Checking:
         judge = self.judge
         left = self.in_own_terms(question.left, top=True)
         right = self.in_own_terms(question.right)
-        draw = judge.drawn(question.point)[0]
+        draw = judge.drawn(question)[0]
         probe = Probe(judge.network, draw.points[0].sizes, [point.values for point in draw.points])
         judge.with_free(replace(draw, probe=probe), 0, question.free)
         judge.fill_raw(left, right)

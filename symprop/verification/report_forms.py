@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ WORDS = {
 }
 MARKS = {"proved": "✓", "agrees": "✓", "refuted": "✗", "undecided": "?", None: "!"}
 COLOURS = {"proved": "32", "agrees": "32", "refuted": "31", "undecided": "33", None: "35"}
+DEFINITION = "definition"
+_DECIMAL = re.compile(r"-?\d*\.\d+(e[-+]?\d+)?")
 LONGEST_VALUE = 200  # characters of a witness's value
 
 
@@ -25,9 +28,8 @@ def to_text(report: Report, width: int = 80, colour: bool = False) -> str:
     """Return a report for a terminal."""
     rows: list[str] = []
     for line in report.lines:
-        mark, word = MARKS[line.verdict], WORDS[line.verdict]
-        head = f"{mark} line {line.line}: {word}"
-        if colour:
+        head = f"{mark_of(line)} line {line.line}: {word_of(line)}"
+        if colour and not line.defines:
             head = f"\033[{COLOURS[line.verdict]};1m{head}\033[0m"
         rows.append(head)
         rows += _wrapped(line.claim, width, "    ")
@@ -41,6 +43,16 @@ def to_text(report: Report, width: int = 80, colour: bool = False) -> str:
     if report.missing:
         rows += _wrapped("Not given: " + "; ".join(report.missing) + ".", width, "  ")
     return "\n".join(rows)
+
+
+def mark_of(line: Line) -> str:
+    """Return one character for what was found about a line."""
+    return "·" if line.defines else MARKS[line.verdict]
+
+
+def word_of(line: Line) -> str:
+    """Return what was found about a line in a few words."""
+    return DEFINITION if line.defines else WORDS[line.verdict]
 
 
 def details(line: Line) -> list[tuple[str, str]]:
@@ -76,7 +88,17 @@ def witness_text(witness: Any) -> str:
     at = ", ".join(f"{name} = {value}" for name, value in witness.entry.items())
     where = f" at {at}" if at else ""
     given = f"with {', '.join(parts)}: " if parts else ""
-    return f"{given}your line gives {witness.claimed}{where}, right is {witness.true}"
+    claimed, true = short_numbers(witness.claimed, witness.true)
+    return f"{given}your line gives {claimed}{where}, right is {true}"
+
+
+def short_numbers(*numbers: str) -> list[str]:
+    """Return decimal numbers with no more digits than tell them apart; what is exact, or no number, stays."""
+    for digits in (6, 10):
+        short = [f"{float(each):.{digits}g}" if _DECIMAL.fullmatch(each) else each for each in numbers]
+        if len(set(short)) == len(numbers):
+            return short
+    return list(numbers)
 
 
 def _value(value: Any) -> str:
@@ -87,11 +109,15 @@ def _value(value: Any) -> str:
 
 def summary(report: Report) -> str:
     """Return one sentence about the whole."""
-    count = len(report.lines)
-    if not count:
+    count = len(report.claims)
+    defined = len(report.lines) - count
+    definitions = f"{defined} definition{'s' if defined > 1 else ''}"
+    if not report.lines:
         return "There is no line to judge."
-    right = sum(line.verdict in ("proved", "agrees") for line in report.lines)
-    proved = sum(line.verdict == "proved" for line in report.lines)
+    if not count:
+        return f"{definitions}; nothing is claimed, so nothing was judged."
+    right = sum(line.verdict in ("proved", "agrees") for line in report.claims)
+    proved = sum(line.verdict == "proved" for line in report.claims)
     parts = [f"{right} of {count} line{'s' if count > 1 else ''} right ({proved} proved)"]
     wrong = [line for line in report.lines if line.verdict == "refuted"]
     if wrong:
@@ -105,6 +131,8 @@ def summary(report: Report) -> str:
     unread = sum(line.error is not None for line in report.lines)
     if unread:
         parts.append(f"{unread} could not be read")
+    if defined:
+        parts.append(definitions)
     return "; ".join(parts) + "."
 
 
@@ -112,13 +140,13 @@ def to_markdown(report: Report) -> str:
     """Return a report as Markdown."""
     rows = ["| line | claim | verdict |", "|---:|---|---|"]
     for line in report.lines:
-        rows.append(f"| {line.line} | {_code(line.claim)} | {MARKS[line.verdict]} {WORDS[line.verdict]} |")
+        rows.append(f"| {line.line} | {_code(line.claim)} | {mark_of(line)} {word_of(line)} |")
     rows.append("")
     for line in report.lines:
         found = details(line)
         if not found:
             continue
-        rows.append(f"**Line {line.line}**: {WORDS[line.verdict]}")
+        rows.append(f"**Line {line.line}**: {word_of(line)}")
         rows.append("")
         for label, text in found:
             if label == "error":
@@ -144,8 +172,6 @@ def _code(text: str) -> str:
 
 
 def _runs(text: str) -> list[str]:
-    import re
-
     return re.findall(r"`+", text)
 
 
@@ -157,14 +183,14 @@ def to_html(report: Report, fragment: bool = False) -> str:
     """Return a report as one HTML page, or as a fragment of one."""
     rows = []
     for line in report.lines:
-        kind = line.verdict or "unread"
+        kind = "defined" if line.defines else line.verdict or "unread"
         said = "".join(
             f"<dt>{escape(label)}</dt><dd>{f'<pre>{escape(text)}</pre>' if label == 'error' else escape(text)}</dd>"
             for label, text in details(line)
         )
         rows.append(
             f'<tr class="{kind}"><td>{line.line}</td><td><code>{escape(line.claim)}</code>'
-            f"{f'<dl>{said}</dl>' if said else ''}</td><td>{MARKS[line.verdict]} {WORDS[line.verdict]}</td></tr>"
+            f"{f'<dl>{said}</dl>' if said else ''}</td><td>{mark_of(line)} {word_of(line)}</td></tr>"
         )
     missing = f"<p>Not given: {escape('; '.join(report.missing))}.</p>" if report.missing else ""
     table = (

@@ -7,6 +7,7 @@ made of; which of them explains a claim is found by numbers (`diagnose`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -110,6 +111,10 @@ class Slips:
                 and len(theirs) == len(axes)
                 and all(a == b.extent for a, b in zip(shape, theirs, strict=True))
             ]
+        scalars = [name for name, axes in self.axes.items() if not axes and name not in self.adjoints]
+        for name in self.free:
+            # An unknown name may be a known one, spelled another way.
+            result[name] = sorted(scalars, key=lambda known: known.lower() != name.lower())
         return result
 
     def activations(self) -> dict[str, tuple[str, Access]]:
@@ -143,6 +148,8 @@ class Slips:
             if isinstance(expr, Mul) and isinstance(child, Number):
                 continue
             for slip in self.at(child, bounds):
+                if isinstance(expr, Add) and isinstance(child, Mul) and slip.part in child.factors:
+                    slip = self.in_term(slip, child)
                 changed = (*children[:place], slip.result, *children[place + 1 :])
                 yield replace(slip, result=expr.rebuild(changed))
 
@@ -166,6 +173,15 @@ class Slips:
                 )
         if not isinstance(expr, (Number, Index, Size, Reduction)):
             yield from self.summed(expr, bounds)
+
+    def in_term(self, slip: Slip, term: Expr) -> Slip:
+        """Say in which term of a sum a factor is left out."""
+        found = re.fullmatch(r"(the factor .*) (is (?:left out|too much))", slip.what)
+        if found is None:
+            return slip
+        where_ = f" of the term {self.spelled(term)} "
+        undone = re.sub(r" (?=is too much$)", lambda _: where_, slip.undone)
+        return replace(slip, what=f"{found[1]}{where_}{found[2]}", undone=undone)
 
     def slip(self, kind: str, what: str, part: Expr, result: Expr, undone: str = "") -> Slip:
         return Slip(kind, what, undone, result, part)

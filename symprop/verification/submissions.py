@@ -30,7 +30,7 @@ class Row:
     file : str
         Its name.
     verdict : str
-        That of the report, or ``unreadable``, ``out of time``, ``out of memory``, ``failed``.
+        That of the report, or ``nothing claimed``, ``unreadable``, ``out of time``, ``out of memory``, ``failed``.
     first_wrong : int or None
         The first wrong line.
     slip : str
@@ -179,15 +179,15 @@ def _row(network: str, path: str) -> Row:
     except SympropError as error:
         return Row(name, "unreadable", message=error.message)
     first = report.first_wrong
-    right = sum(line.verdict in ("proved", "agrees") for line in report.lines)
+    right = sum(line.verdict in ("proved", "agrees") for line in report.claims)
     slip = first.diagnosis.kind if first is not None and first.diagnosis is not None else ""
     return Row(
         name,
-        report.verdict or "unreadable",
+        report.verdict or ("nothing claimed" if report.lines and not report.claims else "unreadable"),
         first.line if first is not None else None,
         slip,
         report.score,
-        len(report.lines),
+        len(report.claims),
         right,
         summary(report),
     )
