@@ -43,6 +43,7 @@ SAME = 1e-8
 LARGEST_STAGE = 300  # nodes
 MOST_STAGES = 14
 MOST_SLIPS = 1500
+MOST_MARKS = 100_000  # expressions in slips that are kept from claim to claim
 TIME_LIMIT = 1.0  # seconds for one slip
 PAIR_TIME = 1.0  # seconds more for two
 
@@ -152,6 +153,7 @@ class _Candidate:
     stage: Stage | None  # None: the slip is in the claim
     expr: Expr
     values: Any = field(default=None, repr=False)
+    draw: Draw | None = field(default=None, repr=False)  # at which it has these values
 
 
 class Diagnoser:
@@ -159,16 +161,15 @@ class Diagnoser:
 
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
-        self.tokens: list[Expr] = []
 
     def token(self, expr: Expr) -> str:
         """Return a mark that stands for an expression: of hundreds of slips only one or two are ever said."""
-        self.tokens.append(expr)
-        return f"⟦{len(self.tokens) - 1}⟧"
+        self.judge.marks[id(expr)] = expr  # which keeps it alive, and its identity unique
+        return f"⟦{id(expr)}⟧"
 
     def said(self, text: str) -> str:
         """Return a text with every mark replaced by the expression as people write it."""
-        return re.sub("⟦(\\d+)⟧", lambda match: self.judge.shown(self.tokens[int(match[1])]), text)
+        return re.sub("⟦(\\d+)⟧", lambda match: self.judge.shown(self.judge.marks[int(match[1])]), text)
 
     def spoken(self, slip: Slip) -> Slip:
         """Return a slip in words."""
@@ -253,8 +254,9 @@ class Diagnoser:
 
     def diagnose(self, question: Question, claim: Claim | None = None) -> Diagnosis:
         """Return the best explanation of a claim that was found wrong."""
-        deadline = time.thread_time() + TIME_LIMIT
+        deadline = self.judge.deadline(TIME_LIMIT)
         judge = self.judge
+        judge.forget_slips(MOST_MARKS)
         draw = judge.drawn(question)[0]
         judge.with_free(draw, 0, question.free)
         draw.probe.memo.clear()
@@ -308,14 +310,15 @@ class Diagnoser:
         found: list[_Candidate] = []
         best, left = 99, LESS_SPECIFIC
         for candidate in sorted((*true_slips, *claim_slips), key=lambda each: RANK.get(each.slip.kind, 99)):
-            if time.thread_time() > deadline + 0.5:
+            if time.thread_time() > min(deadline + 0.5, self.judge.until):
                 break
             rank = RANK.get(candidate.slip.kind, 99)
             if rank > best:
                 left -= 1
                 if left < 0:
                     break
-            candidate.values = self.values(candidate.expr, question, draw)
+            if candidate.draw is not draw:
+                candidate.values, candidate.draw = self.values(candidate.expr, question, draw), draw
             wanted = claimed if candidate.stage is not None else truth
             if self.same(candidate.values, wanted, question):
                 found.append(candidate)
@@ -466,7 +469,7 @@ class Diagnoser:
     def by_condition(self, question: Question) -> Diagnosis | None:
         """Explain a claim that is right only under a condition that the network does not state."""
         for kind, words, facts, condition in self.judge.conditions(question):
-            if self.judge.holds_under(question, condition):
+            if self.judge.holds_under(question, words, condition):
                 return Diagnosis(
                     kind,
                     f"This is right only if {words}, which the network does not say."
@@ -501,6 +504,10 @@ class Diagnoser:
         return Slips(judge.network, adjoints, question.free, self.token)
 
     def made_in_truth(self, question: Question, draw: Draw, deadline: float) -> list[_Candidate]:
+        key = (question.left, question.bounds, question.free)
+        known = self.judge.slips.get(key)
+        if known is not None:
+            return known
         maker = self.slips(question)
         # Of slips with the same result the most specific is kept.
         found: dict[Expr, _Candidate] = {}
@@ -514,7 +521,8 @@ class Diagnoser:
                 if expr is ZERO or (known and RANK.get(known.slip.kind, 99) <= RANK.get(slip.kind, 99)):
                     continue
                 found[expr] = _Candidate(slip, stage, expr)
-        return list(found.values())
+        made = self.judge.slips[key] = list(found.values())
+        return made
 
     def made_in_claim(self, question: Question, claimed: Expr, draw: Draw, deadline: float) -> list[_Candidate]:
         maker = self.slips(question)
@@ -617,7 +625,7 @@ class Diagnoser:
         """Explain a claim by two slips."""
         import numpy as np
 
-        deadline = time.thread_time() + PAIR_TIME
+        deadline = self.judge.deadline(PAIR_TIME)
         need = np.isfinite(truth) & np.isfinite(claimed)
         places = np.flatnonzero(need.ravel())
         if not len(places):
@@ -626,7 +634,8 @@ class Diagnoser:
         places = places[::step][:60]
 
         def table(candidates: list[_Candidate]) -> tuple[Any, list[_Candidate]]:
-            kept = [c for c in candidates if c.values is not None and np.isfinite(c.values.ravel()[places]).all()]
+            valued = (c for c in candidates if c.draw is draw and c.values is not None)
+            kept = [c for c in valued if np.isfinite(c.values.ravel()[places]).all()]
             rows = np.array([c.values.ravel()[places] for c in kept]) if kept else np.zeros((0, len(places)))
             return rows, kept
 
@@ -656,9 +665,9 @@ class Diagnoser:
         if not found:
             # What is mended in the claim by two slips has the truth's numbers, also where the claim has none.
             mendable = [c for c in claim_slips if c.slip.kind in MENDABLE]
-            found = self.second_slips(question, truth, mendable, draw, time.thread_time() + PAIR_TIME / 2, True)
+            found = self.second_slips(question, truth, mendable, draw, self.judge.deadline(PAIR_TIME / 2), True)
         if not found:
-            found = self.second_slips(question, claimed, kept, draw, deadline + PAIR_TIME / 2, False)
+            found = self.second_slips(question, claimed, kept, draw, self.judge.deadline(PAIR_TIME / 2), False)
         if not found:
             return None
         one, other = min(

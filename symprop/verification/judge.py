@@ -11,6 +11,7 @@ What none of these settles is `undecided`, with the reason.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -82,7 +83,9 @@ SUSPECTS = 4
 # Seconds of the processor (a busy machine must not change verdicts) that a single claim may take; beyond, it is
 # undecided with what was found so far.
 TIME_LIMIT = 2.5
+LINE_LIMIT = 4.0  # for all that is asked about one line: conventions, slips, what follows
 PROOF_TIME = 0.7
+SIMPLER_TIME = 0.5  # for a smaller witness than the one that was found
 
 # A value that changes by more than `JUMP` (relative, from 1 on) when all that is given moves by about `NEAR` jumps.
 NEAR = Fraction(1, 10**12)
@@ -260,6 +263,13 @@ class Judge:
         self.inlined: dict[str, Equation] = {}  # definitions of lines that can be written out
         self.draws: dict[Any, list[Draw]] = {}
         self.defaults = default_sizes(network)
+        self.slips: dict[Any, Any] = {}  # in true derivations, by what is claimed
+        self.marks: dict[int, Expr] = {}  # what their words mention
+        self.until = math.inf  # when the time for the line at hand is up
+
+    def deadline(self, seconds: float) -> float:
+        """Return when so many seconds of the processor are over, or the time for the line is."""
+        return min(time.thread_time() + seconds, self.until)
 
     # -- derivatives ---------------------------------------------------------------------------------------------
 
@@ -477,6 +487,7 @@ class Judge:
         quantities = {**self.network.quantities, name: quantity}
         self.network = replace(self.network, quantities=quantities, equations=(*self.network.equations, kept))
         self.inlined.pop(name, None)
+        self.forget_slips()
         plain = all(isinstance(index, Index) for index in equation.target.indices)
         if plain and len(self.network.definitions[name]) == 1 and name not in names_of(expression):
             self.inlined[name] = kept
@@ -590,12 +601,12 @@ class Judge:
             prepared = self.prepared(question)
             draws = self.drawn(question)  # made once for all claims: not on this one's time
             del draws
-            deadline = time.thread_time() + TIME_LIMIT
+            deadline = self.deadline(TIME_LIMIT)
             found = self.search(prepared, deadline)
             if isinstance(found, Verdict) and prepared.has_numbers and self.loose(prepared):
                 # A number may be meant as a size: right at the sizes stated is right.
                 prepared = replace(prepared, stated_sizes=True)
-                again = self.search(prepared, deadline + TIME_LIMIT / 2)
+                again = self.search(prepared, self.deadline(TIME_LIMIT))
                 found = found if isinstance(again, Verdict) else again
             if isinstance(found, Verdict):
                 return found
@@ -736,26 +747,21 @@ class Judge:
         """Return a witness with the smallest sizes and simplest numbers that show the difference, if one is found."""
         import numpy as np
 
-        sampler = self.sampler(question)
-        names = sampler.free_sizes()
-        deadline = time.thread_time() + 0.5
-        for sizes in small_sizes(names):
-            complete = sampler.complete(sizes)
-            if complete is None:
-                continue
+        deadline = self.deadline(SIMPLER_TIME)
+        for sizes in small_sizes(self.sampler(question).free_sizes()):
             for choices in SIMPLE_NUMBERS:
                 if time.thread_time() > deadline:
                     return None
-                several = 4 if len(choices) > 1 else 1
-                points = tuple(sampler.simple_point(complete, choices) for _ in range(several))
                 try:
-                    draw = self.made_draw(points)
+                    draw = self.simple_draw(question, sizes, choices)
+                    if draw is None:
+                        break
                     for name in question.free:
-                        draw.probe.tables[name] = np.full((len(points),), 0.5), ()
+                        draw.probe.tables[name] = np.full((len(draw.points),), 0.5), ()
                     suspects = self.probed(question, draw, _Compared()).suspects
                     free = {name: Fraction(1, 2) for name in question.free}
                     for number, entry in suspects:
-                        point = points[number]
+                        point = draw.points[number]
                         values = self.values_at(question, self.evaluator_at(point, free), entry)
                         if values is None or not differ(*values, question.tolerance):
                             break
@@ -764,6 +770,18 @@ class Judge:
                 except SympropError:
                     continue
         return None
+
+    def simple_draw(self, question: Question, sizes: Mapping[str, int], choices: Sequence[Fraction]) -> Draw | None:
+        """Return points for people, made once for each choice of sizes and numbers; None if the sizes do not fit."""
+        loose = self.loose(question)
+        key = (tuple(sizes.items()), choices, loose)
+        if key not in self.draws:
+            sampler = Sampler(self.network, self.seed, loose)
+            complete = sampler.complete(sizes)
+            several = 4 if len(choices) > 1 else 1
+            points = () if complete is None else tuple(sampler.simple_point(complete, choices) for _ in range(several))
+            self.draws[key] = [self.made_draw(points)] if points else []
+        return next(iter(self.draws[key]), None)
 
     def is_at_kink(
         self, question: Question, point: Point, free: Mapping[str, Fraction], entry: Mapping[Index, int]
@@ -853,7 +871,7 @@ class Judge:
             if agreed >= POINTS or (question.point and number >= len(draws[0].points)):
                 break
             if time.thread_time() > deadline:
-                last = f"the time for one claim ({TIME_LIMIT:g} s) ran out"
+                last = "the time for one claim ran out"
                 break
             place = number % len(draws)
             draw, at = draws[place], number // len(draws)
@@ -902,6 +920,13 @@ class Judge:
         self.network = known
         self.inlined.clear()
         self.draws.clear()
+        self.forget_slips()
+
+    def forget_slips(self, beyond: int = -1) -> None:
+        """Let slips go that were made in true derivations, if their words mention more than so many expressions."""
+        if len(self.marks) > beyond:
+            self.slips.clear()
+            self.marks.clear()
 
     def fill_raw(self, *sides: Expr) -> None:
         """Make sure that every adjoint that is named has its plain form."""
@@ -1100,25 +1125,17 @@ class Judge:
                     waiting.append(other)
         return frozenset(found)
 
-    def holds_under(self, question: Question, condition: Condition) -> bool:
-        """Whether both sides have the same numbers at points that meet a condition."""
+    def holds_under(self, question: Question, words: str, condition: Condition) -> bool:
+        """Whether both sides have the same numbers at points that meet a condition, which `words` name."""
         import numpy as np
 
         if question.point:
             return False
-        sampler = self.sampler(question, self.seed + 1)
         try:
-            if isinstance(condition, str):
-                names = [name for name in sampler.free_sizes() if name != condition]
-                sizes = sampler.complete({condition: 1, **{name: 3 + n for n, name in enumerate(names)}})
-                if sizes is None:
-                    return False
-                points = sampler.draw(CONDITIONED, sizes=sizes)
-            else:
-                points = sampler.draw(CONDITIONED, 0)
-                for point in points:
-                    condition(point)
-            draw = self.made_draw(points)
+            draw = self.conditioned(question, words, condition)
+            if draw is None:
+                return False
+            draw.probe.memo.clear()
             self.with_free(draw, 0, question.free)
             prepared = self.prepared(question)
             left = draw.probe.entries(prepared.left, question.bounds)
@@ -1128,6 +1145,23 @@ class Judge:
         both = np.isfinite(left) & np.isfinite(right)
         size = np.maximum(np.abs(left), np.abs(right))
         return bool(both.any() and (np.abs(left - right)[both] <= 1e-8 * size[both] + 1e-12).all())
+
+    def conditioned(self, question: Question, words: str, condition: Condition) -> Draw | None:
+        """Return points that meet a condition, which `words` name; None if no sizes do."""
+        key = (words, self.loose(question))
+        if key not in self.draws:
+            sampler = self.sampler(question, self.seed + 1)
+            points: tuple[Point, ...] = ()
+            if isinstance(condition, str):
+                names = [name for name in sampler.free_sizes() if name != condition]
+                sizes = sampler.complete({condition: 1, **{name: 3 + n for n, name in enumerate(names)}})
+                points = () if sizes is None else sampler.draw(CONDITIONED, sizes=sizes)
+            else:
+                points = sampler.draw(CONDITIONED, 0)
+                for point in points:
+                    condition(point)
+            self.draws[key] = [self.made_draw(points)] if points else []
+        return next(iter(self.draws[key]), None)
 
     def leaves_open(self, question: Question) -> bool:
         """Whether values are left to chance although a point is given."""

@@ -73,6 +73,7 @@ class Probe:
         self.recurrent: frozenset[str] | None = None
         self.layers: dict[str, int] = {}
         self.memo: dict[Any, tuple[Any, Array]] = {}
+        self.ranges: dict[tuple[int, int, int], Array] = {}  # of indices: one array each, which the memo knows again
         self.outside: list[str] = []  # reads outside a range that were met; their values are NaN
         for equation in network.equations:
             self.define(equation.target, equation.bounds, equation.expression)
@@ -115,6 +116,13 @@ class Probe:
             if scope.mask is not None:
                 values = np.where(np.broadcast_to(scope.mask, shape), values, np.nan)
             return values
+
+    def range(self, first: int, length: int, depth: int) -> Array:
+        """Return the values of an index along an axis of its own, before `depth` others and that of the points."""
+        key = first, length, depth
+        if key not in self.ranges:
+            self.ranges[key] = np.arange(first, first + length).reshape((length,) + (1,) * (depth + 1))
+        return self.ranges[key]
 
     # -- tables --------------------------------------------------------------------------------------------------
 
@@ -236,7 +244,7 @@ class _Scope:
         length = max(last - first + 1, 0)
         if length * math.prod(self.shape) * self.probe.count > LARGEST_TABLE:
             raise TooLargeError("a sum has too many terms")
-        values = np.arange(first, first + length).reshape((length,) + (1,) * (len(self.shape) + 1))
+        values = self.probe.range(first, length, len(self.shape))
         mask = self.mask
         if low.size > 1 or high.size > 1:
             inside = (values >= low) & (values <= high)
@@ -252,12 +260,13 @@ class _Scope:
         values = np.asarray(self.value(expr), dtype=float)
         return np.rint(np.where(np.isfinite(values), values, 0)).astype(int)
 
+    def key(self, expr: Expr) -> tuple[Any, ...]:
+        """What a value in this scope depends on: by identities, which what is stored keeps alive and so unique."""
+        read = tuple((i, id(self.indices[i])) for i in free_indices(expr) if i in self.indices)
+        return id(expr), id(self.mask), read
+
     def value(self, expr: Expr) -> Array:
-        key = (
-            id(expr),
-            id(self.mask),
-            tuple((i, id(self.indices[i])) for i in free_indices(expr) if i in self.indices),
-        )
+        key = self.key(expr)
         found = self.probe.memo.get(key)
         if found is None:
             # The scope is kept too: identities in the key stay unique as long as what they name lives.
@@ -412,6 +421,13 @@ class _Scope:
         raise MissingRuleError(f"'{expr.kind}' is no reduction")
 
     def condition(self, expr: Expr) -> Array:
+        key = ("condition", *self.key(expr))
+        found = self.probe.memo.get(key)
+        if found is None:
+            found = self.probe.memo[key] = ((expr, self), self.decide(expr))
+        return found[1]
+
+    def decide(self, expr: Expr) -> Array:
         if isinstance(expr, Junction):
             if expr.operator == "not":
                 return ~self.condition(expr.conditions[0])

@@ -12,6 +12,8 @@ Lines are judged by the truth, and by what follows from the person's own lines b
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -44,7 +46,7 @@ from symprop.declaration.quantity import Axis, Quantity
 from symprop.errors import SympropError
 from symprop.verification.claims import Claim, Fit, read_claims
 from symprop.verification.diagnose import Diagnoser, Diagnosis
-from symprop.verification.judge import NO_LEFT_SIDE, Judge, Question, Verdict, Witness, differ, size_values
+from symprop.verification.judge import LINE_LIMIT, NO_LEFT_SIDE, Judge, Question, Verdict, Witness, differ, size_values
 from symprop.verification.probe import Probe
 from symprop.verification.sampling import Sampler
 
@@ -250,12 +252,15 @@ class _Checking:
         if claim.kind == "error":
             yield Line(claim.line, claim.text, None, error=str(claim.error))
             return
+        self.judge.until = time.thread_time() + LINE_LIMIT
         try:
             yield self.judged(claim)
         except SympropError as error:
             yield Line(claim.line, claim.text, None, error=str(error))
         except RecursionError:
             yield Line(claim.line, claim.text, "undecided", reason="the claim is nested too deeply")
+        finally:
+            self.judge.until = math.inf
 
     def judged(self, claim: Claim) -> Line:
         if claim.kind == "update":
