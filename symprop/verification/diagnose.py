@@ -257,13 +257,15 @@ class Diagnoser:
         deadline = self.judge.deadline(TIME_LIMIT)
         judge = self.judge
         judge.forget_slips(MOST_MARKS)
-        draw = judge.drawn(question)[0]
-        judge.with_free(draw, 0, question.free)
-        draw.probe.memo.clear()
         prepared = judge.prepared(question)
         claimed_expr = judge.with_definitions(prepared.right)
-        truth = self.values(prepared.left, question, draw)
-        claimed = self.values(claimed_expr, question, draw)
+        for draw in (judge.gentle(question), judge.drawn(question)[0]):
+            judge.with_free(draw, 0, question.free)
+            draw.probe.memo.clear()
+            truth = self.values(prepared.left, question, draw)
+            claimed = self.values(claimed_expr, question, draw)
+            if not self.same(truth, claimed, question):
+                break  # else they differ elsewhere
         if truth is None or claimed is None:
             return Diagnosis("unrecognised", "No known slip explains this line.")
         found = (
@@ -349,12 +351,14 @@ class Diagnoser:
         if (some == 0).all() and not question.point:
             shown = judge.shown(question.left)
             return Diagnosis("dropped-term", f"This is 0, and {shown} is not: it is {expected}.")
-        slack = 1e-7 * abs(some[0])
+        # Where a function is flat, its derivative has few digits that are right: the middle of the ratios has them all.
+        middle = float(np.median(some))
+        slack = 1e-7 * abs(middle)
         if question.tolerance is not None:
             slack += float(question.tolerance) / np.abs(truth[need]).min()
-        if np.abs(some - some[0]).max() <= slack:
-            constant = Fraction(float(some[0])).limit_denominator(64)
-            if abs(float(constant) - some[0]) <= slack + 1e-9 and constant != 0:
+        if np.abs(some - middle).max() <= slack or self.same(truth * middle, claimed, question):
+            constant = Fraction(middle).limit_denominator(64)
+            if abs(float(constant) - middle) <= slack + 1e-9 and constant != 0:
                 if constant == -1:
                     return Diagnosis(
                         "sign", f"The sign is the wrong way round: it is {expected}.{self.sign_hint(question)}"
@@ -382,11 +386,11 @@ class Diagnoser:
             values = self.values(factor, question, draw)
             if values is None:
                 continue
-            values = np.broadcast_to(values, ratio.shape)[need]
+            values = np.broadcast_to(values, ratio.shape)
             for power, sign in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
                 with np.errstate(all="ignore"):
                     expectation = sign * values**power
-                if np.abs(some - expectation).max() <= 1e-8 * np.abs(expectation).max():
+                if self.same(truth * expectation, claimed, question):
                     extra = " The sign is turned as well." if sign < 0 else ""
                     if isinstance(factor, Access):
                         if power < 0:
@@ -639,10 +643,13 @@ class Diagnoser:
             rows = np.array([c.values.ravel()[places] for c in kept]) if kept else np.zeros((0, len(places)))
             return rows, kept
 
-        rows, kept = table(true_slips)
-        other_rows, others = table(claim_slips)
         wanted, base = claimed.ravel()[places], truth.ravel()[places]
         scale = np.median(np.abs(wanted)) + 1e-12
+        # A slip that changes nothing is none.
+        true_slips = [c for c in true_slips if c.values is not None and not self.same(c.values, truth, question)]
+        claim_slips = [c for c in claim_slips if c.values is not None and not self.same(c.values, claimed, question)]
+        rows, kept = table(true_slips)
+        other_rows, others = table(claim_slips)
         found: list[tuple[_Candidate, _Candidate]] = []
 
         def close(left: Any, right: Any) -> Any:
@@ -693,7 +700,8 @@ class Diagnoser:
                     return []
                 if slip.kind in ("extra-sum", "stopped-early") or (in_claim and slip.kind not in MENDABLE):
                     continue
-                if self.same(self.values(slip.result, question, draw), wanted, question):
+                values = self.values(slip.result, question, draw)
+                if self.same(values, wanted, question) and not self.same(values, one.values, question):
                     second = inverted(slip) if in_claim else replace(slip, undone=slip.what)
                     return [(one, _Candidate(second, None, slip.result))]
         return []

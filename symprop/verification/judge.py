@@ -51,6 +51,7 @@ from symprop.verification.evaluate import Evaluator, format_number
 from symprop.verification.normal_form import Normalizer
 from symprop.verification.probe import Probe, TooLargeError
 from symprop.verification.sampling import (
+    GENTLE,
     RANGES,
     Components,
     Point,
@@ -229,8 +230,8 @@ class Question:
         return any(isinstance(node, Number) and abs(node.value) != 1 and node.value for node in walk(self.right))
 
 
-# How to make a point meet a condition; a text is the name of a size that is 1.
-Condition = Callable[[Point], None] | str
+# How to make a point, the how manieth it is, meet a condition; a text is the name of a size that is 1.
+Condition = Callable[[Point, int], None] | str
 
 
 @dataclass
@@ -538,6 +539,16 @@ class Judge:
             else:
                 points = sampler.draw(PROBED, spread=2 + number)
             yield self.made_draw(points)
+
+    def gentle(self, question: Question) -> Draw:
+        """Return points at which expressions are told by their numbers; if a question fixes values, with those."""
+        if question.point:
+            return self.drawn(question)[0]
+        key = ("gentle", self.loose(question))
+        if key not in self.draws:
+            points = Sampler(self.network, self.seed, key[1]).draw(2 * len(GENTLE), ranges=GENTLE)
+            self.draws[key] = [self.made_draw(points)]
+        return self.draws[key][0]
 
     def made_draw(self, points: tuple[Point, ...]) -> Draw:
         draw = Draw(points, Probe(self.network, points[0].sizes, [each.values for each in points]))
@@ -1144,7 +1155,10 @@ class Judge:
             return False
         both = np.isfinite(left) & np.isfinite(right)
         size = np.maximum(np.abs(left), np.abs(right))
-        return bool(both.any() and (np.abs(left - right)[both] <= 1e-8 * size[both] + 1e-12).all())
+        # What is 0 at a point shows nothing there, and each member of a domain has every second point.
+        telling = (both & (size > 0)).reshape(-1, both.shape[-1]).any(axis=0)
+        shown = telling[::2].any() and telling[1::2].any()
+        return bool(shown and (np.abs(left - right)[both] <= 1e-8 * size[both] + 1e-12).all())
 
     def conditioned(self, question: Question, words: str, condition: Condition) -> Draw | None:
         """Return points that meet a condition, which `words` name; None if no sizes do."""
@@ -1158,8 +1172,8 @@ class Judge:
                 points = () if sizes is None else sampler.draw(CONDITIONED, sizes=sizes)
             else:
                 points = sampler.draw(CONDITIONED, 0)
-                for point in points:
-                    condition(point)
+                for number, point in enumerate(points):
+                    condition(point, number)
             self.draws[key] = [self.made_draw(points)] if points else []
         return next(iter(self.draws[key]), None)
 
@@ -1293,7 +1307,7 @@ def _groups(components: Components, place: int) -> Iterator[list[tuple[int, ...]
     yield from groups.values()
 
 
-def adding_up(point: Point, name: str, place: int) -> None:
+def adding_up(point: Point, _number: int, *, name: str, place: int) -> None:
     """Make the components of a point along one axis positive parts of 1."""
     components = point.values[name]
     for members in _groups(components, place):
@@ -1302,7 +1316,7 @@ def adding_up(point: Point, name: str, place: int) -> None:
             components[indices] = (abs(components[indices]) + Fraction(1, 16)) / total
 
 
-def one_hot(point: Point, name: str, place: int) -> None:
+def one_hot(point: Point, _number: int, *, name: str, place: int) -> None:
     """Make one component along one axis 1, and the others 0."""
     components = point.values[name]
     for members in _groups(components, place):
@@ -1310,14 +1324,12 @@ def one_hot(point: Point, name: str, place: int) -> None:
         components.update({indices: Fraction(indices == largest) for indices in members})
 
 
-def in_members(point: Point, name: str, members: tuple[int, int]) -> None:
-    """Make every component one of two numbers."""
-    components = point.values[name]
-    for indices, value in components.items():
-        components[indices] = Fraction(members[value.numerator % 3 == 0])
+def in_members(point: Point, number: int, *, name: str, members: tuple[int, int]) -> None:
+    """Make a scalar one of two numbers, each of them at every second point."""
+    point.values[name][()] = Fraction(members[number % 2])
 
 
-def symmetric(point: Point, name: str) -> None:
+def symmetric(point: Point, _number: int, *, name: str) -> None:
     """Make a square matrix symmetric."""
     components = point.values[name]
     for i, j in list(components):

@@ -107,7 +107,9 @@ class Probe:
         """
         with np.errstate(all="ignore"):
             scope = _Scope(self, {}, None)
-            for bound in reversed(bounds):  # the newest index has the first axis
+            named = {bound.index for bound in bounds}
+            ragged = any((free_indices(bound.lower) | free_indices(bound.upper)) & named for bound in bounds)
+            for bound in bounds if ragged else reversed(bounds):  # the newest index has the first axis
                 scope = scope.with_index(bound)
             shape = (*scope.shape, self.count)
             if math.prod(shape) > LARGEST_TABLE:
@@ -115,6 +117,8 @@ class Probe:
             values = np.broadcast_to(scope.value(expr), shape)
             if scope.mask is not None:
                 values = np.where(np.broadcast_to(scope.mask, shape), values, np.nan)
+            if ragged:
+                values = values.transpose(*reversed(range(len(bounds))), len(bounds))
             return values
 
     def range(self, first: int, length: int, depth: int) -> Array:
@@ -358,10 +362,11 @@ class _Scope:
         if expr.name in probe.known:
             needed = inside if self.mask is None else inside & self.mask
             wide = np.broadcast_shapes(needed.shape, shape)
-            where = np.broadcast_to(needed, wide)
-            columns = [np.broadcast_to(index, wide)[where] for index in wanted]
-            for component in sorted(set(zip(*(column.tolist() for column in columns), strict=True))):
-                probe.component(expr.name, component)
+            missing = np.broadcast_to(needed, wide) & ~probe.known[expr.name][tuple(places)]
+            if missing.any():
+                columns = [np.broadcast_to(index, wide)[missing] for index in wanted]
+                for component in sorted(set(zip(*(column.tolist() for column in columns), strict=True))):
+                    probe.component(expr.name, component)
         values = table[(*places, np.arange(probe.count))]
         if not inside.all():
             values = np.where(inside, values, 0.0 if expr.name in probe.zero_outside else np.nan)
