@@ -629,6 +629,10 @@ class ClaimReader:
             span = inner.whole()
             indices.append(Resolver(self.scope(inner, False), span).subscript(read(inner, span, "expression")))
         found = self.expressions(tuple(parts[1:]), (True,) * (len(parts) - 1))
+        if name in found.free_scalars:
+            raise DeclarationError(
+                f"'{name}' is defined by itself", hint="Give the name on the left side a value in other names."
+            )
         if found.axes and subscripts:
             raise ShapeError(
                 f"{name}[{', '.join(subscripts)}] is one component, and {parts[1].strip()} has shape "

@@ -45,6 +45,7 @@ MOST_STAGES = 14
 MOST_SLIPS = 1500
 MOST_MARKS = 100_000  # expressions in slips that are kept from claim to claim
 TIME_LIMIT = 1.0  # seconds for one slip
+LEFT_OUT_TIME = 0.3
 PAIR_TIME = 1.0  # seconds more for two
 
 # Of equally short explanations the first is given: what is most specific stands first.
@@ -290,6 +291,9 @@ class Diagnoser:
             return best
         if condition is not None:
             return replace(condition, kind="condition")
+        lacking = self.left_out(question, claimed_expr, truth, draw)
+        if lacking is not None:
+            return lacking
         pair = self.pairs(question, truth, claimed, true_slips, claim_slips, draw)
         if pair is not None:
             return pair
@@ -546,6 +550,16 @@ class Diagnoser:
                 slip = inverted(slip)
                 result.append(_Candidate(slip, None, slip.result))
         return result
+
+    def left_out(self, question: Question, claimed: Expr, truth: Any, draw: Draw) -> Diagnosis | None:
+        """Explain a claim that is another way to write the truth, with something left out."""
+        deadline = self.judge.deadline(LEFT_OUT_TIME)
+        for slip in self.slips(question).left_out(claimed, question.bounds):
+            if time.thread_time() > deadline:
+                return None
+            if self.same(self.values(slip.result, question, draw), truth, question):
+                return self.best([_Candidate(slip, None, slip.result)], question)
+        return None
 
     def other_quantities(self, question: Question, prepared: Question, claimed: Any, draw: Draw) -> list[_Candidate]:
         """The claim may be right about something else: another derivative, or one that stops on the way."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -76,6 +77,7 @@ ENTRIES = 4
 # Two certified values closer than this, relative to their size, count as agreeing at a point; the bound is printed.
 AGREEMENT = Fraction(1, 10**25)
 AGREEMENT_DIGITS = 27
+COMPARED_BITS = 256
 
 # Relative differences above this are not rounding, as a rule; what is found is certified before it is believed.
 SUSPICIOUS = 1e-9
@@ -623,8 +625,6 @@ class Judge:
                 return found
             if found.outside_left and not found.both and not question.point:
                 why = found.outside_left
-                for name, adjoint in self.adjoints.items():
-                    why = why.replace(name, adjoint.of)
                 witness = self.undefined(prepared, left=True)
                 if witness is not None:
                     witness = replace(witness, true=f"not defined: {why}")
@@ -678,9 +678,9 @@ class Judge:
         outside_left = list(probe.outside)
         right = probe.entries(question.right, question.bounds)
         if len(probe.outside) > len(outside_left):
-            compared.outside = probe.outside[-1]
+            compared.outside = read_plainly(probe.outside[-1])
         if outside_left:
-            compared.outside_left = outside_left[-1]
+            compared.outside_left = read_plainly(outside_left[-1])
         if question.condition is not TRUE:
             holds = probe.entries(where(question.condition, ONE, ZERO), question.bounds) > 0
             left, right = np.where(holds, left, np.nan), np.where(holds, right, np.nan)
@@ -837,7 +837,7 @@ class Judge:
             unknown = draw.probe.entries(outer, question.bounds)
             if not draw.probe.outside:
                 continue
-            why = f"not defined: {draw.probe.outside[0]}"
+            why = f"not defined: {read_plainly(draw.probe.outside[0])}"
             for flat in np.flatnonzero(np.isnan(unknown) & np.isfinite(known)):
                 *places, number = (int(n) for n in np.unravel_index(flat, known.shape))
                 entry = self.entry_of(question.bounds, places, draw)
@@ -878,7 +878,7 @@ class Judge:
         agreed, undefined, last = 0, 0, ""
         draws = self.drawn(question)
         random_ = random.Random(self.seed)
-        for number in range(PROBED):
+        for number in range(len(draws) * PROBED):
             if agreed >= POINTS or (question.point and number >= len(draws[0].points)):
                 break
             if time.thread_time() > deadline:
@@ -1290,6 +1290,11 @@ def renamed(derivation: Derivation, name: str) -> Derivation:
     return replace(derivation, adjoints=adjoints)
 
 
+def read_plainly(text: str) -> str:
+    """Return what is said of adjoints by their own names, ``D(L)a[0]``, as people write it."""
+    return re.sub(r"D\(([^()]*)\)(?=\w)", r"d\1/d", text)
+
+
 def is_defined(evaluator: Evaluator, expr: Expr) -> bool:
     """Whether an expression has a value at a point."""
     try:
@@ -1338,7 +1343,7 @@ def symmetric(point: Point, _number: int, *, name: str) -> None:
 
 
 def as_ball(value: Any) -> Any:
-    """Return a certified value as a ball."""
+    """Return a certified value as a ball, of the precision at hand."""
     from flint import arb, fmpq
 
     return arb(fmpq(value.numerator, value.denominator)) if isinstance(value, Fraction) else value
@@ -1352,23 +1357,31 @@ def shown_number(value: Any) -> str:
 
 def differ(left: Any, right: Any, tolerance: Fraction | None = None) -> bool:
     """Return whether two certified values certainly differ, by more than `tolerance` if there is one."""
+    from flint import ctx
+
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         return left != right if tolerance is None else abs(left - right) > tolerance
-    difference = as_ball(left) - as_ball(right)
-    if tolerance is None:
-        return not difference.contains(0)
-    return bool(abs(difference) > as_ball(tolerance))
+    # A third is no ball of 53 bits.
+    with ctx.workprec(COMPARED_BITS):
+        difference = as_ball(left) - as_ball(right)
+        if tolerance is None:
+            return not difference.contains(0)
+        return bool(abs(difference) > as_ball(tolerance))
 
 
 def close(left: Any, right: Any, tolerance: Fraction | None = None) -> bool:
     """Return whether two certified values certainly agree within `AGREEMENT` (or `tolerance`)."""
+    from flint import ctx
+
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         return left == right if tolerance is None else abs(left - right) <= tolerance
-    one, other = as_ball(left), as_ball(right)
-    if tolerance is not None:
-        return bool(abs(one - other) <= as_ball(tolerance))
-    size = abs(one) + abs(other) + 1
-    return bool(abs(one - other) <= size * as_ball(AGREEMENT))
+    # A third is no ball of 53 bits.
+    with ctx.workprec(COMPARED_BITS):
+        one, other = as_ball(left), as_ball(right)
+        if tolerance is not None:
+            return bool(abs(one - other) <= as_ball(tolerance))
+        size = abs(one) + abs(other) + 1
+        return bool(abs(one - other) <= size * as_ball(AGREEMENT))
 
 
 def nested(components: Components) -> Any:

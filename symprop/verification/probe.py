@@ -42,6 +42,7 @@ from symprop.errors import IndexNotationError, MissingRuleError, SympropError
 
 Array = Any  # numpy.ndarray; the package is typed without numpy's stubs
 
+LARGEST_INDEX = 2**40
 LARGEST_TABLE = 2_000_000  # numbers in one array
 
 
@@ -262,6 +263,8 @@ class _Scope:
         if isinstance(expr, Index) and expr in self.indices:
             return self.indices[expr]
         values = np.asarray(self.value(expr), dtype=float)
+        if (np.abs(values) > LARGEST_INDEX).any():
+            raise TooLargeError("an index, or the limit of a sum, is too large to be counted to")
         return np.rint(np.where(np.isfinite(values), values, 0)).astype(int)
 
     def key(self, expr: Expr) -> tuple[Any, ...]:

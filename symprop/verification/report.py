@@ -525,11 +525,11 @@ class _Checking:
         if inside:
             return Diagnosis(
                 "condition",
-                f"{verdict.outside[0].upper()}{verdict.outside[1:]}. Elsewhere the line is right: say for which "
+                f"Here {verdict.outside}. Elsewhere the line is right: say for which "
                 "values it holds, as in 'for t = 1..T-1'.",
             )
         diagnosis = Diagnoser(judge).diagnose(question, None)
-        message = f"{verdict.outside[0].upper()}{verdict.outside[1:]}."
+        message = f"Here {verdict.outside}."
         if diagnosis.kind in ("transposed", "wrong-index", "index-shift", "wrong-quantity", "wrong-layer"):
             return replace(diagnosis, message=f"{message} {diagnosis.message}")
         return Diagnosis("wrong-index", f"{message} It is {judge.expected(question.left, question)}.")

@@ -129,14 +129,53 @@ class Slips:
 
     # The walk.
 
-    def at(self, expr: Expr, bounds: tuple[Bound, ...]) -> Iterator[Slip]:
+    def left_out(self, expr: Expr, bounds: tuple[Bound, ...]) -> Iterator[Slip]:
+        """Yield expressions to which something is added that may have been left out: a term, a factor, an exponent."""
+        yield from self.at(expr, bounds, self.additions)
+
+    def additions(self, expr: Expr, bounds: tuple[Bound, ...]) -> Iterator[Slip]:
+        if isinstance(expr, Power) and not isinstance(expr.exponent, Number):
+            for exponent in (
+                changed
+                for bound in bounds
+                for changed in (expr.exponent + bound.index, expr.exponent - bound.index, bound.index - expr.exponent)
+            ):
+                spelled = self.spelled(power(expr.base, exponent))
+                what = f"{self.spelled(expr)} should be {spelled}"
+                yield self.slip("power", what, expr, power(expr.base, exponent), what)
+        if not isinstance(expr, (Access, Add, Call, Power, Reduction)):
+            return
+        shown = self.spelled(expr)
+        for atom in self.atoms(bounds):
+            if atom == expr:
+                continue
+            spelled = self.spelled(atom)
+            for result in (expr + atom, expr - atom):
+                what = f"the term {spelled} is left out: {shown} should be {self.spelled(result)}"
+                yield self.slip("dropped-term", what, atom, result, what)
+            what = f"the factor {spelled} is left out, beside {shown}"
+            yield self.slip("missing-factor", what, atom, mul(expr, atom), what)
+
+    def atoms(self, bounds: tuple[Bound, ...]) -> Iterator[Access]:
+        """Yield every quantity, component by component of the indices at hand."""
+        indices = {bound.index for bound in bounds}
+        for name, axes in self.axes.items():
+            if all(axis.index in indices for axis in axes):
+                yield Access(name, tuple(axis.index for axis in axes))
+
+    def at(
+        self,
+        expr: Expr,
+        bounds: tuple[Bound, ...],
+        here: Callable[[Expr, tuple[Bound, ...]], Iterator[Slip]] | None = None,
+    ) -> Iterator[Slip]:
         """Yield every expression one slip away; `bounds` are the indices that are free or bound around it."""
-        yield from self.here(expr, bounds)
+        yield from (here or self.here)(expr, bounds)
         if isinstance(expr, (Access, Number, Index, Size)):
             return
         if isinstance(expr, Reduction):
             inner = (*bounds, *expr.bounds)
-            for slip in self.at(expr.body, inner):
+            for slip in self.at(expr.body, inner, here):
                 yield replace(slip, result=reduce(expr.kind, expr.bounds, slip.result))
             return
         children = expr.children
@@ -147,7 +186,7 @@ class Slips:
                 continue
             if isinstance(expr, Mul) and isinstance(child, Number):
                 continue
-            for slip in self.at(child, bounds):
+            for slip in self.at(child, bounds, here):
                 if isinstance(expr, Add) and isinstance(child, Mul) and slip.part in child.factors:
                     slip = self.in_term(slip, child)
                 changed = (*children[:place], slip.result, *children[place + 1 :])
@@ -224,6 +263,12 @@ class Slips:
             kind = self.kind_of_factor(factor)
             shown = self.spelled(factor)
             yield self.slip(kind, f"the factor {shown} is left out", factor, rest, f"the factor {shown} is too much")
+            if isinstance(factor, Add) and len(factor.terms) > 1:
+                # As people write it the difference may stand the other way round, with the sign before the rest.
+                turned = self.spelled(negative(factor))
+                yield self.slip(
+                    kind, f"the factor {turned} is left out", factor, negative(rest), f"the factor {turned} is too much"
+                )
             if isinstance(factor, Power) and factor.exponent == MINUS_ONE and not isinstance(factor.base, Size):
                 turned = mul(*factors[:place], factor.base, *factors[place + 1 :])
                 base = self.spelled(factor.base)
