@@ -288,9 +288,7 @@ PRIMITIVES: dict[str, Primitive] = {
     "exp2": Primitive("", _exact_exp2, apply=_by(lambda value: arb(2) ** value)),
     "expm1": Primitive("expm1", _special(at_0=0)),
     "log": Primitive("log", _special(at_1=0), lambda value: value <= 0),
-    "log2": Primitive(
-        "", _exact_log(2), lambda value: value <= 0, apply=_by(lambda value: value.log() / arb(2).log())
-    ),
+    "log2": Primitive("", _exact_log(2), lambda value: value <= 0, apply=_by(lambda value: value.log() / arb(2).log())),
     "log10": Primitive(
         "", _exact_log(10), lambda value: value <= 0, apply=_by(lambda value: value.log() / arb.const_log10())
     ),
@@ -437,4 +435,3 @@ def to_float(value: Value) -> float:
         return float(value)
     except OverflowError:
         return float("inf") if value > 0 else float("-inf")
-

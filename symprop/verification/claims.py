@@ -1,10 +1,11 @@
 """Claims as people write them, line by line, in the names of a network.
 
 A line is a chain ``A = B = C``, an update ``theta <- theta - eta*D(L, theta)``, or ``at W = 3, X = 3``, which fixes a
-point for the lines after it.  ``dJ/dw[i]`` is the operator ``D(J, w[i])`` where both names are known.  ``v_bar``, v being
-known and ``v_bar`` not, is the derivative of the objective by v, as printed derivations have it; so is an unknown ``dZ``
-on a left side.  Any other unknown left side is a definition for the lines that follow.  Whole arrays, ``dW = outer(delta, x)``, are read into index form: the axes of the left side are the free indices.
-A line that cannot be read is an error of that line alone.
+point for the lines after it.  ``dJ/dw[i]`` is the operator ``D(J, w[i])`` where both names are known.  ``v_bar``, v
+being known and ``v_bar`` not, is the derivative of the objective by v, as printed derivations have it; so is an unknown
+``dZ`` on a left side.  Any other unknown left side is a definition for the lines that follow.  Whole arrays, as in
+``dW = outer(delta, x)``, are read into index form: the axes of the left side are the free indices.  A line that cannot
+be read is an error of that line alone.
 """
 
 from __future__ import annotations
@@ -685,7 +686,6 @@ class ClaimReader:
             self.definition_note(name),
             shapes=(*found.shapes[:1], *found.shapes),
         )
-
 
     def definition_note(self, name: str) -> str:
         """Say that a name is defined; and what may be meant, if it looks like the derivative by something."""

@@ -9,7 +9,6 @@ Two slips are met in the middle: one made in the true derivation, one undone in 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -316,7 +315,7 @@ class Diagnoser:
         found: list[_Candidate] = []
         best, left = 99, LESS_SPECIFIC
         for candidate in sorted((*true_slips, *claim_slips), key=lambda each: RANK.get(each.slip.kind, 99)):
-            if time.thread_time() > min(deadline + 0.5, self.judge.until):
+            if self.judge.is_over(min(deadline + 0.5, self.judge.until)):
                 break
             rank = RANK.get(candidate.slip.kind, 99)
             if rank > best:
@@ -502,14 +501,19 @@ class Diagnoser:
     # Slips.
 
     def slips(self, question: Question) -> Slips:
-        judge = self.judge
         from symprop.declaration.quantity import Axis
 
+        judge = self.judge
+        key = ("maker", question.free, len(judge.adjoints))
+        known: Slips | None = judge.slips.get(key)
+        if known is not None:
+            return known
         adjoints = {
             name: (adjoint.of, tuple(Axis(b.index, b.lower, b.upper) for b in adjoint.bounds))
             for name, adjoint in judge.adjoints.items()
         }
-        return Slips(judge.network, adjoints, question.free, self.token)
+        made = judge.slips[key] = Slips(judge.network, adjoints, question.free, self.token)
+        return made
 
     def made_in_truth(self, question: Question, draw: Draw, deadline: float) -> list[_Candidate]:
         key = (question.left, question.bounds, question.free)
@@ -522,7 +526,7 @@ class Diagnoser:
         for stage in self.stages(question.left):
             bounds = stage.bounds or question.bounds
             for slip in maker.at(stage.fragment, bounds):
-                if len(found) >= MOST_SLIPS or time.thread_time() > deadline:
+                if len(found) >= MOST_SLIPS or self.judge.is_over(deadline):
                     return list(found.values())
                 expr = stage.with_fragment(slip.result)
                 known = found.get(expr)
@@ -555,7 +559,7 @@ class Diagnoser:
         """Explain a claim that is another way to write the truth, with something left out."""
         deadline = self.judge.deadline(LEFT_OUT_TIME)
         for slip in self.slips(question).left_out(claimed, question.bounds):
-            if time.thread_time() > deadline:
+            if self.judge.is_over(deadline):
                 return None
             if self.same(self.values(slip.result, question, draw), truth, question):
                 return self.best([_Candidate(slip, None, slip.result)], question)
@@ -671,7 +675,7 @@ class Diagnoser:
             return (np.abs(left - right) <= 1e-7 * size).all(axis=-1)
 
         for one, row in zip(kept, rows, strict=True):
-            if time.thread_time() > deadline or len(found) > 12:
+            if self.judge.is_over(deadline) or len(found) > 12:
                 break
             with np.errstate(all="ignore"):
                 # One in the truth, one undone in the claim; two that act on different factors; on different terms.
@@ -710,7 +714,7 @@ class Diagnoser:
         maker = self.slips(question)
         for one in sorted(kept, key=lambda c: RANK.get(c.slip.kind, 99)):
             for slip in maker.at(one.expr, question.bounds):
-                if time.thread_time() > deadline:
+                if self.judge.is_over(deadline):
                     return []
                 if slip.kind in ("extra-sum", "stopped-early") or (in_claim and slip.kind not in MENDABLE):
                     continue

@@ -346,9 +346,7 @@ class Evaluator:
 
     # Precision and long chains.
 
-    def _settled(
-        self, compute: Callable[[], Result], accepted: Callable[[Result], bool] = lambda _: True
-    ) -> Result:
+    def _settled(self, compute: Callable[[], Result], accepted: Callable[[Result], bool] = lambda _: True) -> Result:
         return self.arithmetic.escalate(lambda: self._run(compute), accepted)
 
     def _run(self, compute: Callable[[], Result]) -> Result:

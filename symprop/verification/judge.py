@@ -31,6 +31,7 @@ from symprop.algebra.expressions import (
     Expr,
     Index,
     Number,
+    Reduction,
     Size,
     Where,
     free_indices,
@@ -48,6 +49,7 @@ from symprop.derivation.local_partials import expand_functions, local_partial
 from symprop.derivation.reverse_sweep import backpropagate
 from symprop.derivation.steps import Adjoint, Derivation
 from symprop.errors import SympropError, ValueOutsideDomainError
+from symprop.verification.corners import corners, points_at
 from symprop.verification.evaluate import Evaluator, format_number
 from symprop.verification.normal_form import Normalizer
 from symprop.verification.probe import Probe, TooLargeError
@@ -60,6 +62,7 @@ from symprop.verification.sampling import (
     default_sizes,
     is_place,
     reads_places,
+    size_values,
     with_bodies,
 )
 
@@ -209,6 +212,8 @@ class Question:
         One unit of the last digit that a numeric side shows.
     stated_sizes : bool
         Whether sizes are those that the network states, where it states defaults.
+    by_convention : bool
+        Whether the left side may be a derivative, whose value at a kink is a convention and refutes nothing.
     """
 
     left: Expr
@@ -219,6 +224,7 @@ class Question:
     free: tuple[str, ...] = ()
     tolerance: Fraction | None = None
     stated_sizes: bool = False
+    by_convention: bool = True
 
     @property
     def needs_sizes(self) -> bool:
@@ -268,11 +274,17 @@ class Judge:
         self.defaults = default_sizes(network)
         self.slips: dict[Any, Any] = {}  # in true derivations, by what is claimed
         self.marks: dict[int, Expr] = {}  # what their words mention
+        self.ticks = 0
         self.until = math.inf  # when the time for the line at hand is up
 
     def deadline(self, seconds: float) -> float:
         """Return when so many seconds of the processor are over, or the time for the line is."""
         return min(time.thread_time() + seconds, self.until)
+
+    def is_over(self, deadline: float) -> bool:
+        """Whether a time is up; the clock is looked at on every eighth call, since looking costs more than a slip."""
+        self.ticks += 1
+        return self.ticks % 8 == 0 and time.thread_time() > deadline
 
     # -- derivatives ---------------------------------------------------------------------------------------------
 
@@ -623,6 +635,9 @@ class Judge:
                 found = found if isinstance(again, Verdict) else again
             if isinstance(found, Verdict):
                 return found
+            at_corner = None if question.point else self.differing_at_corner(prepared)
+            if at_corner is not None:
+                return at_corner
             if found.outside_left and not found.both and not question.point:
                 why = found.outside_left
                 witness = self.undefined(prepared, left=True)
@@ -663,9 +678,62 @@ class Judge:
                 if values is None or not differ(*values, question.tolerance):
                     continue
                 free = {name: self.free_value(name, place, number) for name in question.free}
-                if question.point or not self.is_at_kink(question, draw.points[number], free, entry):
+                if (
+                    question.point
+                    or not question.by_convention
+                    or not self.is_at_kink(question, draw.points[number], free, entry)
+                ):
                     return self.refuted(question, draw, place, number, entry, values)
         return compared
+
+    def differing_at_corner(self, question: Question) -> Verdict | None:
+        """Look for a difference where a condition of either side turns, and close by."""
+        draw = self.at_corners(question)
+        if draw is None:
+            return None
+        for number, entry in self.probed(question, draw, _Compared()).suspects:
+            values = self.values_at(question, self.evaluator(draw, 0, number, question.free), entry)
+            if values is None or not differ(*values, question.tolerance):
+                continue
+            here = {name: self.free_value(name, 0, number) for name in question.free}
+            if not question.by_convention or not self.is_at_kink(question, draw.points[number], here, entry):
+                return self.refuted(question, draw, 0, number, entry, values)
+        return None
+
+    def at_corners(self, question: Question) -> Draw | None:
+        """Return points at which a condition of either side turns, and close by; None if nothing does."""
+        sides = (question.left, self.with_definitions(question.right), question.condition)
+        found = corners(sides)
+        if not found:
+            return None
+        sampler = self.sampler(question)
+        base = sampler.simple_point(sampler.sizes(0), SIMPLE_NUMBERS[-1])
+        free = {name: self.free_value(name, 0, 0) for name in question.free}
+        evaluator = self.evaluator_at(base, free)
+        known = size_values(base.sizes, self.network)
+        bounds = [
+            *question.bounds,
+            *(b for side in sides for n in walk(side) if isinstance(n, Reduction) for b in n.bounds),
+        ]
+        indices = dict(zip((b.index for b in bounds), lowest_of(bounds, known), strict=True))
+        points: list[Point] = []
+        for expr in found:
+            if free_indices(expr) - set(indices) or names_of(expr) & set(question.free):
+                continue
+            behind = self.names_behind(Question(expr, ZERO))
+            movable = [
+                name
+                for name in base.values
+                if name in behind
+                and not self.original.quantities[name].integer
+                and self.original.quantities[name].domain is None
+            ]
+            points += points_at(expr, base, evaluator, indices, movable)
+        if not points:
+            return None
+        draw = self.made_draw(tuple(points))
+        self.with_free(draw, 0, question.free)
+        return draw
 
     def probed(self, question: Question, draw: Draw, compared: _Compared) -> _Difference:
         """Compare both sides in double precision at every entry and point of a draw."""
@@ -714,7 +782,7 @@ class Judge:
     def entry_of(self, bounds: Sequence[Bound], places: Sequence[int], draw: Draw) -> dict[Index, int]:
         """Return the values of the indices at an entry of a probed array."""
         result: dict[Index, int] = {}
-        known = size_values(draw.points[0].sizes)
+        known = size_values(draw.points[0].sizes, self.network)
         for bound, place, low in zip(bounds, places, lowest_of(bounds, known), strict=True):
             result[bound.index] = low + place
         return result
@@ -776,7 +844,7 @@ class Judge:
                         values = self.values_at(question, self.evaluator_at(point, free), entry)
                         if values is None or not differ(*values, question.tolerance):
                             break
-                        if not self.is_at_kink(question, point, free, entry):
+                        if not question.by_convention or not self.is_at_kink(question, point, free, entry):
                             return self.witness(point, free, entry, values)
                 except SympropError:
                     continue
@@ -1017,16 +1085,18 @@ class Judge:
             points = tuple(sampler.simple_point(sizes, corners[: 1 + n]) for n in range(4) for _ in range(2))
             draw = self.made_draw(points)
             self.with_free(draw, 0, question.free)
-            suspects = self.probed(prepared, draw, _Compared()).suspects
-            for number, entry in suspects:
-                evaluator = self.evaluator(draw, 0, number, question.free)
-                values = self.values_at(prepared, evaluator, entry)
-                if values is not None and differ(*values):
-                    return Diagnosis(
-                        "convention",
-                        "Right except at the kink, where there is no derivative: your line gives "
-                        f"{format_number(values[0])} there, and this program uses {format_number(values[1])}.",
-                    )
+            for at in (draw, self.at_corners(prepared)):
+                suspects = () if at is None else self.probed(prepared, at, _Compared()).suspects
+                for number, entry in suspects:
+                    assert at is not None
+                    evaluator = self.evaluator(at, 0, number, question.free)
+                    values = self.values_at(prepared, evaluator, entry)
+                    if values is not None and differ(*values):
+                        return Diagnosis(
+                            "convention",
+                            "Right except at the kink, where there is no derivative: your line gives "
+                            f"{format_number(values[0])} there, and this program uses {format_number(values[1])}.",
+                        )
         except SympropError:
             return None
         return None
@@ -1186,7 +1256,7 @@ class Judge:
         """Return entries to be certified: the first, the last, and some between."""
         from symprop.verification.sampling import free_components
 
-        known: dict[Expr, Expr] = dict(size_values(draw.points[0].sizes))
+        known: dict[Expr, Expr] = dict(size_values(draw.points[0].sizes, self.network))
         every = list(free_components(question.bounds, known))
         if len(every) <= ENTRIES:
             return every
@@ -1247,17 +1317,12 @@ def small_sizes(names: Sequence[str]) -> Iterator[dict[str, int]]:
         yield dict(zip(names, sizes, strict=True))
 
 
-def size_values(sizes: Mapping[str, Any]) -> dict[Expr, Expr]:
-    """Return sizes as a mapping that `substitute` takes."""
-    return {Size(name): Number(Fraction(value)) for name, value in sizes.items() if isinstance(value, int)}
-
-
 def lowest_of(bounds: Sequence[Bound], known: Mapping[Expr, Expr]) -> list[int]:
     """Return the least value of each bound over the values of those before it, as a probe lays them out."""
     from symprop.verification.sampling import free_components
 
-    if not any(free_indices(bound.lower) for bound in bounds):
-        every = [next(iter(free_components((bound,), known)), {bound.index: 0}) for bound in bounds if True]
+    if not any(free_indices(bound.lower) | free_indices(bound.upper) for bound in bounds):
+        every = [next(iter(free_components((bound,), known)), {bound.index: 0}) for bound in bounds]
         return [entry[bound.index] for entry, bound in zip(every, bounds, strict=True)]
     entries = list(free_components(bounds, known))
     return [min((entry[bound.index] for entry in entries), default=0) for bound in bounds]
@@ -1330,8 +1395,9 @@ def one_hot(point: Point, _number: int, *, name: str, place: int) -> None:
 
 
 def in_members(point: Point, number: int, *, name: str, members: tuple[int, int]) -> None:
-    """Make a scalar one of two numbers, each of them at every second point."""
-    point.values[name][()] = Fraction(members[number % 2])
+    """Make every component one of two numbers; each is either at every second point."""
+    components = point.values[name]
+    components.update({at: Fraction(members[(number + n) % 2]) for n, at in enumerate(components)})
 
 
 def symmetric(point: Point, _number: int, *, name: str) -> None:

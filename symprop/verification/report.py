@@ -46,9 +46,9 @@ from symprop.declaration.quantity import Axis, Quantity
 from symprop.errors import SympropError
 from symprop.verification.claims import Claim, Fit, read_claims
 from symprop.verification.diagnose import Diagnoser, Diagnosis
-from symprop.verification.judge import LINE_LIMIT, NO_LEFT_SIDE, Judge, Question, Verdict, Witness, differ, size_values
+from symprop.verification.judge import LINE_LIMIT, NO_LEFT_SIDE, Judge, Question, Verdict, Witness, differ
 from symprop.verification.probe import Probe
-from symprop.verification.sampling import Sampler
+from symprop.verification.sampling import Sampler, size_values
 
 SEVERITY = ("refuted", "undecided", "agrees", "proved")
 
@@ -428,7 +428,7 @@ class _Checking:
         sampler = Sampler(self.judge.network, self.judge.seed, self.judge.defaults)
         names = sampler.free_sizes()
         sizes = sampler.complete({name: place + 2 for place, name in enumerate(names)}) or {}
-        known = size_values(sizes)
+        known = size_values(sizes, self.judge.network)
         true, claimed = (
             f"an array of shape {shape_of(normal(substitute(extent, known)) for extent in fit.extents)}"
             if fit.extents
@@ -583,7 +583,7 @@ class _Checking:
         judge = self.judge
         left = self.in_own_terms(question.left, top=True)
         right = self.in_own_terms(question.right)
-        draw = judge.drawn(question)[0]
+        draw = judge.gentle(question)
         probe = Probe(judge.network, draw.points[0].sizes, [point.values for point in draw.points])
         judge.with_free(replace(draw, probe=probe), 0, question.free)
         judge.fill_raw(left, right)
@@ -817,7 +817,8 @@ def equal(left: str, right: str, seed: int = 0) -> Verdict:
             names[name] = None
     network = Network({name: Quantity(name, "input") for name in names}, ())
     judge = Judge(network, seed)
-    question = Question(sides[0], sides[1])
+    derived = any(mark in text for text in (left, right) for mark in ("diff", "'"))
+    question = Question(sides[0], sides[1], by_convention=derived)
     return replace(judge.equal(question), message=judge.domains(question))
 
 

@@ -115,15 +115,7 @@ class Sampler:
         return self.filled(sizes, value)
 
     def filled(self, sizes: Mapping[str, SizeValue], value: Drawing) -> Point:
-        known: dict[Expr, Expr] = {
-            Size(name): Number(Fraction(number)) for name, number in sizes.items() if isinstance(number, int)
-        }
-        for name, listed in sizes.items():
-            if not isinstance(listed, int):
-                layers = layers_of(self.network, name)
-                first = self.number(layers[0], known) if layers else Fraction(0)
-                for place, number in enumerate(listed):
-                    known[Size(name, (Number(first + place),))] = Number(Fraction(number))
+        known = size_values(sizes, self.network)
         values: dict[str, Components] = {}
         for quantity in self.network.quantities.values():
             if quantity.is_given or quantity.role == "hyperparameter":
@@ -275,6 +267,21 @@ class Sampler:
                 components[other] = components[indices]
 
 
+def size_values(sizes: Mapping[str, SizeValue], network: Network) -> dict[Expr, Expr]:
+    """Return sizes, those that differ from layer to layer one by one, as a mapping that `substitute` takes."""
+    known: dict[Expr, Expr] = {
+        Size(name): Number(Fraction(number)) for name, number in sizes.items() if isinstance(number, int)
+    }
+    for name, listed in sizes.items():
+        if not isinstance(listed, int):
+            layers = layers_of(network, name)
+            low = normal(fold(layers[0], known)) if layers else Number(Fraction(0))
+            assert isinstance(low, Number)
+            for place, number in enumerate(listed):
+                known[Size(name, (Number(low.value + place),))] = Number(Fraction(number))
+    return known
+
+
 def with_bodies(network: Network, seed: int = 0) -> Network:
     """Return `network` with a body for each function that has none: an arbitrary smooth one."""
     if all(function.body is not None for function in network.functions.values()):
@@ -316,7 +323,12 @@ def default_sizes(network: Network) -> frozenset[str]:
     defaults = {name for name, value in network.sizes.items() if isinstance(value, Number)}
     sides = [side for equation in network.equations for side in (equation.target, equation.expression)]
     limits = [limit for equation in network.equations for bound in equation.bounds for limit in bound[1:3]]
-    limits += [limit for quantity in network.quantities.values() for axis in quantity.axes for limit in (axis.lower, axis.upper)]
+    limits += [
+        limit
+        for quantity in network.quantities.values()
+        for axis in quantity.axes
+        for limit in (axis.lower, axis.upper)
+    ]
     if not defaults or any(map(reads_places, sides)) or any(map(is_place, limits)):
         return frozenset()
     return frozenset(defaults)
@@ -337,4 +349,14 @@ def is_place(expr: Expr) -> bool:
     return any(isinstance(node, Number) and abs(node.value) > 1 for node in walk(expr))
 
 
-__all__ = ["GENTLE", "RANGES", "Components", "Point", "Sampler", "default_sizes", "free_components", "reads_places", "with_bodies"]
+__all__ = [
+    "GENTLE",
+    "RANGES",
+    "Components",
+    "Point",
+    "Sampler",
+    "default_sizes",
+    "free_components",
+    "reads_places",
+    "with_bodies",
+]

@@ -101,16 +101,12 @@ class Slips:
     def names_alike(self) -> dict[str, list[str]]:
         """For each quantity those of the same rank and ranges: they can stand in its place."""
         result: dict[str, list[str]] = {}
+        groups: dict[tuple[bool, tuple[Expr, ...]], list[str]] = {}
         for name, axes in self.axes.items():
-            shape = [(axis.extent) for axis in axes]
-            result[name] = [
-                other
-                for other, theirs in self.axes.items()
-                if other != name
-                and (other in self.adjoints) == (name in self.adjoints)
-                and len(theirs) == len(axes)
-                and all(a == b.extent for a, b in zip(shape, theirs, strict=True))
-            ]
+            groups.setdefault((name in self.adjoints, tuple(axis.extent for axis in axes)), []).append(name)
+        for members in groups.values():
+            for name in members:
+                result[name] = [other for other in members if other != name]
         scalars = [name for name, axes in self.axes.items() if not axes and name not in self.adjoints]
         for name in self.free:
             # An unknown name may be a known one, spelled another way.
@@ -344,7 +340,7 @@ class Slips:
             return "activation-derivative"
         if names and names <= set(self.free):
             return "learning-rate-in-gradient" if isinstance(factor, Access) else "missing-factor"
-        if not names and any(isinstance(node, Size) for node in walk(base)):
+        if not names and not free_indices(factor) and any(isinstance(node, Size) for node in walk(base)):
             return "averaged"
         if not names and not free_indices(factor):
             return "constant-factor"
