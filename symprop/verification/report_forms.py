@@ -20,6 +20,7 @@ WORDS = {
 MARKS = {"proved": "✓", "agrees": "✓", "refuted": "✗", "undecided": "?", None: "!"}
 COLOURS = {"proved": "32", "agrees": "32", "refuted": "31", "undecided": "33", None: "35"}
 DEFINITION = "definition"
+FORMULA = ' class="formula"'
 _DECIMAL = re.compile(r"-?\d*\.\d+(e[-+]?\d+)?")
 LONGEST_VALUE = 200  # characters of a witness's value
 
@@ -52,6 +53,8 @@ def mark_of(line: Line) -> str:
 
 def word_of(line: Line) -> str:
     """Return what was found about a line in a few words."""
+    if line.verdict == "refuted" and line.follows:
+        return "wrong by an earlier slip"
     return DEFINITION if line.defines else WORDS[line.verdict]
 
 
@@ -66,12 +69,13 @@ def details(line: Line) -> list[tuple[str, str]]:
     if line.verdict == "refuted":
         if line.expected:
             found.append(("right is", line.expected))
+        if line.follows:  # the slip is explained where it was made
+            found.append(("follows", "This is what your own lines before give: no new slip."))
+            return found
         if line.diagnosis:
             found.append((line.diagnosis.kind, line.diagnosis.message))
         if line.witness:
             found.append(("for example", witness_text(line.witness)))
-        if line.follows:
-            found.append(("follows", "This is what your own lines before give: no new slip."))
     elif line.diagnosis:
         found.append((line.diagnosis.kind, line.diagnosis.message))
     if line.verdict in ("agrees", "undecided") and line.reason:
@@ -179,15 +183,19 @@ def _plain(text: str) -> str:
     return "".join(f"\\{c}" if c in "*_`<>|[]" else c for c in text)
 
 
+def _said(label: str, text: str) -> str:
+    shown = f"<pre>{escape(text)}</pre>" if label == "error" else escape(text)
+    return f"<dt>{escape(label)}</dt><dd{FORMULA if label == 'right is' else ''}>{shown}</dd>"
+
+
 def to_html(report: Report, fragment: bool = False) -> str:
     """Return a report as one HTML page, or as a fragment of one."""
     rows = []
     for line in report.lines:
         kind = "defined" if line.defines else line.verdict or "unread"
-        said = "".join(
-            f"<dt>{escape(label)}</dt><dd>{f'<pre>{escape(text)}</pre>' if label == 'error' else escape(text)}</dd>"
-            for label, text in details(line)
-        )
+        if line.verdict == "refuted" and line.follows:
+            kind += " follows"
+        said = "".join(_said(label, text) for label, text in details(line))
         rows.append(
             f'<tr class="{kind}"><td>{line.line}</td><td><code>{escape(line.claim)}</code>'
             f"{f'<dl>{said}</dl>' if said else ''}</td><td>{mark_of(line)} {word_of(line)}</td></tr>"
@@ -197,23 +205,30 @@ def to_html(report: Report, fragment: bool = False) -> str:
         f'<table class="symprop-check"><thead><tr><th>line</th><th>claim</th><th>verdict</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table><p>{escape(summary(report))}</p>{missing}"
     )
-    style = f"<style>{STYLE}</style>"
     if fragment:
-        return f"{style}{table}"
+        return f"<style>{STYLE}</style>{table}"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Check of a derivation</title>'
-        f"{style}</head><body><h1>Check of a derivation</h1>{table}</body></html>\n"
+        f"<style>{PAGE}{STYLE}</style></head><body><h1>Check of a derivation</h1>{table}</body></html>\n"
     )
 
 
+PAGE = "body { font: 15px/1.45 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; } "
 STYLE = """
-table.symprop-check { border-collapse: collapse; }
-.symprop-check td, .symprop-check th { border: 1px solid #999; padding: 0.3em 0.6em; }
-.symprop-check td, .symprop-check th { text-align: left; vertical-align: top; }
-.symprop-check dl { margin: 0.4em 0 0 1em; } .symprop-check dt { font-style: italic; }
-.symprop-check tr.proved td:last-child, .symprop-check tr.agrees td:last-child { background: #d9f2d9; color: #000; }
-.symprop-check tr.refuted td:last-child { background: #f7d4d4; color: #000; }
-.symprop-check tr.undecided td:last-child, .symprop-check tr.unread td:last-child { background: #fbeec1; color: #000; }
+table.symprop-check { border-collapse: collapse; width: 100%; }
+.symprop-check td, .symprop-check th { padding: 0.5em 0.8em; text-align: left; vertical-align: top; }
+.symprop-check tr { border-bottom: 1px solid #ccc; } .symprop-check thead tr { border-bottom: 2px solid #888; }
+.symprop-check td:first-child { color: #777; text-align: right; } .symprop-check td:last-child { white-space: nowrap; }
+.symprop-check code, .symprop-check dd.formula { font: 0.93em ui-monospace, monospace; overflow-wrap: anywhere; }
+.symprop-check dl { display: grid; grid-template-columns: 9em 1fr; gap: 0.15em 1em; margin: 0.4em 0 0; }
+.symprop-check dt { color: #777; overflow-wrap: anywhere; } .symprop-check dd { margin: 0; overflow-wrap: anywhere; }
+.symprop-check pre { margin: 0; white-space: pre-wrap; }
+.symprop-check tr.proved td:last-child, .symprop-check tr.agrees td:last-child { color: #1a7f37; }
+.symprop-check tr.refuted td:last-child { color: #c62828; font-weight: 600; }
+.symprop-check tr.follows td:last-child { color: #c62828; font-weight: 400; }
+.symprop-check tr.undecided td:last-child, .symprop-check tr.unread td:last-child { color: #9a6700; }
+.symprop-check tr.defined td:last-child { color: #777; }
+.symprop-check.folder td:first-child { text-align: left; } .symprop-check.folder td:last-child { white-space: normal; }
 """.replace("\n", " ").strip()
 
 

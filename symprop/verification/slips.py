@@ -261,9 +261,9 @@ class Slips:
             yield self.slip(kind, f"the factor {shown} is left out", factor, rest, f"the factor {shown} is too much")
             if isinstance(factor, Add) and len(factor.terms) > 1:
                 # As people write it the difference may stand the other way round, with the sign before the rest.
-                turned = self.spelled(negative(factor))
+                other = self.spelled(negative(factor))
                 yield self.slip(
-                    kind, f"the factor {turned} is left out", factor, negative(rest), f"the factor {turned} is too much"
+                    kind, f"the factor {other} is left out", factor, negative(rest), f"the factor {other} is too much"
                 )
             if isinstance(factor, Power) and factor.exponent == MINUS_ONE and not isinstance(factor.base, Size):
                 turned = mul(*factors[:place], factor.base, *factors[place + 1 :])

@@ -205,13 +205,14 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 def to_html(rows: Sequence[Row]) -> str:
     """Return the rows as an HTML page."""
-    from symprop.verification.report_forms import STYLE
+    from symprop.verification.report_forms import PAGE, STYLE
 
     head = "".join(f"<th>{escape(column)}</th>" for column in COLUMNS)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row.cells()) + "</tr>" for row in rows)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Submissions</title>'
-        f'<style>{STYLE}</style></head><body><h1>Submissions</h1><table class="symprop-check"><thead><tr>{head}</tr>'
+        f"<style>{PAGE}{STYLE}</style></head><body><h1>Submissions</h1>"
+        f'<table class="symprop-check folder"><thead><tr>{head}</tr>'
         f"</thead><tbody>{body}</tbody></table></body></html>\n"
     )
 
