@@ -267,6 +267,8 @@ class Diagnoser:
             if not self.same(truth, claimed, question):
                 break  # else they differ elsewhere
         if truth is None or claimed is None:
+            if not question.least_sizes:
+                return self.diagnose(replace(question, least_sizes=True), claim)
             return Diagnosis("unrecognised", "No known slip explains this line.")
         found = (
             self.by_spelling(question, claimed_expr, truth, draw)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
+from itertools import product
 from typing import Any
 
 from symprop.algebra.expressions import (
@@ -212,6 +213,8 @@ class Question:
         One unit of the last digit that a numeric side shows.
     stated_sizes : bool
         Whether sizes are those that the network states, where it states defaults.
+    least_sizes : bool
+        Whether sizes are 2, where they can be, since tables of larger ones have too many numbers.
     by_convention : bool
         Whether the left side may be a derivative, whose value at a kink is a convention and refutes nothing.
     """
@@ -224,6 +227,7 @@ class Question:
     free: tuple[str, ...] = ()
     tolerance: Fraction | None = None
     stated_sizes: bool = False
+    least_sizes: bool = False
     by_convention: bool = True
 
     @property
@@ -529,10 +533,11 @@ class Judge:
     def drawn(self, question: Question) -> list[Draw]:
         """Return the draws of sizes and points for a question; if it fixes values, they have those."""
         point, loose = question.point, self.loose(question)
-        key = (repr(sorted(point.items())) if point else "", loose)
+        key = (repr(sorted(point.items())) if point else "", loose, question.least_sizes)
         known = self.draws.get(key)
         if known is None:
-            known = self.draws[key] = list(self.new_draws(point, loose))
+            made = self.least_draws(loose) if question.least_sizes and not point else self.new_draws(point, loose)
+            known = self.draws[key] = list(made)
         return known
 
     def loose(self, question: Question) -> frozenset[str]:
@@ -554,9 +559,22 @@ class Judge:
                 points = sampler.draw(PROBED, spread=2 + number)
             yield self.made_draw(points)
 
+    def least_draws(self, loose: frozenset[str]) -> Iterator[Draw]:
+        """Yield fewer points with sizes of 2 (1 hides too much), one or two of them larger where 2 does not fit."""
+        sampler = Sampler(self.network, self.seed, loose)
+        names = sampler.free_sizes()
+        larger = (
+            (one, by, other, more) for by in range(8) for more in range(by + 1) for one in names for other in names
+        )
+        for one, by, other, more in larger:
+            sizes = sampler.complete({name: 2 + by * (name == one) + more * (name == other) for name in names})
+            if sizes is not None and min(size for size in sizes.values() if isinstance(size, int)) > 1:
+                yield self.made_draw(sampler.draw(len(RANGES), sizes=sizes))
+                return
+
     def gentle(self, question: Question) -> Draw:
         """Return points at which expressions are told by their numbers; if a question fixes values, with those."""
-        if question.point:
+        if question.point or question.least_sizes:
             return self.drawn(question)[0]
         key = ("gentle", self.loose(question))
         if key not in self.draws:
@@ -653,7 +671,10 @@ class Judge:
                     return replace(proof, message=found.message, outside=found.outside)
             return self.certify(prepared, question, found, deadline)
         except TooLargeError as error:
-            return Verdict("undecided", error.message)
+            if question.least_sizes or question.point:
+                return Verdict("undecided", error.message)
+            smaller = self.equal(replace(question, least_sizes=True))
+            return smaller if smaller.verdict != "undecided" else Verdict("undecided", error.message)
         except RecursionError:
             return Verdict("undecided", "the claim is nested too deeply")
         except SympropError as error:
@@ -944,6 +965,7 @@ class Judge:
     def certify(self, question: Question, asked: Question, found: _Compared, deadline: float) -> Verdict:
         """Compare in certified arithmetic at random points; `asked` is the question with its operators."""
         agreed, undefined, last = 0, 0, ""
+        shows = not question.least_sizes  # two sides that are 0 everywhere at such sizes may differ at others
         draws = self.drawn(question)
         random_ = random.Random(self.seed)
         for number in range(len(draws) * PROBED):
@@ -973,9 +995,10 @@ class Judge:
                     last = "the precision was not enough to tell the two sides apart"
                     continue
                 compared += 1
+                shows = shows or bool(as_ball(true) != 0)
             agreed += compared > 0
         everything = question.point and not self.leaves_open(question)
-        if agreed and (question.point or agreed >= POINTS // 2):
+        if agreed and shows and (question.point or agreed >= POINTS // 2):
             bound = (
                 "1e-25" if question.tolerance is None else f"{float(question.tolerance):g}, one unit of the last digit"
             )
@@ -1311,8 +1334,6 @@ def small_sizes(names: Sequence[str]) -> Iterator[dict[str, int]]:
             if size < 3:
                 yield from ({**dict.fromkeys(names, size), name: size + 1} for name in names)
         return
-    from itertools import product
-
     for sizes in sorted(product((1, 2, 3), repeat=len(names)), key=lambda each: (sum(each), each)):
         yield dict(zip(names, sizes, strict=True))
 

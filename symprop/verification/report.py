@@ -252,8 +252,10 @@ class _Checking:
         if claim.kind == "error":
             yield Line(claim.line, claim.text, None, error=str(claim.error))
             return
-        self.judge.until = time.thread_time() + LINE_LIMIT
         try:
+            for side in claim.sides:
+                self.judge.without_operators(side)  # derivations are made once for all lines: not on this one's time
+            self.judge.until = time.thread_time() + LINE_LIMIT
             yield self.judged(claim)
         except SympropError as error:
             yield Line(claim.line, claim.text, None, error=str(error))

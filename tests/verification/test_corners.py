@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -109,3 +110,15 @@ def test_layers_with_sizes_of_their_own_are_judged() -> None:
     )
     assert session.check("dE/db[l,j] = D(E, z[l,j])*(1 - z[l,j]**2)").lines[0].verdict in ("proved", "agrees")
     assert session.check("dE/db[l,j] = D(E, z[l,j])*(1 - z[l,j])").lines[0].verdict == "refuted"
+
+
+@pytest.mark.slow
+def test_where_tables_are_too_large_smaller_sizes_are_taken_that_hide_nothing() -> None:
+    text = (Path(__file__).parents[2] / "examples/networks/conv_net.net").read_text()
+    session = Session(parse(text))
+    a = "sum(c_2, a_2, b_2, U[f,c_2,a_2,b_2]*x[c_2,2*p + a_2 - 1,2*q + b_2 - 1]) + ub[f]"
+    right = f"sum(p, q, D(L, y[f,p,q])*sigmoid({a})*x[c,2*p + a - 1,2*q + b - 1])"
+    claims = [right, f"-{right}", f"{right}*(1 + [c == C]/10**4)", f"where(a == A - 1, 2*{right}, {right})"]
+    verdicts = [line.verdict for line in session.check("\n".join(f"dL/dU[f,c,a,b] = {one}" for one in claims)).lines]
+    assert verdicts[0] != "refuted"
+    assert verdicts[1:] == ["refuted"] * 3
