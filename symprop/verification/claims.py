@@ -1,10 +1,11 @@
 """Claims as people write them, line by line, in the names of a network.
 
 A line is a chain ``A = B = C``, an update ``theta <- theta - eta*D(L, theta)``, or ``at W = 3, X = 3``, which fixes a
-point for the lines after it.  ``dJ/dw[i]`` is the operator ``D(J, w[i])`` where both names are known.  An unknown left
-side is a definition for the lines that follow; an unknown ``dZ``, Z being known, is the derivative of the objective
-by Z.  Whole arrays, ``dW = outer(delta, x)``, are read into index form: the axes of the left side are the free indices.
-A line that cannot be read is an error of that line alone.
+point for the lines after it.  ``dJ/dw[i]`` is the operator ``D(J, w[i])`` where both names are known.  ``v_bar``, v
+being known and ``v_bar`` not, is the derivative of the objective by v, as printed derivations have it; so is an unknown
+``dZ`` on a left side.  Any other unknown left side is a definition for the lines that follow.  Whole arrays, as in
+``dW = outer(delta, x)``, are read into index form: the axes of the left side are the free indices.  A line that cannot
+be read is an error of that line alone.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from symprop.declaration.resolve import Resolver
 from symprop.declaration.scope import Known, Scope
 from symprop.declaration.source import Source, Span
 from symprop.declaration.syntax import read
-from symprop.errors import DeclarationError, IndexNotationError, NotationError, ShapeError, SympropError
+from symprop.errors import DeclarationError, IndexNotationError, NotationError, ShapeError, SympropError, nearest
 
 LONGEST_LINE = 20_000  # characters; a longer one is refused, so that reading takes bounded time
 LONGEST_TEXT = 10_000_000
@@ -51,11 +52,11 @@ MOST_LINES = 5_000
 LONGEST_CHAIN = 40  # sides
 LONGEST_SHOWN = 200  # characters of a line that cannot be read
 
-_NAME = r"[^\W\d]\w*"
+_NAME = r"[^\W\d][\w\u0300-\u036f]*"  # marks over a letter included
 _INDICES = r"\[[^\[\]]*\]"
 _FRACTION = re.compile(rf"(?<![\w.])([d∂])({_NAME})?({_INDICES})?\s*/\s*([d∂])({_NAME})({_INDICES})?")
 _UPDATE = re.compile(r"<-|←|:=")
-_SUBSCRIPTED = re.compile(rf"(?<![\w.])({_NAME})(?![\w\[(])")
+_SUBSCRIPTED = re.compile(rf"(?<![\w.])({_NAME})(?![\w\u0300-\u036f\[(])")
 _RANGE = re.compile(rf"\s*({_NAME})\s*(?:=|in\b|∈)\s*(.+?)\s*(?:\.\.+|…)\s*(.+)")
 _CLAIMS_SOMETHING = re.compile(r"=|<-|←|^at\b")
 _EVERY = re.compile(rf"\s*(?:all|every|each|any)?\s*({_NAME}(?:\s+and\s+{_NAME})?)?\s*")
@@ -93,7 +94,7 @@ class Claim:
     note : str
         How the line was understood, where that is not plain.
     by_habit : bool
-        Whether the left side is ``dZ`` for the derivative of the objective by Z.
+        Whether the left side is ``dZ`` or ``Z_bar`` for the derivative of the objective by Z.
     error : SympropError, optional
     shapes : tuple of Fit
         For each side of a line about whole arrays, how its shape fits that of the left side; else empty.
@@ -161,7 +162,13 @@ class ClaimReader:
     def __init__(self, network: Network) -> None:
         self.network = network
         self.defined: dict[str, tuple[Axis, ...]] = {}
-        self.by_habit: dict[str, str] = {}  # dZ -> Z, where dZ stands for the derivative of the objective by Z
+        # What stands for the derivative of the objective by something: Z_bar always, dZ once it stood on a left side.
+        self.by_habit: dict[str, str] = {}
+        if self.objective():
+            of_value = [name for name, quantity in network.quantities.items() if quantity.role != "constant"]
+            self.by_habit = {f"{name}_bar": name for name in of_value if not self.is_known(f"{name}_bar")}
+        self.met: dict[str, None] = {}  # of these, what the line at hand uses
+        self.told: set[str] = set()  # and what the note on a line has told
         self.point: dict[str, object] = {}
 
     def read(self, text: str) -> Iterator[Claim]:
@@ -226,12 +233,13 @@ class ClaimReader:
         if fixed is not None and not re.match(r"\s*(\[.*\])?\s*(=(?!=)|<-|:=)", written[2:]):
             self.fix(fixed[1])
             return
+        self.met = {}
         body, limits, condition_text = self.split_suffix(written)
         update = _UPDATE.search(body)
         if update is not None:
             claim = self.update(number, written, body[: update.start()], body[update.end() :], limits, condition_text)
             if claim is not None:
-                yield claim
+                yield self.noted(claim)
                 return
             body = f"{body[: update.start()]} = {body[update.end() :]}"
         parts = split_chain(body)
@@ -244,9 +252,18 @@ class ClaimReader:
         unknown = self.unknown_left_side(parts[0])
         if unknown is not None:
             habit = self.habit(number, written, unknown, parts, limits, condition_text)
-            yield habit or self.definition(number, written, unknown, parts, limits)
+            yield self.noted(habit or self.definition(number, written, unknown, parts, limits))
             return
-        yield self.chain(number, written, parts, limits, condition_text)
+        yield self.noted(self.chain(number, written, parts, limits, condition_text))
+
+    def noted(self, claim: Claim) -> Claim:
+        """Return a claim whose note tells what names were read as, where that is new."""
+        new = [self.meaning(name, self.by_habit[name]) for name in self.met if name not in self.told]
+        for name in claim.free_scalars:
+            known = next((each for each in self.network.quantities if each.lower() == name.lower()), None)
+            if known is not None:
+                new.append(f"{name} is any number, and not {known}")
+        return replace(claim, note="; ".join(filter(None, (claim.note, *new)))) if new else claim
 
     def fix(self, text: str) -> None:
         """Fix values for the lines that follow; ``at`` alone frees them again."""
@@ -274,6 +291,7 @@ class ClaimReader:
         limits: tuple[tuple[str, str, str], ...],
         condition_text: str,
         note: str = "",
+        by_habit: bool = False,
     ) -> Claim:
         found = self.expressions(tuple(parts), (False,) + (True,) * (len(parts) - 1))
         condition = self.condition(condition_text)
@@ -290,7 +308,7 @@ class ClaimReader:
             self.only_right(found.sides, condition, limits, found.axes),
             tuple(shown_digits(part) for part in parts),
             note=note,
-            by_habit=bool(note),
+            by_habit=by_habit,
             shapes=found.shapes,
         )
 
@@ -368,7 +386,8 @@ class ClaimReader:
 
     def scope(self, source: Source, unknown_scalars: bool) -> Scope:
         scope = Scope.of(self.network, source)
-        for name, axes in self.defined.items():
+        habits = {name: self.network.quantities[by].axes for name, by in self.by_habit.items()}
+        for name, axes in {**habits, **self.defined}.items():
             access = f"{name}[{', '.join(axis.index.name for axis in axes)}]" if axes else name
             scope.quantities[name] = Known(len(axes), access, "defined", 0)
             scope.axes[name] = axes
@@ -415,6 +434,7 @@ class ClaimReader:
 
         def rule(node: Expr) -> Expr:
             if isinstance(node, Access) and node.name in self.by_habit:
+                self.met.setdefault(node.name)
                 return Derivative("D", objective, Access(self.by_habit[node.name], node.indices))
             return node
 
@@ -479,7 +499,7 @@ class ClaimReader:
 
     def with_operators(self, text: str) -> str:
         """Write ``dJ/dw[i]`` as ``D(J, w[i])`` where J and w are known and dJ is not, and ``alpha_ji`` with indices."""
-        known = {*self.network.quantities, *self.defined}
+        known = {*self.network.quantities, *self.defined, *self.by_habit}
 
         def operator(match: re.Match[str]) -> str:
             mark, of, of_index, other, by, by_index = match.groups()
@@ -508,6 +528,7 @@ class ClaimReader:
         except ValueError:
             return name
         ranks = {n: len(quantity.axes) for n, quantity in self.network.quantities.items()}
+        ranks.update({n: ranks[by] for n, by in self.by_habit.items()})
         ranks.update({n: len(axes) for n, axes in self.defined.items()})
         if plain in ranks or "_" not in plain:
             return plain if plain in ranks else name
@@ -531,15 +552,26 @@ class ClaimReader:
             name = spelled(match[1])
         except ValueError as error:
             raise NotationError(str(error)) from None
-        if name in self.network.quantities or name in self.defined or name in self.network.functions:
-            return None
-        if Index(name) in self.network.indices or name in self.network.sizes:
+        if self.is_known(name):
             return None
         subscripts = tuple(part.strip() for part in match[2].split(",")) if match[2] else ()
         stem, _, tail = name.rpartition("_")
-        if not subscripts and stem and tail and all(Index(letter) in self.network.indices for letter in tail):
+        if name in self.by_habit or subscripts or not stem or not tail:
+            return name, subscripts
+        if all(Index(letter) in self.network.indices for letter in tail):
             return stem, tuple(tail)  # delta_j is delta[j]
         return name, subscripts
+
+    def is_known(self, name: str) -> bool:
+        """Whether a name means something already, apart from a derivative by habit."""
+        network = self.network
+        return (
+            name in network.quantities
+            or name in self.defined
+            or name in network.functions
+            or name in network.sizes
+            or Index(name) in network.indices
+        )
 
     def habit(
         self,
@@ -550,20 +582,38 @@ class ClaimReader:
         limits: tuple[tuple[str, str, str], ...],
         condition_text: str,
     ) -> Claim | None:
-        """Return ``dZ = ...`` of course code as a claim about the derivative of the objective by Z."""
+        """Return ``dZ = ...`` of course code, or ``Z_bar = ...``, as a claim about a derivative of the objective."""
         name, indices = unknown
-        by = name[1:]
-        quantity = self.network.quantities.get(by) if name.startswith("d") else None
-        if quantity is None or not self.objective() or by == self.objective():
+        by = self.by_habit.get(name) or name[1:]
+        if name not in self.by_habit and not (name.startswith("d") and by != self.objective()):
+            return None
+        quantity = self.network.quantities.get(by)
+        if quantity is None or not self.objective():
+            return None
+        if name.endswith("_bar") and self.is_mean(by, indices, parts[1]):
+            self.by_habit.pop(name)
             return None
         access = f"{by}[{','.join(indices)}]" if indices else by
-        note = f"{name} is read as the derivative of {self.objective()} by {by}"
-        claim = self.chain(
-            number, written, [f"D({self.objective()}, {access})", *parts[1:]], limits, condition_text, note
-        )
-        self.defined[name] = quantity.axes
+        sides = [f"D({self.objective()}, {access})", *parts[1:]]
+        claim = self.chain(number, written, sides, limits, condition_text, self.meaning(name, by), by_habit=True)
         self.by_habit[name] = by
         return claim
+
+    def meaning(self, name: str, by: str) -> str:
+        self.told.add(name)
+        return f"{name} is the derivative of {self.objective()} by {by}"
+
+    def is_mean(self, of: str, indices: tuple[str, ...], right: str) -> bool:
+        """Whether ``x_bar``, with fewer indices than x, is made of x: a mean, as statistics write it."""
+        if not re.search(rf"(?<!\w){re.escape(of)}(?!\w)", self.with_operators(right)):
+            return False
+        rank = len(self.network.quantities[of].axes)
+        if indices or not rank:
+            return len(indices) != rank
+        try:
+            return not self.expressions((right,), (True,)).axes
+        except SympropError:
+            return False
 
     def definition(
         self,
@@ -574,16 +624,16 @@ class ClaimReader:
         limits: tuple[tuple[str, str, str], ...],
     ) -> Claim:
         name, subscripts = unknown
-        source = Source(",".join(subscripts))
-        scope = self.scope(source, False)
-        resolver = Resolver(scope, source.whole())
         indices: list[Expr] = []
         for subscript in subscripts:
             inner = Source(subscript)
             span = inner.whole()
             indices.append(Resolver(self.scope(inner, False), span).subscript(read(inner, span, "expression")))
-        del resolver
         found = self.expressions(tuple(parts[1:]), (True,) * (len(parts) - 1))
+        if name in found.free_scalars:
+            raise DeclarationError(
+                f"'{name}' is defined by itself", hint="Give the name on the left side a value in other names."
+            )
         if found.axes and subscripts:
             raise ShapeError(
                 f"{name}[{', '.join(subscripts)}] is one component, and {parts[1].strip()} has shape "
@@ -633,9 +683,17 @@ class ClaimReader:
             (None, *(shown_digits(part) for part in parts[1:])),
             Equation(target, bounds, found.sides[0], number, written),
             tuple(axes),
-            f"{name} is defined here",
+            self.definition_note(name),
             shapes=(*found.shapes[:1], *found.shapes),
         )
+
+    def definition_note(self, name: str) -> str:
+        """Say that a name is defined; and what may be meant, if it looks like the derivative by something."""
+        stem = name.removesuffix("_bar")
+        guess = nearest(stem, self.network.quantities) if stem != name and self.objective() else None
+        if guess is None or stem == guess:
+            return f"{name} is defined here"
+        return f"{name} is defined here; the derivative of {self.objective()} by {guess} is {guess}_bar"
 
 
 class _NoProductError(ShapeError):

@@ -9,7 +9,6 @@ Two slips are met in the middle: one made in the true derivation, one undone in 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -43,7 +42,9 @@ SAME = 1e-8
 LARGEST_STAGE = 300  # nodes
 MOST_STAGES = 14
 MOST_SLIPS = 1500
+MOST_MARKS = 100_000  # expressions in slips that are kept from claim to claim
 TIME_LIMIT = 1.0  # seconds for one slip
+LEFT_OUT_TIME = 0.3
 PAIR_TIME = 1.0  # seconds more for two
 
 # Of equally short explanations the first is given: what is most specific stands first.
@@ -152,6 +153,7 @@ class _Candidate:
     stage: Stage | None  # None: the slip is in the claim
     expr: Expr
     values: Any = field(default=None, repr=False)
+    draw: Draw | None = field(default=None, repr=False)  # at which it has these values
 
 
 class Diagnoser:
@@ -159,16 +161,15 @@ class Diagnoser:
 
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
-        self.tokens: list[Expr] = []
 
     def token(self, expr: Expr) -> str:
         """Return a mark that stands for an expression: of hundreds of slips only one or two are ever said."""
-        self.tokens.append(expr)
-        return f"⟦{len(self.tokens) - 1}⟧"
+        self.judge.marks[id(expr)] = expr  # which keeps it alive, and its identity unique
+        return f"⟦{id(expr)}⟧"
 
     def said(self, text: str) -> str:
         """Return a text with every mark replaced by the expression as people write it."""
-        return re.sub("⟦(\\d+)⟧", lambda match: self.judge.shown(self.tokens[int(match[1])]), text)
+        return re.sub("⟦(\\d+)⟧", lambda match: self.judge.shown(self.judge.marks[int(match[1])]), text)
 
     def spoken(self, slip: Slip) -> Slip:
         """Return a slip in words."""
@@ -253,19 +254,26 @@ class Diagnoser:
 
     def diagnose(self, question: Question, claim: Claim | None = None) -> Diagnosis:
         """Return the best explanation of a claim that was found wrong."""
-        deadline = time.thread_time() + TIME_LIMIT
+        deadline = self.judge.deadline(TIME_LIMIT)
         judge = self.judge
-        draw = judge.drawn(question.point)[0]
-        judge.with_free(draw, 0, question.free)
-        draw.probe.memo.clear()
+        judge.forget_slips(MOST_MARKS)
         prepared = judge.prepared(question)
         claimed_expr = judge.with_definitions(prepared.right)
-        truth = self.values(prepared.left, question, draw)
-        claimed = self.values(claimed_expr, question, draw)
+        for draw in (judge.gentle(question), judge.drawn(question)[0]):
+            judge.with_free(draw, 0, question.free)
+            draw.probe.memo.clear()
+            truth = self.values(prepared.left, question, draw)
+            claimed = self.values(claimed_expr, question, draw)
+            if not self.same(truth, claimed, question):
+                break  # else they differ elsewhere
         if truth is None or claimed is None:
+            if not question.least_sizes:
+                return self.diagnose(replace(question, least_sizes=True), claim)
             return Diagnosis("unrecognised", "No known slip explains this line.")
-        found = self.by_ratio(question, prepared, truth, claimed, draw) or self.by_transposing(
-            question, claimed_expr, truth, draw
+        found = (
+            self.by_spelling(question, claimed_expr, truth, draw)
+            or self.by_ratio(question, prepared, truth, claimed, draw)
+            or self.by_transposing(question, claimed_expr, truth, draw)
         )
         if found is not None:
             return found
@@ -284,6 +292,9 @@ class Diagnoser:
             return best
         if condition is not None:
             return replace(condition, kind="condition")
+        lacking = self.left_out(question, claimed_expr, truth, draw)
+        if lacking is not None:
+            return lacking
         pair = self.pairs(question, truth, claimed, true_slips, claim_slips, draw)
         if pair is not None:
             return pair
@@ -306,14 +317,15 @@ class Diagnoser:
         found: list[_Candidate] = []
         best, left = 99, LESS_SPECIFIC
         for candidate in sorted((*true_slips, *claim_slips), key=lambda each: RANK.get(each.slip.kind, 99)):
-            if time.thread_time() > deadline + 0.5:
+            if self.judge.is_over(min(deadline + 0.5, self.judge.until)):
                 break
             rank = RANK.get(candidate.slip.kind, 99)
             if rank > best:
                 left -= 1
                 if left < 0:
                     break
-            candidate.values = self.values(candidate.expr, question, draw)
+            if candidate.draw is not draw:
+                candidate.values, candidate.draw = self.values(candidate.expr, question, draw), draw
             wanted = claimed if candidate.stage is not None else truth
             if self.same(candidate.values, wanted, question):
                 found.append(candidate)
@@ -344,12 +356,14 @@ class Diagnoser:
         if (some == 0).all() and not question.point:
             shown = judge.shown(question.left)
             return Diagnosis("dropped-term", f"This is 0, and {shown} is not: it is {expected}.")
-        slack = 1e-7 * abs(some[0])
+        # Where a function is flat, its derivative has few digits that are right: the middle of the ratios has them all.
+        middle = float(np.median(some))
+        slack = 1e-7 * abs(middle)
         if question.tolerance is not None:
             slack += float(question.tolerance) / np.abs(truth[need]).min()
-        if np.abs(some - some[0]).max() <= slack:
-            constant = Fraction(float(some[0])).limit_denominator(64)
-            if abs(float(constant) - some[0]) <= slack + 1e-9 and constant != 0:
+        if np.abs(some - middle).max() <= slack or self.same(truth * middle, claimed, question):
+            constant = Fraction(middle).limit_denominator(64)
+            if abs(float(constant) - middle) <= slack + 1e-9 and constant != 0:
                 if constant == -1:
                     return Diagnosis(
                         "sign", f"The sign is the wrong way round: it is {expected}.{self.sign_hint(question)}"
@@ -377,11 +391,11 @@ class Diagnoser:
             values = self.values(factor, question, draw)
             if values is None:
                 continue
-            values = np.broadcast_to(values, ratio.shape)[need]
+            values = np.broadcast_to(values, ratio.shape)
             for power, sign in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
                 with np.errstate(all="ignore"):
                     expectation = sign * values**power
-                if np.abs(some - expectation).max() <= 1e-8 * np.abs(expectation).max():
+                if self.same(truth * expectation, claimed, question):
                     extra = " The sign is turned as well." if sign < 0 else ""
                     if isinstance(factor, Access):
                         if power < 0:
@@ -396,6 +410,19 @@ class Diagnoser:
                         "averaged",
                         f"This is {word} by {name}: the sum over the {name} terms and their mean are taken for one "
                         f"another. It is {expected}.{extra}",
+                    )
+        return None
+
+    def by_spelling(self, question: Question, claimed: Expr, truth: Any, draw: Draw) -> Diagnosis | None:
+        """Explain a claim that is right with a name of the network for one that it does not have."""
+        for name in question.free:
+            for known in self.slips(question).alike[name]:
+                mended = substitute(claimed, {Access(name, ()): Access(known, ())})
+                if self.same(self.values(mended, question, draw), truth, question):
+                    return Diagnosis(
+                        "wrong-quantity",
+                        f"The network has no {name}, so that it could be any number. With {known} for {name} the line "
+                        "is right.",
                     )
         return None
 
@@ -451,7 +478,7 @@ class Diagnoser:
     def by_condition(self, question: Question) -> Diagnosis | None:
         """Explain a claim that is right only under a condition that the network does not state."""
         for kind, words, facts, condition in self.judge.conditions(question):
-            if self.judge.holds_under(question, condition):
+            if self.judge.holds_under(question, words, condition):
                 return Diagnosis(
                     kind,
                     f"This is right only if {words}, which the network does not say."
@@ -476,30 +503,40 @@ class Diagnoser:
     # Slips.
 
     def slips(self, question: Question) -> Slips:
-        judge = self.judge
         from symprop.declaration.quantity import Axis
 
+        judge = self.judge
+        key = ("maker", question.free, len(judge.adjoints))
+        known: Slips | None = judge.slips.get(key)
+        if known is not None:
+            return known
         adjoints = {
             name: (adjoint.of, tuple(Axis(b.index, b.lower, b.upper) for b in adjoint.bounds))
             for name, adjoint in judge.adjoints.items()
         }
-        return Slips(judge.network, adjoints, question.free, self.token)
+        made = judge.slips[key] = Slips(judge.network, adjoints, question.free, self.token)
+        return made
 
     def made_in_truth(self, question: Question, draw: Draw, deadline: float) -> list[_Candidate]:
+        key = (question.left, question.bounds, question.free)
+        known = self.judge.slips.get(key)
+        if known is not None:
+            return known
         maker = self.slips(question)
         # Of slips with the same result the most specific is kept.
         found: dict[Expr, _Candidate] = {}
         for stage in self.stages(question.left):
             bounds = stage.bounds or question.bounds
             for slip in maker.at(stage.fragment, bounds):
-                if len(found) >= MOST_SLIPS or time.thread_time() > deadline:
+                if len(found) >= MOST_SLIPS or self.judge.is_over(deadline):
                     return list(found.values())
                 expr = stage.with_fragment(slip.result)
                 known = found.get(expr)
                 if expr is ZERO or (known and RANK.get(known.slip.kind, 99) <= RANK.get(slip.kind, 99)):
                     continue
                 found[expr] = _Candidate(slip, stage, expr)
-        return list(found.values())
+        made = self.judge.slips[key] = list(found.values())
+        return made
 
     def made_in_claim(self, question: Question, claimed: Expr, draw: Draw, deadline: float) -> list[_Candidate]:
         maker = self.slips(question)
@@ -519,6 +556,16 @@ class Diagnoser:
                 slip = inverted(slip)
                 result.append(_Candidate(slip, None, slip.result))
         return result
+
+    def left_out(self, question: Question, claimed: Expr, truth: Any, draw: Draw) -> Diagnosis | None:
+        """Explain a claim that is another way to write the truth, with something left out."""
+        deadline = self.judge.deadline(LEFT_OUT_TIME)
+        for slip in self.slips(question).left_out(claimed, question.bounds):
+            if self.judge.is_over(deadline):
+                return None
+            if self.same(self.values(slip.result, question, draw), truth, question):
+                return self.best([_Candidate(slip, None, slip.result)], question)
+        return None
 
     def other_quantities(self, question: Question, prepared: Question, claimed: Any, draw: Draw) -> list[_Candidate]:
         """The claim may be right about something else: another derivative, or one that stops on the way."""
@@ -602,7 +649,7 @@ class Diagnoser:
         """Explain a claim by two slips."""
         import numpy as np
 
-        deadline = time.thread_time() + PAIR_TIME
+        deadline = self.judge.deadline(PAIR_TIME)
         need = np.isfinite(truth) & np.isfinite(claimed)
         places = np.flatnonzero(need.ravel())
         if not len(places):
@@ -611,14 +658,18 @@ class Diagnoser:
         places = places[::step][:60]
 
         def table(candidates: list[_Candidate]) -> tuple[Any, list[_Candidate]]:
-            kept = [c for c in candidates if c.values is not None and np.isfinite(c.values.ravel()[places]).all()]
+            valued = (c for c in candidates if c.draw is draw and c.values is not None)
+            kept = [c for c in valued if np.isfinite(c.values.ravel()[places]).all()]
             rows = np.array([c.values.ravel()[places] for c in kept]) if kept else np.zeros((0, len(places)))
             return rows, kept
 
-        rows, kept = table(true_slips)
-        other_rows, others = table(claim_slips)
         wanted, base = claimed.ravel()[places], truth.ravel()[places]
         scale = np.median(np.abs(wanted)) + 1e-12
+        # A slip that changes nothing is none.
+        true_slips = [c for c in true_slips if c.values is not None and not self.same(c.values, truth, question)]
+        claim_slips = [c for c in claim_slips if c.values is not None and not self.same(c.values, claimed, question)]
+        rows, kept = table(true_slips)
+        other_rows, others = table(claim_slips)
         found: list[tuple[_Candidate, _Candidate]] = []
 
         def close(left: Any, right: Any) -> Any:
@@ -626,7 +677,7 @@ class Diagnoser:
             return (np.abs(left - right) <= 1e-7 * size).all(axis=-1)
 
         for one, row in zip(kept, rows, strict=True):
-            if time.thread_time() > deadline or len(found) > 12:
+            if self.judge.is_over(deadline) or len(found) > 12:
                 break
             with np.errstate(all="ignore"):
                 # One in the truth, one undone in the claim; two that act on different factors; on different terms.
@@ -641,9 +692,9 @@ class Diagnoser:
         if not found:
             # What is mended in the claim by two slips has the truth's numbers, also where the claim has none.
             mendable = [c for c in claim_slips if c.slip.kind in MENDABLE]
-            found = self.second_slips(question, truth, mendable, draw, time.thread_time() + PAIR_TIME / 2, True)
+            found = self.second_slips(question, truth, mendable, draw, self.judge.deadline(PAIR_TIME / 2), True)
         if not found:
-            found = self.second_slips(question, claimed, kept, draw, deadline + PAIR_TIME / 2, False)
+            found = self.second_slips(question, claimed, kept, draw, self.judge.deadline(PAIR_TIME / 2), False)
         if not found:
             return None
         one, other = min(
@@ -665,11 +716,12 @@ class Diagnoser:
         maker = self.slips(question)
         for one in sorted(kept, key=lambda c: RANK.get(c.slip.kind, 99)):
             for slip in maker.at(one.expr, question.bounds):
-                if time.thread_time() > deadline:
+                if self.judge.is_over(deadline):
                     return []
                 if slip.kind in ("extra-sum", "stopped-early") or (in_claim and slip.kind not in MENDABLE):
                     continue
-                if self.same(self.values(slip.result, question, draw), wanted, question):
+                values = self.values(slip.result, question, draw)
+                if self.same(values, wanted, question) and not self.same(values, one.values, question):
                     second = inverted(slip) if in_claim else replace(slip, undone=slip.what)
                     return [(one, _Candidate(second, None, slip.result))]
         return []

@@ -11,12 +11,15 @@ What none of these settles is `undecided`, with the reason.
 
 from __future__ import annotations
 
+import math
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
+from itertools import product
 from typing import Any
 
 from symprop.algebra.expressions import (
@@ -29,6 +32,7 @@ from symprop.algebra.expressions import (
     Expr,
     Index,
     Number,
+    Reduction,
     Size,
     Where,
     free_indices,
@@ -46,10 +50,22 @@ from symprop.derivation.local_partials import expand_functions, local_partial
 from symprop.derivation.reverse_sweep import backpropagate
 from symprop.derivation.steps import Adjoint, Derivation
 from symprop.errors import SympropError, ValueOutsideDomainError
+from symprop.verification.corners import corners, points_at
 from symprop.verification.evaluate import Evaluator, format_number
 from symprop.verification.normal_form import Normalizer
 from symprop.verification.probe import Probe, TooLargeError
-from symprop.verification.sampling import RANGES, Components, Point, Sampler, with_bodies
+from symprop.verification.sampling import (
+    GENTLE,
+    RANGES,
+    Components,
+    Point,
+    Sampler,
+    default_sizes,
+    is_place,
+    reads_places,
+    size_values,
+    with_bodies,
+)
 
 # Points of each draw of sizes that a probe looks at, and how many sizes are drawn.
 PROBED = 3 * len(RANGES)
@@ -65,6 +81,7 @@ ENTRIES = 4
 # Two certified values closer than this, relative to their size, count as agreeing at a point; the bound is printed.
 AGREEMENT = Fraction(1, 10**25)
 AGREEMENT_DIGITS = 27
+COMPARED_BITS = 256
 
 # Relative differences above this are not rounding, as a rule; what is found is certified before it is believed.
 SUSPICIOUS = 1e-9
@@ -73,7 +90,9 @@ SUSPECTS = 4
 # Seconds of the processor (a busy machine must not change verdicts) that a single claim may take; beyond, it is
 # undecided with what was found so far.
 TIME_LIMIT = 2.5
+LINE_LIMIT = 4.0  # for all that is asked about one line: conventions, slips, what follows
 PROOF_TIME = 0.7
+SIMPLER_TIME = 0.5  # for a smaller witness than the one that was found
 
 # A value that changes by more than `JUMP` (relative, from 1 on) when all that is given moves by about `NEAR` jumps.
 NEAR = Fraction(1, 10**12)
@@ -192,6 +211,12 @@ class Question:
         Scalars that stand for any real number.
     tolerance : Fraction, optional
         One unit of the last digit that a numeric side shows.
+    stated_sizes : bool
+        Whether sizes are those that the network states, where it states defaults.
+    least_sizes : bool
+        Whether sizes are 2, where they can be, since tables of larger ones have too many numbers.
+    by_convention : bool
+        Whether the left side may be a derivative, whose value at a kink is a convention and refutes nothing.
     """
 
     left: Expr
@@ -201,10 +226,24 @@ class Question:
     point: Mapping[str, object] = field(default_factory=dict)
     free: tuple[str, ...] = ()
     tolerance: Fraction | None = None
+    stated_sizes: bool = False
+    least_sizes: bool = False
+    by_convention: bool = True
+
+    @property
+    def needs_sizes(self) -> bool:
+        """Whether components or limits beyond 1 are written as numbers: sizes must have room for them."""
+        limits = [limit for bound in self.bounds for limit in bound[1:3]]
+        return any(map(reads_places, (self.left, self.right, self.condition))) or any(map(is_place, limits))
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether a number stands on the claimed side that may be meant as a size."""
+        return any(isinstance(node, Number) and abs(node.value) != 1 and node.value for node in walk(self.right))
 
 
-# How to make a point meet a condition; a text is the name of a size that is 1.
-Condition = Callable[[Point], None] | str
+# How to make a point, the how manieth it is, meet a condition; a text is the name of a size that is 1.
+Condition = Callable[[Point, int], None] | str
 
 
 @dataclass
@@ -236,6 +275,20 @@ class Judge:
         self.plain: dict[str, Adjoint] = {}  # the same without simplification
         self.inlined: dict[str, Equation] = {}  # definitions of lines that can be written out
         self.draws: dict[Any, list[Draw]] = {}
+        self.defaults = default_sizes(network)
+        self.slips: dict[Any, Any] = {}  # in true derivations, by what is claimed
+        self.marks: dict[int, Expr] = {}  # what their words mention
+        self.ticks = 0
+        self.until = math.inf  # when the time for the line at hand is up
+
+    def deadline(self, seconds: float) -> float:
+        """Return when so many seconds of the processor are over, or the time for the line is."""
+        return min(time.thread_time() + seconds, self.until)
+
+    def is_over(self, deadline: float) -> bool:
+        """Whether a time is up; the clock is looked at on every eighth call, since looking costs more than a slip."""
+        self.ticks += 1
+        return self.ticks % 8 == 0 and time.thread_time() > deadline
 
     # -- derivatives ---------------------------------------------------------------------------------------------
 
@@ -354,7 +407,7 @@ class Judge:
         """Return what is true of a left side: a number where everything is fixed, else its textbook form."""
         if question.point and not self.leaves_open(question) and not question.bounds:
             try:
-                evaluator = self.evaluator(self.drawn(question.point)[0], 0, 0, ())
+                evaluator = self.evaluator(self.drawn(question)[0], 0, 0, ())
                 return format_number(evaluator.value(self.without_operators(left), {}, digits=12))
             except SympropError:
                 pass
@@ -453,6 +506,7 @@ class Judge:
         quantities = {**self.network.quantities, name: quantity}
         self.network = replace(self.network, quantities=quantities, equations=(*self.network.equations, kept))
         self.inlined.pop(name, None)
+        self.forget_slips()
         plain = all(isinstance(index, Index) for index in equation.target.indices)
         if plain and len(self.network.definitions[name]) == 1 and name not in names_of(expression):
             self.inlined[name] = kept
@@ -476,16 +530,27 @@ class Judge:
 
     # -- points --------------------------------------------------------------------------------------------------
 
-    def drawn(self, point: Mapping[str, object]) -> list[Draw]:
-        """Return the draws of sizes and points; with some values fixed, those of the given `point`."""
-        key = repr(sorted(point.items())) if point else ""
+    def drawn(self, question: Question) -> list[Draw]:
+        """Return the draws of sizes and points for a question; if it fixes values, they have those."""
+        point, loose = question.point, self.loose(question)
+        key = (repr(sorted(point.items())) if point else "", loose, question.least_sizes)
         known = self.draws.get(key)
         if known is None:
-            known = self.draws[key] = list(self.new_draws(point))
+            made = self.least_draws(loose) if question.least_sizes and not point else self.new_draws(point, loose)
+            known = self.draws[key] = list(made)
         return known
 
-    def new_draws(self, point: Mapping[str, object]) -> Iterator[Draw]:
-        sampler = Sampler(self.network, self.seed)
+    def loose(self, question: Question) -> frozenset[str]:
+        """Return the sizes with a default that are drawn all the same: 784 is slow, and no witness to be read."""
+        if not self.defaults or question.point or question.stated_sizes or question.needs_sizes:
+            return frozenset()
+        return self.defaults
+
+    def sampler(self, question: Question, seed: int | None = None) -> Sampler:
+        return Sampler(self.network, self.seed if seed is None else seed, self.loose(question))
+
+    def new_draws(self, point: Mapping[str, object], loose: frozenset[str]) -> Iterator[Draw]:
+        sampler = Sampler(self.network, self.seed, loose)
         for number in range(1 if point else DRAWS):
             if point:
                 sizes, fixed = self.fixed(point)
@@ -493,6 +558,29 @@ class Judge:
             else:
                 points = sampler.draw(PROBED, spread=2 + number)
             yield self.made_draw(points)
+
+    def least_draws(self, loose: frozenset[str]) -> Iterator[Draw]:
+        """Yield fewer points with sizes of 2 (1 hides too much), one or two of them larger where 2 does not fit."""
+        sampler = Sampler(self.network, self.seed, loose)
+        names = sampler.free_sizes()
+        larger = (
+            (one, by, other, more) for by in range(8) for more in range(by + 1) for one in names for other in names
+        )
+        for one, by, other, more in larger:
+            sizes = sampler.complete({name: 2 + by * (name == one) + more * (name == other) for name in names})
+            if sizes is not None and min(size for size in sizes.values() if isinstance(size, int)) > 1:
+                yield self.made_draw(sampler.draw(len(RANGES), sizes=sizes))
+                return
+
+    def gentle(self, question: Question) -> Draw:
+        """Return points at which expressions are told by their numbers; if a question fixes values, with those."""
+        if question.point or question.least_sizes:
+            return self.drawn(question)[0]
+        key = ("gentle", self.loose(question))
+        if key not in self.draws:
+            points = Sampler(self.network, self.seed, key[1]).draw(2 * len(GENTLE), ranges=GENTLE)
+            self.draws[key] = [self.made_draw(points)]
+        return self.draws[key][0]
 
     def made_draw(self, points: tuple[Point, ...]) -> Draw:
         draw = Draw(points, Probe(self.network, points[0].sizes, [each.values for each in points]))
@@ -554,16 +642,22 @@ class Judge:
         """Judge one equality."""
         try:
             prepared = self.prepared(question)
-            draws = self.drawn(question.point)  # made once for all claims: not on this one's time
+            draws = self.drawn(question)  # made once for all claims: not on this one's time
             del draws
-            deadline = time.thread_time() + TIME_LIMIT
+            deadline = self.deadline(TIME_LIMIT)
             found = self.search(prepared, deadline)
+            if isinstance(found, Verdict) and prepared.has_numbers and self.loose(prepared):
+                # A number may be meant as a size: right at the sizes stated is right.
+                prepared = replace(prepared, stated_sizes=True)
+                again = self.search(prepared, self.deadline(TIME_LIMIT))
+                found = found if isinstance(again, Verdict) else again
             if isinstance(found, Verdict):
                 return found
+            at_corner = None if question.point else self.differing_at_corner(prepared)
+            if at_corner is not None:
+                return at_corner
             if found.outside_left and not found.both and not question.point:
                 why = found.outside_left
-                for name, adjoint in self.adjoints.items():
-                    why = why.replace(name, adjoint.of)
                 witness = self.undefined(prepared, left=True)
                 if witness is not None:
                     witness = replace(witness, true=f"not defined: {why}")
@@ -577,7 +671,10 @@ class Judge:
                     return replace(proof, message=found.message, outside=found.outside)
             return self.certify(prepared, question, found, deadline)
         except TooLargeError as error:
-            return Verdict("undecided", error.message)
+            if question.least_sizes or question.point:
+                return Verdict("undecided", error.message)
+            smaller = self.equal(replace(question, least_sizes=True))
+            return smaller if smaller.verdict != "undecided" else Verdict("undecided", error.message)
         except RecursionError:
             return Verdict("undecided", "the claim is nested too deeply")
         except SympropError as error:
@@ -591,7 +688,7 @@ class Judge:
     def search(self, question: Question, deadline: float) -> Verdict | _Compared:
         """Look for a difference with the probe, and certify what it finds."""
         compared = _Compared()
-        for place, draw in enumerate(self.drawn(question.point)):
+        for place, draw in enumerate(self.drawn(question)):
             self.with_free(draw, place, question.free)
             difference = self.probed(question, draw, compared)
             for number, entry in difference.suspects:
@@ -602,9 +699,62 @@ class Judge:
                 if values is None or not differ(*values, question.tolerance):
                     continue
                 free = {name: self.free_value(name, place, number) for name in question.free}
-                if question.point or not self.is_at_kink(question, draw.points[number], free, entry):
+                if (
+                    question.point
+                    or not question.by_convention
+                    or not self.is_at_kink(question, draw.points[number], free, entry)
+                ):
                     return self.refuted(question, draw, place, number, entry, values)
         return compared
+
+    def differing_at_corner(self, question: Question) -> Verdict | None:
+        """Look for a difference where a condition of either side turns, and close by."""
+        draw = self.at_corners(question)
+        if draw is None:
+            return None
+        for number, entry in self.probed(question, draw, _Compared()).suspects:
+            values = self.values_at(question, self.evaluator(draw, 0, number, question.free), entry)
+            if values is None or not differ(*values, question.tolerance):
+                continue
+            here = {name: self.free_value(name, 0, number) for name in question.free}
+            if not question.by_convention or not self.is_at_kink(question, draw.points[number], here, entry):
+                return self.refuted(question, draw, 0, number, entry, values)
+        return None
+
+    def at_corners(self, question: Question) -> Draw | None:
+        """Return points at which a condition of either side turns, and close by; None if nothing does."""
+        sides = (question.left, self.with_definitions(question.right), question.condition)
+        found = corners(sides)
+        if not found:
+            return None
+        sampler = self.sampler(question)
+        base = sampler.simple_point(sampler.sizes(0), SIMPLE_NUMBERS[-1])
+        free = {name: self.free_value(name, 0, 0) for name in question.free}
+        evaluator = self.evaluator_at(base, free)
+        known = size_values(base.sizes, self.network)
+        bounds = [
+            *question.bounds,
+            *(b for side in sides for n in walk(side) if isinstance(n, Reduction) for b in n.bounds),
+        ]
+        indices = dict(zip((b.index for b in bounds), lowest_of(bounds, known), strict=True))
+        points: list[Point] = []
+        for expr in found:
+            if free_indices(expr) - set(indices) or names_of(expr) & set(question.free):
+                continue
+            behind = self.names_behind(Question(expr, ZERO))
+            movable = [
+                name
+                for name in base.values
+                if name in behind
+                and not self.original.quantities[name].integer
+                and self.original.quantities[name].domain is None
+            ]
+            points += points_at(expr, base, evaluator, indices, movable)
+        if not points:
+            return None
+        draw = self.made_draw(tuple(points))
+        self.with_free(draw, 0, question.free)
+        return draw
 
     def probed(self, question: Question, draw: Draw, compared: _Compared) -> _Difference:
         """Compare both sides in double precision at every entry and point of a draw."""
@@ -617,9 +767,9 @@ class Judge:
         outside_left = list(probe.outside)
         right = probe.entries(question.right, question.bounds)
         if len(probe.outside) > len(outside_left):
-            compared.outside = probe.outside[-1]
+            compared.outside = read_plainly(probe.outside[-1])
         if outside_left:
-            compared.outside_left = outside_left[-1]
+            compared.outside_left = read_plainly(outside_left[-1])
         if question.condition is not TRUE:
             holds = probe.entries(where(question.condition, ONE, ZERO), question.bounds) > 0
             left, right = np.where(holds, left, np.nan), np.where(holds, right, np.nan)
@@ -653,7 +803,7 @@ class Judge:
     def entry_of(self, bounds: Sequence[Bound], places: Sequence[int], draw: Draw) -> dict[Index, int]:
         """Return the values of the indices at an entry of a probed array."""
         result: dict[Index, int] = {}
-        known = size_values(draw.points[0].sizes)
+        known = size_values(draw.points[0].sizes, self.network)
         for bound, place, low in zip(bounds, places, lowest_of(bounds, known), strict=True):
             result[bound.index] = low + place
         return result
@@ -697,33 +847,41 @@ class Judge:
         """Return a witness with the smallest sizes and simplest numbers that show the difference, if one is found."""
         import numpy as np
 
-        sampler = Sampler(self.network, self.seed)
-        names = sampler.free_sizes()
-        deadline = time.thread_time() + 0.5
-        for sizes in small_sizes(names):
-            complete = sampler.complete(sizes)
-            if complete is None:
-                continue
+        deadline = self.deadline(SIMPLER_TIME)
+        for sizes in small_sizes(self.sampler(question).free_sizes()):
             for choices in SIMPLE_NUMBERS:
                 if time.thread_time() > deadline:
                     return None
-                points = tuple(sampler.simple_point(complete, choices) for _ in range(4))
                 try:
-                    draw = self.made_draw(points)
+                    draw = self.simple_draw(question, sizes, choices)
+                    if draw is None:
+                        break
                     for name in question.free:
-                        draw.probe.tables[name] = np.full((len(points),), 0.5), ()
+                        draw.probe.tables[name] = np.full((len(draw.points),), 0.5), ()
                     suspects = self.probed(question, draw, _Compared()).suspects
                     free = {name: Fraction(1, 2) for name in question.free}
                     for number, entry in suspects:
-                        point = points[number]
+                        point = draw.points[number]
                         values = self.values_at(question, self.evaluator_at(point, free), entry)
                         if values is None or not differ(*values, question.tolerance):
                             break
-                        if not self.is_at_kink(question, point, free, entry):
+                        if not question.by_convention or not self.is_at_kink(question, point, free, entry):
                             return self.witness(point, free, entry, values)
                 except SympropError:
                     continue
         return None
+
+    def simple_draw(self, question: Question, sizes: Mapping[str, int], choices: Sequence[Fraction]) -> Draw | None:
+        """Return points for people, made once for each choice of sizes and numbers; None if the sizes do not fit."""
+        loose = self.loose(question)
+        key = (tuple(sizes.items()), choices, loose)
+        if key not in self.draws:
+            sampler = Sampler(self.network, self.seed, loose)
+            complete = sampler.complete(sizes)
+            several = 4 if len(choices) > 1 else 1
+            points = () if complete is None else tuple(sampler.simple_point(complete, choices) for _ in range(several))
+            self.draws[key] = [self.made_draw(points)] if points else []
+        return next(iter(self.draws[key]), None)
 
     def is_at_kink(
         self, question: Question, point: Point, free: Mapping[str, Fraction], entry: Mapping[Index, int]
@@ -754,7 +912,7 @@ class Judge:
         """
         import numpy as np
 
-        sampler = Sampler(self.network, self.seed)
+        sampler = self.sampler(question)
         for sizes in small_sizes(sampler.free_sizes()):
             complete = sampler.complete(sizes)
             if complete is None:
@@ -768,7 +926,7 @@ class Judge:
             unknown = draw.probe.entries(outer, question.bounds)
             if not draw.probe.outside:
                 continue
-            why = f"not defined: {draw.probe.outside[0]}"
+            why = f"not defined: {read_plainly(draw.probe.outside[0])}"
             for flat in np.flatnonzero(np.isnan(unknown) & np.isfinite(known)):
                 *places, number = (int(n) for n in np.unravel_index(flat, known.shape))
                 entry = self.entry_of(question.bounds, places, draw)
@@ -807,13 +965,14 @@ class Judge:
     def certify(self, question: Question, asked: Question, found: _Compared, deadline: float) -> Verdict:
         """Compare in certified arithmetic at random points; `asked` is the question with its operators."""
         agreed, undefined, last = 0, 0, ""
-        draws = self.drawn(question.point)
+        shows = not question.least_sizes  # two sides that are 0 everywhere at such sizes may differ at others
+        draws = self.drawn(question)
         random_ = random.Random(self.seed)
-        for number in range(PROBED):
+        for number in range(len(draws) * PROBED):
             if agreed >= POINTS or (question.point and number >= len(draws[0].points)):
                 break
             if time.thread_time() > deadline:
-                last = f"the time for one claim ({TIME_LIMIT:g} s) ran out"
+                last = "the time for one claim ran out"
                 break
             place = number % len(draws)
             draw, at = draws[place], number // len(draws)
@@ -836,9 +995,10 @@ class Judge:
                     last = "the precision was not enough to tell the two sides apart"
                     continue
                 compared += 1
+                shows = shows or bool(as_ball(true) != 0)
             agreed += compared > 0
         everything = question.point and not self.leaves_open(question)
-        if agreed and (question.point or agreed >= POINTS // 2):
+        if agreed and shows and (question.point or agreed >= POINTS // 2):
             bound = (
                 "1e-25" if question.tolerance is None else f"{float(question.tolerance):g}, one unit of the last digit"
             )
@@ -862,6 +1022,13 @@ class Judge:
         self.network = known
         self.inlined.clear()
         self.draws.clear()
+        self.forget_slips()
+
+    def forget_slips(self, beyond: int = -1) -> None:
+        """Let slips go that were made in true derivations, if their words mention more than so many expressions."""
+        if len(self.marks) > beyond:
+            self.slips.clear()
+            self.marks.clear()
 
     def fill_raw(self, *sides: Expr) -> None:
         """Make sure that every adjoint that is named has its plain form."""
@@ -877,7 +1044,7 @@ class Judge:
         product = reduce("sum", bounds, self.without_operators(step * downhill))
         agreed = uphill = 0
         witness: Witness | None = None
-        for place, draw in enumerate(self.drawn({})):
+        for place, draw in enumerate(self.drawn(Question(step, downhill, bounds))):
             draw.probe.memo.clear()
             for name in free:  # rates are positive, and small
                 draw.probe.tables[name] = np.full((len(draw.points),), 1 / 64), ()
@@ -916,7 +1083,7 @@ class Judge:
         import numpy as np
 
         prepared = self.prepared(question)
-        for place, draw in enumerate(self.drawn(question.point)):
+        for place, draw in enumerate(self.drawn(question)):
             self.with_free(draw, place, question.free)
             draw.probe.memo.clear()
             left = draw.probe.entries(prepared.left, question.bounds)
@@ -933,7 +1100,7 @@ class Judge:
 
         if question.point or not self.has_kinks(question):
             return None
-        sampler = Sampler(self.network, self.seed)
+        sampler = self.sampler(question)
         prepared = self.prepared(question)
         try:
             sizes = sampler.sizes(0)
@@ -941,16 +1108,18 @@ class Judge:
             points = tuple(sampler.simple_point(sizes, corners[: 1 + n]) for n in range(4) for _ in range(2))
             draw = self.made_draw(points)
             self.with_free(draw, 0, question.free)
-            suspects = self.probed(prepared, draw, _Compared()).suspects
-            for number, entry in suspects:
-                evaluator = self.evaluator(draw, 0, number, question.free)
-                values = self.values_at(prepared, evaluator, entry)
-                if values is not None and differ(*values):
-                    return Diagnosis(
-                        "convention",
-                        "Right except at the kink, where there is no derivative: your line gives "
-                        f"{format_number(values[0])} there, and this program uses {format_number(values[1])}.",
-                    )
+            for at in (draw, self.at_corners(prepared)):
+                suspects = () if at is None else self.probed(prepared, at, _Compared()).suspects
+                for number, entry in suspects:
+                    assert at is not None
+                    evaluator = self.evaluator(at, 0, number, question.free)
+                    values = self.values_at(prepared, evaluator, entry)
+                    if values is not None and differ(*values):
+                        return Diagnosis(
+                            "convention",
+                            "Right except at the kink, where there is no derivative: your line gives "
+                            f"{format_number(values[0])} there, and this program uses {format_number(values[1])}.",
+                        )
         except SympropError:
             return None
         return None
@@ -976,7 +1145,7 @@ class Judge:
         import numpy as np
 
         found: dict[str, str] = {}
-        for draw in self.drawn({}):
+        for draw in self.drawn(question):
             left = draw.probe.entries(question.left, ())
             right = draw.probe.entries(question.right, ())
             for name, other, one, two in (("left", "right", left, right), ("right", "left", right, left)):
@@ -1060,25 +1229,17 @@ class Judge:
                     waiting.append(other)
         return frozenset(found)
 
-    def holds_under(self, question: Question, condition: Condition) -> bool:
-        """Whether both sides have the same numbers at points that meet a condition."""
+    def holds_under(self, question: Question, words: str, condition: Condition) -> bool:
+        """Whether both sides have the same numbers at points that meet a condition, which `words` name."""
         import numpy as np
 
         if question.point:
             return False
-        sampler = Sampler(self.network, self.seed + 1)
         try:
-            if isinstance(condition, str):
-                names = [name for name in sampler.free_sizes() if name != condition]
-                sizes = sampler.complete({condition: 1, **{name: 3 + n for n, name in enumerate(names)}})
-                if sizes is None:
-                    return False
-                points = sampler.draw(CONDITIONED, sizes=sizes)
-            else:
-                points = sampler.draw(CONDITIONED, 0)
-                for point in points:
-                    condition(point)
-            draw = self.made_draw(points)
+            draw = self.conditioned(question, words, condition)
+            if draw is None:
+                return False
+            draw.probe.memo.clear()
             self.with_free(draw, 0, question.free)
             prepared = self.prepared(question)
             left = draw.probe.entries(prepared.left, question.bounds)
@@ -1087,7 +1248,27 @@ class Judge:
             return False
         both = np.isfinite(left) & np.isfinite(right)
         size = np.maximum(np.abs(left), np.abs(right))
-        return bool(both.any() and (np.abs(left - right)[both] <= 1e-8 * size[both] + 1e-12).all())
+        # What is 0 at a point shows nothing there, and each member of a domain has every second point.
+        telling = (both & (size > 0)).reshape(-1, both.shape[-1]).any(axis=0)
+        shown = telling[::2].any() and telling[1::2].any()
+        return bool(shown and (np.abs(left - right)[both] <= 1e-8 * size[both] + 1e-12).all())
+
+    def conditioned(self, question: Question, words: str, condition: Condition) -> Draw | None:
+        """Return points that meet a condition, which `words` name; None if no sizes do."""
+        key = (words, self.loose(question))
+        if key not in self.draws:
+            sampler = self.sampler(question, self.seed + 1)
+            points: tuple[Point, ...] = ()
+            if isinstance(condition, str):
+                names = [name for name in sampler.free_sizes() if name != condition]
+                sizes = sampler.complete({condition: 1, **{name: 3 + n for n, name in enumerate(names)}})
+                points = () if sizes is None else sampler.draw(CONDITIONED, sizes=sizes)
+            else:
+                points = sampler.draw(CONDITIONED, 0)
+                for number, point in enumerate(points):
+                    condition(point, number)
+            self.draws[key] = [self.made_draw(points)] if points else []
+        return next(iter(self.draws[key]), None)
 
     def leaves_open(self, question: Question) -> bool:
         """Whether values are left to chance although a point is given."""
@@ -1098,7 +1279,7 @@ class Judge:
         """Return entries to be certified: the first, the last, and some between."""
         from symprop.verification.sampling import free_components
 
-        known: dict[Expr, Expr] = dict(size_values(draw.points[0].sizes))
+        known: dict[Expr, Expr] = dict(size_values(draw.points[0].sizes, self.network))
         every = list(free_components(question.bounds, known))
         if len(every) <= ENTRIES:
             return every
@@ -1133,6 +1314,8 @@ class _Difference:
 
 # What the values of a witness are drawn from: the simplest first.
 SIMPLE_NUMBERS: tuple[tuple[Fraction, ...], ...] = (
+    (Fraction(1),),
+    (Fraction(1), Fraction(2)),
     (Fraction(1), Fraction(1, 2)),
     (Fraction(1), Fraction(2), Fraction(0), Fraction(1, 2)),
     (Fraction(1), Fraction(2), Fraction(-1), Fraction(3), Fraction(1, 2)),
@@ -1148,24 +1331,19 @@ def small_sizes(names: Sequence[str]) -> Iterator[dict[str, int]]:
     if len(names) > 4:
         for size in (1, 2, 3):
             yield dict.fromkeys(names, size)
+            if size < 3:
+                yield from ({**dict.fromkeys(names, size), name: size + 1} for name in names)
         return
-    from itertools import product
-
     for sizes in sorted(product((1, 2, 3), repeat=len(names)), key=lambda each: (sum(each), each)):
         yield dict(zip(names, sizes, strict=True))
-
-
-def size_values(sizes: Mapping[str, Any]) -> dict[Expr, Expr]:
-    """Return sizes as a mapping that `substitute` takes."""
-    return {Size(name): Number(Fraction(value)) for name, value in sizes.items() if isinstance(value, int)}
 
 
 def lowest_of(bounds: Sequence[Bound], known: Mapping[Expr, Expr]) -> list[int]:
     """Return the least value of each bound over the values of those before it, as a probe lays them out."""
     from symprop.verification.sampling import free_components
 
-    if not any(free_indices(bound.lower) for bound in bounds):
-        every = [next(iter(free_components((bound,), known)), {bound.index: 0}) for bound in bounds if True]
+    if not any(free_indices(bound.lower) | free_indices(bound.upper) for bound in bounds):
+        every = [next(iter(free_components((bound,), known)), {bound.index: 0}) for bound in bounds]
         return [entry[bound.index] for entry, bound in zip(every, bounds, strict=True)]
     entries = list(free_components(bounds, known))
     return [min((entry[bound.index] for entry in entries), default=0) for bound in bounds]
@@ -1198,6 +1376,11 @@ def renamed(derivation: Derivation, name: str) -> Derivation:
     return replace(derivation, adjoints=adjoints)
 
 
+def read_plainly(text: str) -> str:
+    """Return what is said of adjoints by their own names, ``D(L)a[0]``, as people write it."""
+    return re.sub(r"D\(([^()]*)\)(?=\w)", r"d\1/d", text)
+
+
 def is_defined(evaluator: Evaluator, expr: Expr) -> bool:
     """Whether an expression has a value at a point."""
     try:
@@ -1215,7 +1398,7 @@ def _groups(components: Components, place: int) -> Iterator[list[tuple[int, ...]
     yield from groups.values()
 
 
-def adding_up(point: Point, name: str, place: int) -> None:
+def adding_up(point: Point, _number: int, *, name: str, place: int) -> None:
     """Make the components of a point along one axis positive parts of 1."""
     components = point.values[name]
     for members in _groups(components, place):
@@ -1224,7 +1407,7 @@ def adding_up(point: Point, name: str, place: int) -> None:
             components[indices] = (abs(components[indices]) + Fraction(1, 16)) / total
 
 
-def one_hot(point: Point, name: str, place: int) -> None:
+def one_hot(point: Point, _number: int, *, name: str, place: int) -> None:
     """Make one component along one axis 1, and the others 0."""
     components = point.values[name]
     for members in _groups(components, place):
@@ -1232,14 +1415,13 @@ def one_hot(point: Point, name: str, place: int) -> None:
         components.update({indices: Fraction(indices == largest) for indices in members})
 
 
-def in_members(point: Point, name: str, members: tuple[int, int]) -> None:
-    """Make every component one of two numbers."""
+def in_members(point: Point, number: int, *, name: str, members: tuple[int, int]) -> None:
+    """Make every component one of two numbers; each is either at every second point."""
     components = point.values[name]
-    for indices, value in components.items():
-        components[indices] = Fraction(members[value.numerator % 3 == 0])
+    components.update({at: Fraction(members[(number + n) % 2]) for n, at in enumerate(components)})
 
 
-def symmetric(point: Point, name: str) -> None:
+def symmetric(point: Point, _number: int, *, name: str) -> None:
     """Make a square matrix symmetric."""
     components = point.values[name]
     for i, j in list(components):
@@ -1248,7 +1430,7 @@ def symmetric(point: Point, name: str) -> None:
 
 
 def as_ball(value: Any) -> Any:
-    """Return a certified value as a ball."""
+    """Return a certified value as a ball, of the precision at hand."""
     from flint import arb, fmpq
 
     return arb(fmpq(value.numerator, value.denominator)) if isinstance(value, Fraction) else value
@@ -1262,23 +1444,31 @@ def shown_number(value: Any) -> str:
 
 def differ(left: Any, right: Any, tolerance: Fraction | None = None) -> bool:
     """Return whether two certified values certainly differ, by more than `tolerance` if there is one."""
+    from flint import ctx
+
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         return left != right if tolerance is None else abs(left - right) > tolerance
-    difference = as_ball(left) - as_ball(right)
-    if tolerance is None:
-        return not difference.contains(0)
-    return bool(abs(difference) > as_ball(tolerance))
+    # A third is no ball of 53 bits.
+    with ctx.workprec(COMPARED_BITS):
+        difference = as_ball(left) - as_ball(right)
+        if tolerance is None:
+            return not difference.contains(0)
+        return bool(abs(difference) > as_ball(tolerance))
 
 
 def close(left: Any, right: Any, tolerance: Fraction | None = None) -> bool:
     """Return whether two certified values certainly agree within `AGREEMENT` (or `tolerance`)."""
+    from flint import ctx
+
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         return left == right if tolerance is None else abs(left - right) <= tolerance
-    one, other = as_ball(left), as_ball(right)
-    if tolerance is not None:
-        return bool(abs(one - other) <= as_ball(tolerance))
-    size = abs(one) + abs(other) + 1
-    return bool(abs(one - other) <= size * as_ball(AGREEMENT))
+    # A third is no ball of 53 bits.
+    with ctx.workprec(COMPARED_BITS):
+        one, other = as_ball(left), as_ball(right)
+        if tolerance is not None:
+            return bool(abs(one - other) <= as_ball(tolerance))
+        size = abs(one) + abs(other) + 1
+        return bool(abs(one - other) <= size * as_ball(AGREEMENT))
 
 
 def nested(components: Components) -> Any:

@@ -42,6 +42,7 @@ from symprop.errors import IndexNotationError, MissingRuleError, SympropError
 
 Array = Any  # numpy.ndarray; the package is typed without numpy's stubs
 
+LARGEST_INDEX = 2**40
 LARGEST_TABLE = 2_000_000  # numbers in one array
 
 
@@ -73,6 +74,7 @@ class Probe:
         self.recurrent: frozenset[str] | None = None
         self.layers: dict[str, int] = {}
         self.memo: dict[Any, tuple[Any, Array]] = {}
+        self.ranges: dict[tuple[int, int, int], Array] = {}  # of indices: one array each, which the memo knows again
         self.outside: list[str] = []  # reads outside a range that were met; their values are NaN
         for equation in network.equations:
             self.define(equation.target, equation.bounds, equation.expression)
@@ -106,7 +108,9 @@ class Probe:
         """
         with np.errstate(all="ignore"):
             scope = _Scope(self, {}, None)
-            for bound in reversed(bounds):  # the newest index has the first axis
+            named = {bound.index for bound in bounds}
+            ragged = any((free_indices(bound.lower) | free_indices(bound.upper)) & named for bound in bounds)
+            for bound in bounds if ragged else reversed(bounds):  # the newest index has the first axis
                 scope = scope.with_index(bound)
             shape = (*scope.shape, self.count)
             if math.prod(shape) > LARGEST_TABLE:
@@ -114,7 +118,16 @@ class Probe:
             values = np.broadcast_to(scope.value(expr), shape)
             if scope.mask is not None:
                 values = np.where(np.broadcast_to(scope.mask, shape), values, np.nan)
+            if ragged:
+                values = values.transpose(*reversed(range(len(bounds))), len(bounds))
             return values
+
+    def range(self, first: int, length: int, depth: int) -> Array:
+        """Return the values of an index along an axis of its own, before `depth` others and that of the points."""
+        key = first, length, depth
+        if key not in self.ranges:
+            self.ranges[key] = np.arange(first, first + length).reshape((length,) + (1,) * (depth + 1))
+        return self.ranges[key]
 
     # -- tables --------------------------------------------------------------------------------------------------
 
@@ -236,7 +249,7 @@ class _Scope:
         length = max(last - first + 1, 0)
         if length * math.prod(self.shape) * self.probe.count > LARGEST_TABLE:
             raise TooLargeError("a sum has too many terms")
-        values = np.arange(first, first + length).reshape((length,) + (1,) * (len(self.shape) + 1))
+        values = self.probe.range(first, length, len(self.shape))
         mask = self.mask
         if low.size > 1 or high.size > 1:
             inside = (values >= low) & (values <= high)
@@ -250,14 +263,17 @@ class _Scope:
         if isinstance(expr, Index) and expr in self.indices:
             return self.indices[expr]
         values = np.asarray(self.value(expr), dtype=float)
+        if (np.abs(values) > LARGEST_INDEX).any():
+            raise TooLargeError("an index, or the limit of a sum, is too large to be counted to")
         return np.rint(np.where(np.isfinite(values), values, 0)).astype(int)
 
+    def key(self, expr: Expr) -> tuple[Any, ...]:
+        """What a value in this scope depends on: by identities, which what is stored keeps alive and so unique."""
+        read = tuple((i, id(self.indices[i])) for i in free_indices(expr) if i in self.indices)
+        return id(expr), id(self.mask), read
+
     def value(self, expr: Expr) -> Array:
-        key = (
-            id(expr),
-            id(self.mask),
-            tuple((i, id(self.indices[i])) for i in free_indices(expr) if i in self.indices),
-        )
+        key = self.key(expr)
         found = self.probe.memo.get(key)
         if found is None:
             # The scope is kept too: identities in the key stay unique as long as what they name lives.
@@ -349,10 +365,11 @@ class _Scope:
         if expr.name in probe.known:
             needed = inside if self.mask is None else inside & self.mask
             wide = np.broadcast_shapes(needed.shape, shape)
-            where = np.broadcast_to(needed, wide)
-            columns = [np.broadcast_to(index, wide)[where] for index in wanted]
-            for component in sorted(set(zip(*(column.tolist() for column in columns), strict=True))):
-                probe.component(expr.name, component)
+            missing = np.broadcast_to(needed, wide) & ~probe.known[expr.name][tuple(places)]
+            if missing.any():
+                columns = [np.broadcast_to(index, wide)[missing] for index in wanted]
+                for component in sorted(set(zip(*(column.tolist() for column in columns), strict=True))):
+                    probe.component(expr.name, component)
         values = table[(*places, np.arange(probe.count))]
         if not inside.all():
             values = np.where(inside, values, 0.0 if expr.name in probe.zero_outside else np.nan)
@@ -412,6 +429,13 @@ class _Scope:
         raise MissingRuleError(f"'{expr.kind}' is no reduction")
 
     def condition(self, expr: Expr) -> Array:
+        key = ("condition", *self.key(expr))
+        found = self.probe.memo.get(key)
+        if found is None:
+            found = self.probe.memo[key] = ((expr, self), self.decide(expr))
+        return found[1]
+
+    def decide(self, expr: Expr) -> Array:
         if isinstance(expr, Junction):
             if expr.operator == "not":
                 return ~self.condition(expr.conditions[0])

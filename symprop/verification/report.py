@@ -12,6 +12,8 @@ Lines are judged by the truth, and by what follows from the person's own lines b
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -44,9 +46,9 @@ from symprop.declaration.quantity import Axis, Quantity
 from symprop.errors import SympropError
 from symprop.verification.claims import Claim, Fit, read_claims
 from symprop.verification.diagnose import Diagnoser, Diagnosis
-from symprop.verification.judge import NO_LEFT_SIDE, Judge, Question, Verdict, Witness, differ, size_values
+from symprop.verification.judge import LINE_LIMIT, NO_LEFT_SIDE, Judge, Question, Verdict, Witness, differ
 from symprop.verification.probe import Probe
-from symprop.verification.sampling import Sampler
+from symprop.verification.sampling import Sampler, size_values
 
 SEVERITY = ("refuted", "undecided", "agrees", "proved")
 
@@ -76,6 +78,8 @@ class Line:
         What the verdict rests on.
     note : str
         How the line was understood.
+    defines : str
+        The name that the line defines, if it does and claims nothing else: right by construction, and no evidence.
     """
 
     line: int
@@ -88,6 +92,7 @@ class Line:
     error: str | None = None
     reason: str = ""
     note: str = ""
+    defines: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values for JSON."""
@@ -118,9 +123,14 @@ class Report:
     missing: tuple[str, ...] = ()
 
     @property
+    def claims(self) -> tuple[Line, ...]:
+        """The lines that say more than what a name of their own stands for."""
+        return tuple(line for line in self.lines if not line.defines)
+
+    @property
     def verdict(self) -> str | None:
-        """Any refuted, else any undecided, else any agrees, else proved; None if no line could be judged."""
-        found = {line.verdict for line in self.lines}
+        """Any refuted, else any undecided, else any agrees, else proved; None if there was nothing to judge."""
+        found = {line.verdict for line in self.claims}
         return next((verdict for verdict in SEVERITY if verdict in found), None)
 
     @property
@@ -131,17 +141,17 @@ class Report:
     @property
     def score(self) -> float | None:
         """The part of the lines that are right or follow from the person's own, in [0, 1]."""
-        judged = [line for line in self.lines if line.verdict is not None or line.error]
+        judged = [line for line in self.claims if line.verdict is not None or line.error]
         if not judged:
             return None
         return sum(line.verdict in ("proved", "agrees") or line.follows for line in judged) / len(judged)
 
     @property
     def exit_status(self) -> int:
-        """0 right, 1 a line is refuted, 2 a line could not be read, 3 undecided."""
+        """0 right, 1 a line is refuted, 2 a line could not be read, 3 undecided, or nothing but definitions."""
         if any(line.error for line in self.lines) or not self.lines:
             return 2
-        return {"refuted": 1, "undecided": 3}.get(self.verdict or "", 0)
+        return {"refuted": 1, "undecided": 3, None: 3}.get(self.verdict, 0)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values for JSON."""
@@ -243,11 +253,16 @@ class _Checking:
             yield Line(claim.line, claim.text, None, error=str(claim.error))
             return
         try:
+            for side in claim.sides:
+                self.judge.without_operators(side)  # derivations are made once for all lines: not on this one's time
+            self.judge.until = time.thread_time() + LINE_LIMIT
             yield self.judged(claim)
         except SympropError as error:
             yield Line(claim.line, claim.text, None, error=str(error))
         except RecursionError:
             yield Line(claim.line, claim.text, "undecided", reason="the claim is nested too deeply")
+        finally:
+            self.judge.until = math.inf
 
     def judged(self, claim: Claim) -> Line:
         if claim.kind == "update":
@@ -260,7 +275,10 @@ class _Checking:
             self.judge.define(claim.equation, claim.axes)
             sides, tolerances = sides[1:], tolerances[1:]
             if len(sides) == 1:
-                return Line(claim.line, claim.text, "proved", follows=True, reason="a definition", note=claim.note)
+                return Line(
+                    claim.line, claim.text, "proved", follows=True, reason="a definition", note=claim.note,
+                    defines=claim.equation.name,
+                )  # fmt: skip
         verdicts: list[Verdict] = []
         shapes = claim.shapes[-len(sides) :] or (Fit("same"),) * len(sides)
         for place, (left, right) in enumerate(pairwise(sides)):
@@ -323,7 +341,29 @@ class _Checking:
         if verdict.outside:
             return verdict, self.outside(question, verdict)
         diagnosis = Diagnoser(judge).diagnose(question, claim)
+        if diagnosis.kind == "unrecognised" or len(diagnosis.slips) > 1:
+            diagnosis = self.slip_by_convention(question, claim) or diagnosis
         return verdict, self.in_context(question, diagnosis, claim)
+
+    def slip_by_convention(self, question: Question, claim: Claim) -> Diagnosis | None:
+        """Return the one slip of a line that is meant by another convention, if it has one."""
+        for other, words in self.conventions(question, claim):
+            found = Diagnoser(self.judge).diagnose(other, claim)
+            if found.kind not in ("unrecognised", "condition", "dropped-term") and len(found.slips) < 2:
+                return replace(found, message=f"{words} {found.message}")
+        return None
+
+    def conventions(self, question: Question, claim: Claim) -> Iterator[tuple[Question, str]]:
+        """Yield what a line about a derivative may mean by other conventions, and how to say so."""
+        left = question.left
+        if not isinstance(left, Derivative) or left.kind != "D":
+            return
+        objective = self.judge.network.objective
+        if claim.by_habit and objective is not None and objective.sense == "maximize":
+            yield (
+                replace(question, left=negative(left), right=question.right),
+                f"As the derivative of the loss -{objective.name}, which is minimised, it has one slip.",
+            )
 
     def in_other_layout(
         self, question: Question, claim: Claim, layout: str, shapes: Sequence[Fit]
@@ -387,10 +427,10 @@ class _Checking:
 
     def of_another_shape(self, shapes: Sequence[Fit]) -> Verdict:
         """Return the verdict on two arrays of different shapes, with the least different sizes that tell them apart."""
-        sampler = Sampler(self.judge.network, self.judge.seed)
+        sampler = Sampler(self.judge.network, self.judge.seed, self.judge.defaults)
         names = sampler.free_sizes()
         sizes = sampler.complete({name: place + 2 for place, name in enumerate(names)}) or {}
-        known = size_values(sizes)
+        known = size_values(sizes, self.judge.network)
         true, claimed = (
             f"an array of shape {shape_of(normal(substitute(extent, known)) for extent in fit.extents)}"
             if fit.extents
@@ -487,11 +527,11 @@ class _Checking:
         if inside:
             return Diagnosis(
                 "condition",
-                f"{verdict.outside[0].upper()}{verdict.outside[1:]}. Elsewhere the line is right: say for which "
+                f"Here {verdict.outside}. Elsewhere the line is right: say for which "
                 "values it holds, as in 'for t = 1..T-1'.",
             )
         diagnosis = Diagnoser(judge).diagnose(question, None)
-        message = f"{verdict.outside[0].upper()}{verdict.outside[1:]}."
+        message = f"Here {verdict.outside}."
         if diagnosis.kind in ("transposed", "wrong-index", "index-shift", "wrong-quantity", "wrong-layer"):
             return replace(diagnosis, message=f"{message} {diagnosis.message}")
         return Diagnosis("wrong-index", f"{message} It is {judge.expected(question.left, question)}.")
@@ -545,7 +585,7 @@ class _Checking:
         judge = self.judge
         left = self.in_own_terms(question.left, top=True)
         right = self.in_own_terms(question.right)
-        draw = judge.drawn(question.point)[0]
+        draw = judge.gentle(question)
         probe = Probe(judge.network, draw.points[0].sizes, [point.values for point in draw.points])
         judge.with_free(replace(draw, probe=probe), 0, question.free)
         judge.fill_raw(left, right)
@@ -779,7 +819,8 @@ def equal(left: str, right: str, seed: int = 0) -> Verdict:
             names[name] = None
     network = Network({name: Quantity(name, "input") for name in names}, ())
     judge = Judge(network, seed)
-    question = Question(sides[0], sides[1])
+    derived = any(mark in text for text in (left, right) for mark in ("diff", "'"))
+    question = Question(sides[0], sides[1], by_convention=derived)
     return replace(judge.equal(question), message=judge.domains(question))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ WORDS = {
 }
 MARKS = {"proved": "✓", "agrees": "✓", "refuted": "✗", "undecided": "?", None: "!"}
 COLOURS = {"proved": "32", "agrees": "32", "refuted": "31", "undecided": "33", None: "35"}
+DEFINITION = "definition"
+FORMULA = ' class="formula"'
+_DECIMAL = re.compile(r"-?\d*\.\d+(e[-+]?\d+)?")
 LONGEST_VALUE = 200  # characters of a witness's value
 
 
@@ -25,9 +29,8 @@ def to_text(report: Report, width: int = 80, colour: bool = False) -> str:
     """Return a report for a terminal."""
     rows: list[str] = []
     for line in report.lines:
-        mark, word = MARKS[line.verdict], WORDS[line.verdict]
-        head = f"{mark} line {line.line}: {word}"
-        if colour:
+        head = f"{mark_of(line)} line {line.line}: {word_of(line)}"
+        if colour and not line.defines:
             head = f"\033[{COLOURS[line.verdict]};1m{head}\033[0m"
         rows.append(head)
         rows += _wrapped(line.claim, width, "    ")
@@ -43,6 +46,18 @@ def to_text(report: Report, width: int = 80, colour: bool = False) -> str:
     return "\n".join(rows)
 
 
+def mark_of(line: Line) -> str:
+    """Return one character for what was found about a line."""
+    return "·" if line.defines else MARKS[line.verdict]
+
+
+def word_of(line: Line) -> str:
+    """Return what was found about a line in a few words."""
+    if line.verdict == "refuted" and line.follows:
+        return "wrong by an earlier slip"
+    return DEFINITION if line.defines else WORDS[line.verdict]
+
+
 def details(line: Line) -> list[tuple[str, str]]:
     """Return what is to be said about a line, with a label each."""
     found: list[tuple[str, str]] = []
@@ -54,12 +69,13 @@ def details(line: Line) -> list[tuple[str, str]]:
     if line.verdict == "refuted":
         if line.expected:
             found.append(("right is", line.expected))
+        if line.follows:  # the slip is explained where it was made
+            found.append(("follows", "This is what your own lines before give: no new slip."))
+            return found
         if line.diagnosis:
             found.append((line.diagnosis.kind, line.diagnosis.message))
         if line.witness:
             found.append(("for example", witness_text(line.witness)))
-        if line.follows:
-            found.append(("follows", "This is what your own lines before give: no new slip."))
     elif line.diagnosis:
         found.append((line.diagnosis.kind, line.diagnosis.message))
     if line.verdict in ("agrees", "undecided") and line.reason:
@@ -76,7 +92,17 @@ def witness_text(witness: Any) -> str:
     at = ", ".join(f"{name} = {value}" for name, value in witness.entry.items())
     where = f" at {at}" if at else ""
     given = f"with {', '.join(parts)}: " if parts else ""
-    return f"{given}your line gives {witness.claimed}{where}, right is {witness.true}"
+    claimed, true = short_numbers(witness.claimed, witness.true)
+    return f"{given}your line gives {claimed}{where}, right is {true}"
+
+
+def short_numbers(*numbers: str) -> list[str]:
+    """Return decimal numbers with no more digits than tell them apart; what is exact, or no number, stays."""
+    for digits in (6, 10):
+        short = [f"{float(each):.{digits}g}" if _DECIMAL.fullmatch(each) else each for each in numbers]
+        if len(set(short)) == len(numbers):
+            return short
+    return list(numbers)
 
 
 def _value(value: Any) -> str:
@@ -87,11 +113,15 @@ def _value(value: Any) -> str:
 
 def summary(report: Report) -> str:
     """Return one sentence about the whole."""
-    count = len(report.lines)
-    if not count:
+    count = len(report.claims)
+    defined = len(report.lines) - count
+    definitions = f"{defined} definition{'s' if defined > 1 else ''}"
+    if not report.lines:
         return "There is no line to judge."
-    right = sum(line.verdict in ("proved", "agrees") for line in report.lines)
-    proved = sum(line.verdict == "proved" for line in report.lines)
+    if not count:
+        return f"{definitions}; nothing is claimed, so nothing was judged."
+    right = sum(line.verdict in ("proved", "agrees") for line in report.claims)
+    proved = sum(line.verdict == "proved" for line in report.claims)
     parts = [f"{right} of {count} line{'s' if count > 1 else ''} right ({proved} proved)"]
     wrong = [line for line in report.lines if line.verdict == "refuted"]
     if wrong:
@@ -105,6 +135,8 @@ def summary(report: Report) -> str:
     unread = sum(line.error is not None for line in report.lines)
     if unread:
         parts.append(f"{unread} could not be read")
+    if defined:
+        parts.append(definitions)
     return "; ".join(parts) + "."
 
 
@@ -112,13 +144,13 @@ def to_markdown(report: Report) -> str:
     """Return a report as Markdown."""
     rows = ["| line | claim | verdict |", "|---:|---|---|"]
     for line in report.lines:
-        rows.append(f"| {line.line} | {_code(line.claim)} | {MARKS[line.verdict]} {WORDS[line.verdict]} |")
+        rows.append(f"| {line.line} | {_code(line.claim)} | {mark_of(line)} {word_of(line)} |")
     rows.append("")
     for line in report.lines:
         found = details(line)
         if not found:
             continue
-        rows.append(f"**Line {line.line}**: {WORDS[line.verdict]}")
+        rows.append(f"**Line {line.line}**: {word_of(line)}")
         rows.append("")
         for label, text in found:
             if label == "error":
@@ -144,8 +176,6 @@ def _code(text: str) -> str:
 
 
 def _runs(text: str) -> list[str]:
-    import re
-
     return re.findall(r"`+", text)
 
 
@@ -153,41 +183,52 @@ def _plain(text: str) -> str:
     return "".join(f"\\{c}" if c in "*_`<>|[]" else c for c in text)
 
 
+def _said(label: str, text: str) -> str:
+    shown = f"<pre>{escape(text)}</pre>" if label == "error" else escape(text)
+    return f"<dt>{escape(label)}</dt><dd{FORMULA if label == 'right is' else ''}>{shown}</dd>"
+
+
 def to_html(report: Report, fragment: bool = False) -> str:
     """Return a report as one HTML page, or as a fragment of one."""
     rows = []
     for line in report.lines:
-        kind = line.verdict or "unread"
-        said = "".join(
-            f"<dt>{escape(label)}</dt><dd>{f'<pre>{escape(text)}</pre>' if label == 'error' else escape(text)}</dd>"
-            for label, text in details(line)
-        )
+        kind = "defined" if line.defines else line.verdict or "unread"
+        if line.verdict == "refuted" and line.follows:
+            kind += " follows"
+        said = "".join(_said(label, text) for label, text in details(line))
         rows.append(
             f'<tr class="{kind}"><td>{line.line}</td><td><code>{escape(line.claim)}</code>'
-            f"{f'<dl>{said}</dl>' if said else ''}</td><td>{MARKS[line.verdict]} {WORDS[line.verdict]}</td></tr>"
+            f"{f'<dl>{said}</dl>' if said else ''}</td><td>{mark_of(line)} {word_of(line)}</td></tr>"
         )
     missing = f"<p>Not given: {escape('; '.join(report.missing))}.</p>" if report.missing else ""
     table = (
         f'<table class="symprop-check"><thead><tr><th>line</th><th>claim</th><th>verdict</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table><p>{escape(summary(report))}</p>{missing}"
     )
-    style = f"<style>{STYLE}</style>"
     if fragment:
-        return f"{style}{table}"
+        return f"<style>{STYLE}</style>{table}"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Check of a derivation</title>'
-        f"{style}</head><body><h1>Check of a derivation</h1>{table}</body></html>\n"
+        f"<style>{PAGE}{STYLE}</style></head><body><h1>Check of a derivation</h1>{table}</body></html>\n"
     )
 
 
+PAGE = "body { font: 15px/1.45 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; } "
 STYLE = """
-table.symprop-check { border-collapse: collapse; }
-.symprop-check td, .symprop-check th { border: 1px solid #999; padding: 0.3em 0.6em; }
-.symprop-check td, .symprop-check th { text-align: left; vertical-align: top; }
-.symprop-check dl { margin: 0.4em 0 0 1em; } .symprop-check dt { font-style: italic; }
-.symprop-check tr.proved td:last-child, .symprop-check tr.agrees td:last-child { background: #d9f2d9; color: #000; }
-.symprop-check tr.refuted td:last-child { background: #f7d4d4; color: #000; }
-.symprop-check tr.undecided td:last-child, .symprop-check tr.unread td:last-child { background: #fbeec1; color: #000; }
+table.symprop-check { border-collapse: collapse; width: 100%; }
+.symprop-check td, .symprop-check th { padding: 0.5em 0.8em; text-align: left; vertical-align: top; }
+.symprop-check tr { border-bottom: 1px solid #ccc; } .symprop-check thead tr { border-bottom: 2px solid #888; }
+.symprop-check td:first-child { color: #777; text-align: right; } .symprop-check td:last-child { white-space: nowrap; }
+.symprop-check code, .symprop-check dd.formula { font: 0.93em ui-monospace, monospace; overflow-wrap: anywhere; }
+.symprop-check dl { display: grid; grid-template-columns: 9em 1fr; gap: 0.15em 1em; margin: 0.4em 0 0; }
+.symprop-check dt { color: #777; overflow-wrap: anywhere; } .symprop-check dd { margin: 0; overflow-wrap: anywhere; }
+.symprop-check pre { margin: 0; white-space: pre-wrap; }
+.symprop-check tr.proved td:last-child, .symprop-check tr.agrees td:last-child { color: #1a7f37; }
+.symprop-check tr.refuted td:last-child { color: #c62828; font-weight: 600; }
+.symprop-check tr.follows td:last-child { color: #c62828; font-weight: 400; }
+.symprop-check tr.undecided td:last-child, .symprop-check tr.unread td:last-child { color: #9a6700; }
+.symprop-check tr.defined td:last-child { color: #777; }
+.symprop-check.folder td:first-child { text-align: left; } .symprop-check.folder td:last-child { white-space: normal; }
 """.replace("\n", " ").strip()
 
 

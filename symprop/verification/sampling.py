@@ -7,7 +7,7 @@ swapped indices.  Values are rationals with a small binary denominator, so that 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -23,6 +23,7 @@ from symprop.algebra.expressions import (
     call,
     mul,
     power,
+    walk,
 )
 from symprop.algebra.indices import normal
 from symprop.declaration.network import Fact, Network
@@ -48,6 +49,15 @@ RANGES: tuple[Interval, ...] = (
     (Fraction(-4), Fraction(0)),
 )
 
+# Where no function is flat: of what comes out in double precision, most digits are right.
+GENTLE: tuple[Interval, ...] = (
+    (Fraction(-1), Fraction(1)),
+    (Fraction(0), Fraction(1)),
+    (Fraction(-1, 2), Fraction(1, 2)),
+    (Fraction(-1), Fraction(0)),
+    (Fraction(1, 2), Fraction(3, 2)),
+)
+
 # Sizes are drawn from here; beyond, tables of values grow and witnesses cannot be read.
 SMALLEST_SIZE, LARGEST_SIZE = 3, 6
 DENOMINATOR = 8
@@ -63,16 +73,31 @@ class Point:
 
 
 class Sampler:
-    """Draws points of a network. Reproducible: the same seed draws the same points."""
+    """Draws points of a network. Reproducible: the same seed draws the same points.
 
-    def __init__(self, network: Network, seed: int = 0) -> None:
+    Parameters
+    ----------
+    network : Network
+    seed : int
+    loose : collection of str
+        Sizes for which the network states a number that is a default (`size H = 8`), and that are drawn all the same.
+    """
+
+    def __init__(self, network: Network, seed: int = 0, loose: Container[str] = ()) -> None:
         self.network = network
         self.random = random.Random(seed)
+        self.loose = loose
 
-    def draw(self, count: int, spread: int = 2, sizes: Mapping[str, SizeValue] | None = None) -> tuple[Point, ...]:
-        """Return `count` points that share their sizes and differ in the range of their values (see `RANGES`)."""
+    def draw(
+        self,
+        count: int,
+        spread: int = 2,
+        sizes: Mapping[str, SizeValue] | None = None,
+        ranges: Sequence[Interval] = RANGES,
+    ) -> tuple[Point, ...]:
+        """Return `count` points that share their sizes and differ in the range of their values."""
         shared = self.sizes(spread) if sizes is None else sizes
-        return tuple(self.point(shared, RANGES[number % len(RANGES)]) for number in range(count))
+        return tuple(self.point(shared, ranges[number % len(ranges)]) for number in range(count))
 
     def point(self, sizes: Mapping[str, SizeValue], interval: Interval) -> Point:
         """Return one point: values of quantities without a domain lie in `interval`."""
@@ -90,15 +115,7 @@ class Sampler:
         return self.filled(sizes, value)
 
     def filled(self, sizes: Mapping[str, SizeValue], value: Drawing) -> Point:
-        known: dict[Expr, Expr] = {
-            Size(name): Number(Fraction(number)) for name, number in sizes.items() if isinstance(number, int)
-        }
-        for name, listed in sizes.items():
-            if not isinstance(listed, int):
-                layers = layers_of(self.network, name)
-                first = self.number(layers[0], known) if layers else Fraction(0)
-                for place, number in enumerate(listed):
-                    known[Size(name, (Number(first + place),))] = Number(Fraction(number))
+        known = size_values(sizes, self.network)
         values: dict[str, Components] = {}
         for quantity in self.network.quantities.values():
             if quantity.is_given or quantity.role == "hyperparameter":
@@ -122,7 +139,8 @@ class Sampler:
 
     def free_sizes(self) -> list[str]:
         """The names of the sizes that no other sizes define."""
-        return [name for name in size_names(self.network) if self.network.sizes.get(name) is None]
+        stated = self.network.sizes
+        return [name for name in size_names(self.network) if stated.get(name) is None or name in self.loose]
 
     def complete(self, drawn: Mapping[str, int]) -> Mapping[str, SizeValue] | None:
         """Return all sizes that follow from `drawn`, or None if they do not fit each other."""
@@ -249,6 +267,21 @@ class Sampler:
                 components[other] = components[indices]
 
 
+def size_values(sizes: Mapping[str, SizeValue], network: Network) -> dict[Expr, Expr]:
+    """Return sizes, those that differ from layer to layer one by one, as a mapping that `substitute` takes."""
+    known: dict[Expr, Expr] = {
+        Size(name): Number(Fraction(number)) for name, number in sizes.items() if isinstance(number, int)
+    }
+    for name, listed in sizes.items():
+        if not isinstance(listed, int):
+            layers = layers_of(network, name)
+            low = normal(fold(layers[0], known)) if layers else Number(Fraction(0))
+            assert isinstance(low, Number)
+            for place, number in enumerate(listed):
+                known[Size(name, (Number(low.value + place),))] = Number(Fraction(number))
+    return known
+
+
 def with_bodies(network: Network, seed: int = 0) -> Network:
     """Return `network` with a body for each function that has none: an arbitrary smooth one."""
     if all(function.body is not None for function in network.functions.values()):
@@ -285,4 +318,45 @@ def free_components(bounds: Iterable[Bound], known: Mapping[Expr, Expr]) -> Iter
     return extend(0, {})
 
 
-__all__ = ["RANGES", "Components", "Point", "Sampler", "free_components", "with_bodies"]
+def default_sizes(network: Network) -> frozenset[str]:
+    """Return the sizes whose number is a default (``size H = 8``) that nothing else in a network relies on."""
+    defaults = {name for name, value in network.sizes.items() if isinstance(value, Number)}
+    sides = [side for equation in network.equations for side in (equation.target, equation.expression)]
+    limits = [limit for equation in network.equations for bound in equation.bounds for limit in bound[1:3]]
+    limits += [
+        limit
+        for quantity in network.quantities.values()
+        for axis in quantity.axes
+        for limit in (axis.lower, axis.upper)
+    ]
+    if not defaults or any(map(reads_places, sides)) or any(map(is_place, limits)):
+        return frozenset()
+    return frozenset(defaults)
+
+
+def reads_places(expr: Expr) -> bool:
+    """Whether an expression reads components, or sums to limits, that a number fixes beyond 1: they must be there."""
+    for node in walk(expr):
+        if isinstance(node, Access) and any(map(is_place, node.indices)):
+            return True
+        if isinstance(node, Reduction) and any(is_place(limit) for bound in node.bounds for limit in bound[1:3]):
+            return True
+    return False
+
+
+def is_place(expr: Expr) -> bool:
+    """Whether a number beyond 1 stands in an index or a limit."""
+    return any(isinstance(node, Number) and abs(node.value) > 1 for node in walk(expr))
+
+
+__all__ = [
+    "GENTLE",
+    "RANGES",
+    "Components",
+    "Point",
+    "Sampler",
+    "default_sizes",
+    "free_components",
+    "reads_places",
+    "with_bodies",
+]

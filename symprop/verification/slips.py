@@ -7,6 +7,7 @@ made of; which of them explains a claim is found by numbers (`diagnose`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -100,16 +101,16 @@ class Slips:
     def names_alike(self) -> dict[str, list[str]]:
         """For each quantity those of the same rank and ranges: they can stand in its place."""
         result: dict[str, list[str]] = {}
+        groups: dict[tuple[bool, tuple[Expr, ...]], list[str]] = {}
         for name, axes in self.axes.items():
-            shape = [(axis.extent) for axis in axes]
-            result[name] = [
-                other
-                for other, theirs in self.axes.items()
-                if other != name
-                and (other in self.adjoints) == (name in self.adjoints)
-                and len(theirs) == len(axes)
-                and all(a == b.extent for a, b in zip(shape, theirs, strict=True))
-            ]
+            groups.setdefault((name in self.adjoints, tuple(axis.extent for axis in axes)), []).append(name)
+        for members in groups.values():
+            for name in members:
+                result[name] = [other for other in members if other != name]
+        scalars = [name for name, axes in self.axes.items() if not axes and name not in self.adjoints]
+        for name in self.free:
+            # An unknown name may be a known one, spelled another way.
+            result[name] = sorted(scalars, key=lambda known: known.lower() != name.lower())
         return result
 
     def activations(self) -> dict[str, tuple[str, Access]]:
@@ -124,14 +125,53 @@ class Slips:
 
     # The walk.
 
-    def at(self, expr: Expr, bounds: tuple[Bound, ...]) -> Iterator[Slip]:
+    def left_out(self, expr: Expr, bounds: tuple[Bound, ...]) -> Iterator[Slip]:
+        """Yield expressions to which something is added that may have been left out: a term, a factor, an exponent."""
+        yield from self.at(expr, bounds, self.additions)
+
+    def additions(self, expr: Expr, bounds: tuple[Bound, ...]) -> Iterator[Slip]:
+        if isinstance(expr, Power) and not isinstance(expr.exponent, Number):
+            for exponent in (
+                changed
+                for bound in bounds
+                for changed in (expr.exponent + bound.index, expr.exponent - bound.index, bound.index - expr.exponent)
+            ):
+                spelled = self.spelled(power(expr.base, exponent))
+                what = f"{self.spelled(expr)} should be {spelled}"
+                yield self.slip("power", what, expr, power(expr.base, exponent), what)
+        if not isinstance(expr, (Access, Add, Call, Power, Reduction)):
+            return
+        shown = self.spelled(expr)
+        for atom in self.atoms(bounds):
+            if atom == expr:
+                continue
+            spelled = self.spelled(atom)
+            for result in (expr + atom, expr - atom):
+                what = f"the term {spelled} is left out: {shown} should be {self.spelled(result)}"
+                yield self.slip("dropped-term", what, atom, result, what)
+            what = f"the factor {spelled} is left out, beside {shown}"
+            yield self.slip("missing-factor", what, atom, mul(expr, atom), what)
+
+    def atoms(self, bounds: tuple[Bound, ...]) -> Iterator[Access]:
+        """Yield every quantity, component by component of the indices at hand."""
+        indices = {bound.index for bound in bounds}
+        for name, axes in self.axes.items():
+            if all(axis.index in indices for axis in axes):
+                yield Access(name, tuple(axis.index for axis in axes))
+
+    def at(
+        self,
+        expr: Expr,
+        bounds: tuple[Bound, ...],
+        here: Callable[[Expr, tuple[Bound, ...]], Iterator[Slip]] | None = None,
+    ) -> Iterator[Slip]:
         """Yield every expression one slip away; `bounds` are the indices that are free or bound around it."""
-        yield from self.here(expr, bounds)
+        yield from (here or self.here)(expr, bounds)
         if isinstance(expr, (Access, Number, Index, Size)):
             return
         if isinstance(expr, Reduction):
             inner = (*bounds, *expr.bounds)
-            for slip in self.at(expr.body, inner):
+            for slip in self.at(expr.body, inner, here):
                 yield replace(slip, result=reduce(expr.kind, expr.bounds, slip.result))
             return
         children = expr.children
@@ -142,7 +182,9 @@ class Slips:
                 continue
             if isinstance(expr, Mul) and isinstance(child, Number):
                 continue
-            for slip in self.at(child, bounds):
+            for slip in self.at(child, bounds, here):
+                if isinstance(expr, Add) and isinstance(child, Mul) and slip.part in child.factors:
+                    slip = self.in_term(slip, child)
                 changed = (*children[:place], slip.result, *children[place + 1 :])
                 yield replace(slip, result=expr.rebuild(changed))
 
@@ -166,6 +208,15 @@ class Slips:
                 )
         if not isinstance(expr, (Number, Index, Size, Reduction)):
             yield from self.summed(expr, bounds)
+
+    def in_term(self, slip: Slip, term: Expr) -> Slip:
+        """Say in which term of a sum a factor is left out."""
+        found = re.fullmatch(r"(the factor .*) (is (?:left out|too much))", slip.what)
+        if found is None:
+            return slip
+        where_ = f" of the term {self.spelled(term)} "
+        undone = re.sub(r" (?=is too much$)", lambda _: where_, slip.undone)
+        return replace(slip, what=f"{found[1]}{where_}{found[2]}", undone=undone)
 
     def slip(self, kind: str, what: str, part: Expr, result: Expr, undone: str = "") -> Slip:
         return Slip(kind, what, undone, result, part)
@@ -208,6 +259,12 @@ class Slips:
             kind = self.kind_of_factor(factor)
             shown = self.spelled(factor)
             yield self.slip(kind, f"the factor {shown} is left out", factor, rest, f"the factor {shown} is too much")
+            if isinstance(factor, Add) and len(factor.terms) > 1:
+                # As people write it the difference may stand the other way round, with the sign before the rest.
+                other = self.spelled(negative(factor))
+                yield self.slip(
+                    kind, f"the factor {other} is left out", factor, negative(rest), f"the factor {other} is too much"
+                )
             if isinstance(factor, Power) and factor.exponent == MINUS_ONE and not isinstance(factor.base, Size):
                 turned = mul(*factors[:place], factor.base, *factors[place + 1 :])
                 base = self.spelled(factor.base)
@@ -283,7 +340,7 @@ class Slips:
             return "activation-derivative"
         if names and names <= set(self.free):
             return "learning-rate-in-gradient" if isinstance(factor, Access) else "missing-factor"
-        if not names and any(isinstance(node, Size) for node in walk(base)):
+        if not names and not free_indices(factor) and any(isinstance(node, Size) for node in walk(base)):
             return "averaged"
         if not names and not free_indices(factor):
             return "constant-factor"

@@ -30,7 +30,7 @@ class Row:
     file : str
         Its name.
     verdict : str
-        That of the report, or ``unreadable``, ``out of time``, ``out of memory``, ``failed``.
+        That of the report, or ``nothing claimed``, ``unreadable``, ``out of time``, ``out of memory``, ``failed``.
     first_wrong : int or None
         The first wrong line.
     slip : str
@@ -179,15 +179,15 @@ def _row(network: str, path: str) -> Row:
     except SympropError as error:
         return Row(name, "unreadable", message=error.message)
     first = report.first_wrong
-    right = sum(line.verdict in ("proved", "agrees") for line in report.lines)
+    right = sum(line.verdict in ("proved", "agrees") for line in report.claims)
     slip = first.diagnosis.kind if first is not None and first.diagnosis is not None else ""
     return Row(
         name,
-        report.verdict or "unreadable",
+        report.verdict or ("nothing claimed" if report.lines and not report.claims else "unreadable"),
         first.line if first is not None else None,
         slip,
         report.score,
-        len(report.lines),
+        len(report.claims),
         right,
         summary(report),
     )
@@ -205,13 +205,14 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 def to_html(rows: Sequence[Row]) -> str:
     """Return the rows as an HTML page."""
-    from symprop.verification.report_forms import STYLE
+    from symprop.verification.report_forms import PAGE, STYLE
 
     head = "".join(f"<th>{escape(column)}</th>" for column in COLUMNS)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row.cells()) + "</tr>" for row in rows)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Submissions</title>'
-        f'<style>{STYLE}</style></head><body><h1>Submissions</h1><table class="symprop-check"><thead><tr>{head}</tr>'
+        f"<style>{PAGE}{STYLE}</style></head><body><h1>Submissions</h1>"
+        f'<table class="symprop-check folder"><thead><tr>{head}</tr>'
         f"</thead><tbody>{body}</tbody></table></body></html>\n"
     )
 

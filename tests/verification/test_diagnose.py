@@ -115,3 +115,91 @@ def test_a_witness_is_small_and_simple(hidden: Session) -> None:
     transposed = hidden.check("dL/dx[n,i] = 2*(y[n] - t[n])*sum(j, v[j]*(1 - z[n,j]**2)*W[i,j])/N").lines[0]
     assert transposed.witness is not None
     assert max(transposed.witness.sizes.values()) == 2
+
+
+RECURRENT = """
+index j, m = 1..H, i = 1..D
+input x[t,i]
+target y[t]
+parameter U[j,i], V[j,m], w[j]
+h[0,j] = 0
+a[t,j] = sum(i, U[j,i]*x[t,i]) + sum(m, V[j,m]*h[t-1,m]) for t = 1..T
+h[t,j] = tanh(a[t,j]) for t = 1..T
+o[t] = sum(j, w[j]*h[t,j]) for t = 1..T
+L = sum(t = 1..T, (o[t] - y[t])**2)/2
+"""
+AVERAGE = """
+index i = 1..T
+input x[i], t
+parameter w, g
+h[0] = 0
+h[i] = g*h[i-1] + w*x[i] for i = 1..T
+y = h[T]
+L = (y - t)**2/2
+"""
+PAIRS = """
+index d = 1..D
+input l, a[d]
+parameter b[d], g
+s = g*sum(d, a[d]*b[d])
+L = log(1 + exp(-l*s))
+"""
+BATCHED = """
+batch n = 1..N
+index j = 1..H
+input x[n,j]
+target t[n]
+parameter v[j]
+y[n] = sum(j, v[j]*x[n,j])
+L = mean(n, (y[n] - t[n])**2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("network", "line", "kind"),
+    [
+        (RECURRENT, "dL/dV[j,m] = sum(t, D(L, h[t,j])*(1 - h[t,j]**2)*h[t-1,m])*w[j]", "extra-factor"),
+        (RECURRENT, "dL/da[t,j] = D(L, h[t,j])*(1 - h[t,j]**2)*y[t]", "extra-factor"),
+        (RECURRENT, "dL/dV[j,m] = sum(t, D(L, h[t,m])*(1 - h[t,j]**2)*h[t-1,m])", "wrong-index"),
+        (RECURRENT, "dL/dV[j,m] = sum(t, D(L, h[t,j])*(1 - h[t,j]**2)*h[t-1,m])/T", "averaged"),
+        (RECURRENT, "dL/dV[j,m] = sum(t, D(L, h[t,j])*(1 - h[t,j]**2)*h[t-1,j])", "wrong-index"),
+        (AVERAGE, "dL/dx[i] = (y - t)*w*g**T", "power"),
+        (AVERAGE, "dL/dx[i] = -t*w*g**(T - i)", "dropped-term"),
+        (PAIRS, "dL/ds = -1/(1 + exp(l*s))", "missing-factor"),
+        (PAIRS, "dL/dg = -l*(sum(d, a[d])*sum(d, b[d]))/(1 + exp(l*s))", "sum-misplaced"),
+    ],
+)
+def test_one_slip_is_one_slip_in_other_networks_too(network: str, line: str, kind: str) -> None:
+    found = Session(parse(network)).check(line).lines[0]
+    assert found.verdict == "refuted"
+    assert found.diagnosis is not None
+    assert found.diagnosis.kind == kind, found.diagnosis
+    assert len(found.diagnosis.slips) <= 1
+
+
+@pytest.mark.parametrize("line", ["dL/db[d] = -l/(1 + exp(l*s))", "dL/db[d] = -l*a[d+1]/(1 + exp(l*s))"])
+def test_what_is_right_only_where_both_sides_are_0_is_not_right_under_a_condition(line: str) -> None:
+    found = Session(parse(PAIRS)).check(line).lines[0]
+    assert found.diagnosis is not None
+    assert found.diagnosis.kind != "condition"
+
+
+def test_conditions_are_tried_on_quantities_of_a_batch() -> None:
+    found = Session(parse(BATCHED)).check("dL/dv[j] = mean(n, y[n]*x[n,j]*t[n])").lines[0]
+    assert found.verdict == "refuted"
+    assert found.diagnosis is not None
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("dL/dx[n,j] = 2*(y[n+1] - t[n])*v[j]/N", "y[4] is read"),
+        ("dL/dv[j] = sum(n, D(L, y[n-1])*x[n,j])", "dL/dy[0] is read"),
+    ],
+)
+def test_a_read_outside_a_range_is_said_in_the_names_of_the_network(line: str, said: str) -> None:
+    found = Session(parse(BATCHED)).check(line).lines[0]
+    assert found.diagnosis is not None
+    assert said.split("[")[0] in found.diagnosis.message
+    assert "D(L)" not in found.diagnosis.message
+    assert found.diagnosis.message.startswith("Here ")
