@@ -460,6 +460,10 @@ class Resolver:
         return self.error(DeclarationError, f"unknown name '{name}'", self.at_name(syntax), hint)
 
     def _access(self, syntax: Syntax) -> Expr:
+        return self._read(syntax.value, self.subscripts(syntax), syntax)
+
+    def subscripts(self, syntax: Syntax) -> tuple[Expr, ...]:
+        """Return the subscripts of an access, whose name must be one that may stand here."""
         name, scope = syntax.value, self.scope
         if name in self.parameters or (name in self.bound and name not in scope.quantities):
             what = "a parameter of the function" if name in self.parameters else "an index"
@@ -485,7 +489,7 @@ class Resolver:
         self.accesses.append(syntax)
         indices = tuple(self.subscript(part) for part in syntax.parts)
         self.accesses.pop()
-        return self._read(name, indices, syntax)
+        return indices
 
     def subscript(self, syntax: Syntax) -> Expr:
         """Return one subscript: affine in indices, or an integer input."""

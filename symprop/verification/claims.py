@@ -584,13 +584,14 @@ class ClaimReader:
             indices.append(Resolver(self.scope(inner, False), span).subscript(read(inner, span, "expression")))
         del resolver
         found = self.expressions(tuple(parts[1:]), (True,) * (len(parts) - 1))
-        if found.axes and subscripts:
+        on_right = frozenset[Index]().union(*map(free_indices, found.sides))
+        if found.axes and subscripts and not all(free_indices(index) & on_right for index in indices):
             raise ShapeError(
                 f"{name}[{', '.join(subscripts)}] is one component, and {parts[1].strip()} has shape "
                 f"{shape_of(found.shapes[0].extents)}",
                 hint=f"Write {name} = {parts[1].strip()} for the whole array.",
             )
-        if found.is_row:
+        if found.is_row and not subscripts:
             indices.append(ONE)
         indices += [axis.index for axis in found.axes]
         target = Access(name, tuple(indices))
@@ -683,17 +684,19 @@ def aligned_sides(
         fits = tuple(Fit("none" if isinstance(side, SympropError) else "same", error=_error(side)) for side in sides)
         expressions = [names.settled(side).expression if isinstance(side, Shaped) else ZERO for side in sides]
         return expressions, (), fits if len(read_) < len(sides) else ()
-    model = names.settled(first)
+    free = {index for side in read_ for index in free_indices(side.expression)}
+    model = names.settled(first, avoid=free)
     axes = tuple(Axis(axis.index, axis.lower, axis.upper) for axis in model.axes)
     wanted = read_[0].extents
+    along = free_indices(first.expression) - set(first.indices)  # of an array for each t, h[t]
     expressions, found = [], []
     for side in sides:
         if isinstance(side, SympropError):
             expressions.append(ZERO)
             found.append(Fit("none", (), wanted, side))
             continue
-        loose = sorted(index.name for index in free_indices(side.expression) - set(side.indices))
-        if loose:
+        loose = sorted(index.name for index in free_indices(side.expression) - set(side.indices) - along)
+        if loose and not side.axes:
             raise IndexNotationError(
                 f"one side is a whole array of shape {model.shape}, and the other has the free index {loose[0]}",
                 hint="Write indices on both sides, or on none.",
