@@ -568,11 +568,13 @@ class _Reader:
             raise Refused(
                 "'\\approx' is judged for numbers alone", syntax.start, syntax.end, "Write = for an identity."
             )
-        if writer.defining is not None and not writer.defining.indices and rights[-1].shape != "scalar":
-            # A name for an array as a whole: delta_2 = y - t.
-            shape = rights[-1].shape
-            self.names.ranks[writer.defining.name] = 2 if shape == "matrix" else 1
-            self.names.shapes[writer.defining.name] = shape
+        if writer.defining is not None and rights[-1].shape != "scalar":
+            # A name for an array as a whole, delta_2 = y - t, or for one at each step, delta_t = y_t - t_t.
+            shape, (name, indices) = rights[-1].shape, writer.defining
+            self.names.ranks[name] = len(indices) + (2 if shape == "matrix" else 1)
+            self.names.axes[name] = (*indices, *("",) * (self.names.ranks[name] - len(indices)))
+            if not indices:
+                self.names.shapes[name] = shape
         sign = " = "
         if left.meaning is not None and not self.is_network and writer.defining is None:
             known = left.meaning.name in self.names.axes and left.meaning.name in self.names.ranges

@@ -39,6 +39,8 @@ _SYNONYMS = {"epsilon": ("eps",), "lambda": ("lambda_", "lam", "lamda", "lambd",
 # What a decoration adds to a name; a decorated name is never a function that nobody declared.
 DECORATIONS = frozenset(("hat", "tilde", "bar", "dot", "ddot", "check", "breve", "star"))
 
+LAYERS = ("l", "layer")  # names of an index that counts layers, so that a number above a letter is one
+
 _MOST_ALTERNATIVES = 64
 _LONGEST_RUN = 40
 
@@ -250,7 +252,31 @@ class Names:
             else:
                 found.extend(self._with_layer(name, rest, layer))
         exact = [meaning for meaning in found if len(meaning.indices) == self.ranks[meaning.name]]
-        return exact or found
+        return exact or found or self._slices(stem, items, layer)
+
+    def _slices(self, stem: str, items: Sequence[Item], layer: Item | None) -> list[Meaning]:
+        """Return an array with its first indices alone, ``h[t-1]`` of ``h[t,j]``, where those are written."""
+        if layer is not None and layer.atoms and layer.text.isdigit() and self.axes.get(stem, ("",))[0] not in LAYERS:
+            return []
+        found: list[Meaning] = []
+        for name, rest in ((stem, items), *self._absorbed(stem, items)):
+            axes = self.axes.get(name, ())
+            for count in range(1, len(axes)):
+                for indices in self.splits(rest, count - (layer is not None)):
+                    written = indices if layer is None else (layer.text, *indices)
+                    if all(self._runs_along(index, name, place) for place, index in enumerate(written)):
+                        found.append(Meaning(name, written))
+        return found
+
+    def _runs_along(self, index: str, name: str, place: int) -> bool:
+        """Whether an index stands for an axis: it has the name or the range of that axis, and the name of no other."""
+        axes, ranges = self.axes[name], self.ranges.get(name)
+        letters = [word for word in _WORD.findall(index) if not word.isdigit() and word not in self.sizes]
+        if axes[place] in letters:
+            return True
+        if any(letter in axes for letter in letters):
+            return False
+        return all(ranges is not None and self.limits.get(letter) == ranges[place] for letter in letters)
 
     def _absorbed(self, stem: str, items: Sequence[Item]) -> Iterable[tuple[str, Sequence[Item]]]:
         if items and items[0].atoms:
@@ -275,8 +301,21 @@ class Names:
         may_index = not layer.atoms or (len(layer.atoms) == 1 and self.may_index(layer.text))
         if rank is not None and not complete and may_index:
             for indices in self.splits(items, rank - 1):
-                found.append(Meaning(name, self._placed(name, indices, layer.text)))
+                placed = self._placed(name, indices, layer.text)
+                if not layer.text.isdigit() or self._fits(name, placed, indices):
+                    found.append(Meaning(name, placed))
         return found
+
+    def _fits(self, name: str, placed: tuple[str, ...], indices: tuple[str, ...]) -> bool:
+        """Whether no index stands at another axis than its own: ``h_t^2`` of ``h[t,j]`` is not ``h[2,t]``."""
+        axes, ranges = self.axes.get(name, ()), self.ranges.get(name)
+        if ranges is None or len(axes) != len(placed):
+            return True
+        for place, index in enumerate(placed):
+            own = axes.index(index) if index in axes and index in indices else place
+            if own != place and ranges[own] != ranges[place]:
+                return False
+        return True
 
     def _placed(self, name: str, indices: tuple[str, ...], layer: str) -> tuple[str, ...]:
         """Return the indices with that of the superscript at the axis of its name, else in front."""

@@ -911,7 +911,7 @@ class Writer:
         meaning, powers = self.meaning(symbol)
         self.accesses.append(meaning)
         rank = self.names.ranks.get(meaning.name, len(meaning.indices))
-        shape = "scalar" if meaning.indices or not rank else "column" if rank == 1 else "matrix"
+        shape = _shape_of_rank(rank - len(meaning.indices))
         if not meaning.indices:
             shape = self.names.shapes.get(meaning.name, shape)
         piece = self.piece(str(meaning), node, ATOM, shape=shape, meaning=meaning)
@@ -1247,7 +1247,8 @@ class Writer:
             index = self._free_index(arguments, node)
         (argument,) = arguments
         if argument.shape != "scalar" and argument.meaning is not None:
-            written = argument.meaning.indices or (OPEN_INDEX,)
+            written = argument.meaning.indices
+            written = written if OPEN_INDEX in written else (*written, OPEN_INDEX)
             whole = Meaning(argument.meaning.name, tuple(index if one == OPEN_INDEX else one for one in written))
             self.accesses.append(whole)
             argument = self.piece(str(whole), node)
@@ -1782,6 +1783,10 @@ def _complements(first: str, second: str) -> bool:
         return False
     opposite = _OPPOSITE[left[2]]
     return (left[1], opposite, left[3]) in ((right[1], right[2], right[3]), (right[3], _TURNED[right[2]], right[1]))
+
+
+def _shape_of_rank(rank: int) -> str:
+    return "scalar" if rank <= 0 else "column" if rank == 1 else "matrix"
 
 
 def _product_shape(left: str, right: str) -> str:

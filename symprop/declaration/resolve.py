@@ -813,7 +813,10 @@ class Resolver:
                 bound = Bound(Index(name), self.limit(lower), self.limit(upper), True)
             else:
                 known_range = (
-                    self._range_in_layer(name, bodies) or self.scope.range_of(name) or self._range_from(name, bodies)
+                    self._range_in_layer(name, bodies)
+                    or (self._range_from(name, bodies) if name in self.scope.invented else None)
+                    or self.scope.range_of(name)
+                    or self._range_from(name, bodies)
                 )
                 if known_range is None:
                     raise self.error(

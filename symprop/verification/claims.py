@@ -19,14 +19,20 @@ from symprop.algebra.expressions import (
     TRUE,
     ZERO,
     Access,
+    Add,
     Bound,
+    Compare,
     Derivative,
     Expr,
     Index,
+    Junction,
+    Mul,
     Number,
     Size,
+    Where,
     compare,
     free_indices,
+    junction,
     substitute,
     transform,
     walk,
@@ -39,6 +45,7 @@ from symprop.declaration.names import spelled
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.parser import parse_point
 from symprop.declaration.quantity import Axis
+from symprop.declaration.ranges import is_below
 from symprop.declaration.resolve import Resolver
 from symprop.declaration.scope import Known, Scope
 from symprop.declaration.source import Source, Span
@@ -278,6 +285,7 @@ class ClaimReader:
         found = self.expressions(tuple(parts), (False,) + (True,) * (len(parts) - 1))
         condition = self.condition(condition_text)
         bounds = self.bounds(found.sides, condition, found.scope, limits, found.axes)
+        condition, bounds = within(condition, bounds)
         return Claim(
             number,
             written,
@@ -334,6 +342,7 @@ class ClaimReader:
             )
         condition = self.condition(condition_text)
         bounds = self.bounds(found.sides, condition, found.scope, limits, found.axes)
+        condition, bounds = within(condition, bounds)
         return Claim(
             number,
             written,
@@ -462,14 +471,26 @@ class ClaimReader:
         return Resolver(self.scope(source, False), span).limit(read(source, span, "expression"))
 
     def range_of(self, index: Index, sides: tuple[Expr, ...], scope: Scope) -> Bound:
-        """The range of a free index: that of the first axis it stands at on its own, else the declared one."""
+        """The range of a free index: where every axis it stands at on its own has a value, else the declared one."""
+        found: Bound | None = None
+        extended = {name for name, quantity in self.network.quantities.items() if quantity.zero_outside}
         for side in sides:
+            sure = {node for node in _unguarded(side) if isinstance(node, Access) and node.name not in extended}
             for node in walk(side):
                 if isinstance(node, Access) and index in node.indices and node.name in scope.axes:
                     axis = scope.axes[node.name][node.indices.index(index)]
                     own = {other.index: place for place, other in enumerate(scope.axes[node.name])}
                     mapping = {old: node.indices[place] for old, place in own.items()}
-                    return Bound(index, substitute(axis.lower, mapping), substitute(axis.upper, mapping))
+                    lower, upper = substitute(axis.lower, mapping), substitute(axis.upper, mapping)
+                    if found is None:
+                        found = Bound(index, lower, upper)
+                    elif node in sure and not free_indices(lower) | free_indices(upper):
+                        # h[0] is a value that no a[0] has: a line about both says nothing of t = 0.
+                        later = lower if is_below(found.lower, lower) else found.lower
+                        earlier = upper if is_below(upper, found.upper) else found.upper
+                        found = Bound(index, later, earlier)
+        if found is not None:
+            return found
         known = scope.range_of(index.name)
         if known is None:
             raise IndexNotationError(f"the range of index '{index.name}' is not known", hint="Add: for k = 1..K.")
@@ -818,6 +839,51 @@ def split_chain(text: str) -> list[str]:
             start = place + 1
     parts.append(text[start:])
     return parts
+
+
+def within(condition: Expr, bounds: tuple[Bound, ...]) -> tuple[Expr, tuple[Bound, ...]]:
+    """Return what is left of a condition once ``t < T`` is said by the range of t: beyond it nothing is read at all."""
+    parts = condition.conditions if isinstance(condition, Junction) and condition.operator == "and" else (condition,)
+    ranges = {bound.index: bound for bound in bounds}
+    left: list[Expr] = []
+    for part in parts:
+        turned = _as_limit(part, ranges)
+        if turned is None:
+            left.append(part)
+            continue
+        index, lower, upper = turned
+        bound = ranges[index]
+        if lower is not None and is_below(bound.lower, lower):
+            bound = bound._replace(lower=lower, written=True)
+        elif upper is not None and is_below(upper, bound.upper):
+            bound = bound._replace(upper=upper, written=True)
+        ranges[index] = bound
+    return junction("and", *left), tuple(ranges.values())
+
+
+_TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+
+
+def _as_limit(part: Expr, ranges: Mapping[Index, Bound]) -> tuple[Index, Expr | None, Expr | None] | None:
+    """Return the index that a comparison limits from below or from above, and the limit."""
+    if not isinstance(part, Compare) or part.operator not in _TURNED:
+        return None
+    for one, other, sign in ((part.left, part.right, part.operator), (part.right, part.left, _TURNED[part.operator])):
+        made_of_sizes = all(isinstance(node, (Size, Number, Add, Mul)) for node in walk(other))
+        if isinstance(one, Index) and one in ranges and made_of_sizes:
+            if sign in ("<", "<="):
+                return one, None, normal(other - ONE) if sign == "<" else other
+            return one, normal(other + ONE) if sign == ">" else other, None
+    return None
+
+
+def _unguarded(expr: Expr) -> Iterator[Expr]:
+    """Yield the parts of an expression that have a value wherever it has one: not the branches of a case."""
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend((node.condition,) if isinstance(node, Where) else node.children)
 
 
 def on_line(error: SympropError, number: int, written: str) -> SympropError:
