@@ -471,8 +471,12 @@ class ClaimReader:
         return Resolver(self.scope(source, False), span).limit(read(source, span, "expression"))
 
     def range_of(self, index: Index, sides: tuple[Expr, ...], scope: Scope) -> Bound:
-        """The range of a free index: where every axis it stands at on its own has a value, else the declared one."""
+        """The range of a free index: that of the first axis it stands at on its own, else the declared one.
+
+        A line about ``h[t]`` and ``a[t]``, where ``h[0]`` is given and no ``a[0]`` is, says nothing of ``t = 0``.
+        """
         found: Bound | None = None
+        runs = False  # along a recurrence that starts with a value of its own
         extended = {name for name, quantity in self.network.quantities.items() if quantity.zero_outside}
         for side in sides:
             sure = {node for node in _unguarded(side) if isinstance(node, Access) and node.name not in extended}
@@ -482,10 +486,10 @@ class ClaimReader:
                     own = {other.index: place for place, other in enumerate(scope.axes[node.name])}
                     mapping = {old: node.indices[place] for old, place in own.items()}
                     lower, upper = substitute(axis.lower, mapping), substitute(axis.upper, mapping)
+                    starts = self.starts(node.name, node.indices.index(index))
                     if found is None:
-                        found = Bound(index, lower, upper)
-                    elif node in sure and not free_indices(lower) | free_indices(upper):
-                        # h[0] is a value that no a[0] has: a line about both says nothing of t = 0.
+                        found, runs = Bound(index, lower, upper), starts
+                    elif runs and not starts and node in sure and not free_indices(lower) | free_indices(upper):
                         later = lower if is_below(found.lower, lower) else found.lower
                         earlier = upper if is_below(upper, found.upper) else found.upper
                         found = Bound(index, later, earlier)
@@ -495,6 +499,11 @@ class ClaimReader:
         if known is None:
             raise IndexNotationError(f"the range of index '{index.name}' is not known", hint="Add: for k = 1..K.")
         return known._replace(index=index)
+
+    def starts(self, name: str, axis: int) -> bool:
+        """Whether an equation gives a quantity at one place of an axis alone, as ``h[0] = 0`` does."""
+        equations = [one for one in self.network.equations if one.name == name]
+        return len(equations) > 1 and any(not isinstance(one.target.indices[axis], Index) for one in equations)
 
     # -- spellings -----------------------------------------------------------------------------------------------
 
@@ -605,7 +614,7 @@ class ClaimReader:
             indices.append(Resolver(self.scope(inner, False), span).subscript(read(inner, span, "expression")))
         del resolver
         found = self.expressions(tuple(parts[1:]), (True,) * (len(parts) - 1))
-        on_right = frozenset[Index]().union(*map(free_indices, found.sides))
+        on_right = frozenset[Index]().union(*map(free_indices, found.sides)) - {axis.index for axis in found.axes}
         if found.axes and subscripts and not all(free_indices(index) & on_right for index in indices):
             raise ShapeError(
                 f"{name}[{', '.join(subscripts)}] is one component, and {parts[1].strip()} has shape "
