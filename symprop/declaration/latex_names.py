@@ -256,7 +256,7 @@ class Names:
 
     def _slices(self, stem: str, items: Sequence[Item], layer: Item | None) -> list[Meaning]:
         """Return an array with its first indices alone, ``h[t-1]`` of ``h[t,j]``, where those are written."""
-        if layer is not None and layer.atoms and layer.text.isdigit() and self.axes.get(stem, ("",))[0] not in LAYERS:
+        if layer is not None and layer.atoms and layer.text.isdigit() and (self.axes.get(stem) or ("",))[0] not in LAYERS:
             return []
         found: list[Meaning] = []
         for name, rest in ((stem, items), *self._absorbed(stem, items)):

@@ -170,6 +170,7 @@ class ClaimReader:
         self.defined: dict[str, tuple[Axis, ...]] = {}
         self.by_habit: dict[str, str] = {}  # dZ -> Z, where dZ stands for the derivative of the objective by Z
         self.point: dict[str, object] = {}
+        self.limited: dict[str, str] = {}  # what the line that is read says of its indices without writing it
 
     def read(self, text: str) -> Iterator[Claim]:
         if len(text) > LONGEST_TEXT:
@@ -286,6 +287,8 @@ class ClaimReader:
         condition = self.condition(condition_text)
         bounds = self.bounds(found.sides, condition, found.scope, limits, found.axes)
         condition, bounds = within(condition, bounds)
+        by_habit = bool(note)
+        note = "; ".join([*([note] if note else []), *self.limited.values()])
         return Claim(
             number,
             written,
@@ -298,7 +301,7 @@ class ClaimReader:
             self.only_right(found.sides, condition, limits, found.axes),
             tuple(shown_digits(part) for part in parts),
             note=note,
-            by_habit=bool(note),
+            by_habit=by_habit,
             shapes=found.shapes,
         )
 
@@ -445,6 +448,7 @@ class ClaimReader:
         axes: tuple[Bound, ...] = (),
     ) -> tuple[Bound, ...]:
         """Return the ranges of the free indices, those of the left side first; limits use indices before them."""
+        self.limited = {}
         given: dict[str, Bound] = {axis.index.name: axis for axis in axes}
         for name, low, high in limits:
             lower, upper = self.limit(low), self.limit(high)
@@ -477,9 +481,8 @@ class ClaimReader:
         """
         found: Bound | None = None
         runs = False  # along a recurrence that starts with a value of its own
-        extended = {name for name, quantity in self.network.quantities.items() if quantity.zero_outside}
         for side in sides:
-            sure = {node for node in _unguarded(side) if isinstance(node, Access) and node.name not in extended}
+            sure = {node for node in _unguarded(side) if isinstance(node, Access) and not self.is_extended(node.name)}
             for node in walk(side):
                 if isinstance(node, Access) and index in node.indices and node.name in scope.axes:
                     axis = scope.axes[node.name][node.indices.index(index)]
@@ -494,11 +497,34 @@ class ClaimReader:
                         earlier = upper if is_below(upper, found.upper) else found.upper
                         found = Bound(index, later, earlier)
         if found is not None:
-            return found
+            return self.where_it_exists(found, sides, scope)
         known = scope.range_of(index.name)
         if known is None:
             raise IndexNotationError(f"the range of index '{index.name}' is not known", hint="Add: for k = 1..K.")
         return known._replace(index=index)
+
+    def where_it_exists(self, bound: Bound, sides: tuple[Expr, ...], scope: Scope) -> Bound:
+        """Return the values of an index for which its neighbours exist: a line about ``h[t+1]`` ends at ``T - 1``."""
+        index, lower, upper = bound.index, bound.lower, bound.upper
+        for side in sides:
+            for node in _unguarded(side):
+                if not isinstance(node, Access) or node.name not in scope.axes or self.is_extended(node.name):
+                    continue
+                for axis, place in zip(scope.axes[node.name], node.indices, strict=True):
+                    shift = normal(place - index)
+                    if not isinstance(shift, Number) or shift is ZERO or free_indices(axis.lower) | free_indices(axis.upper):
+                        continue
+                    low, high = normal(axis.lower - shift), normal(axis.upper - shift)
+                    lower = low if is_below(lower, low) else lower
+                    upper = high if is_below(high, upper) else upper
+        if (lower, upper) == (bound.lower, bound.upper):
+            return bound
+        self.limited[index.name] = f"for {index.name} = {lower}..{upper}, where both sides exist"
+        return Bound(index, lower, upper, True)
+
+    def is_extended(self, name: str) -> bool:
+        quantity = self.network.quantities.get(name)
+        return quantity is not None and bool(quantity.zero_outside)
 
     def starts(self, name: str, axis: int) -> bool:
         """Whether an equation gives a quantity at one place of an axis alone, as ``h[0] = 0`` does."""

@@ -353,7 +353,10 @@ class _Scope:
             columns = [np.broadcast_to(index, wide)[where] for index in wanted]
             for component in sorted(set(zip(*(column.tolist() for column in columns), strict=True))):
                 probe.component(expr.name, component)
-        values = table[(*places, np.arange(probe.count))]
+        if 0 in table.shape[: len(wanted)]:  # an axis l = 2..L where L is 1
+            values: Array = np.full(np.broadcast_shapes(shape, (probe.count,)), np.nan)
+        else:
+            values = table[(*places, np.arange(probe.count))]
         if not inside.all():
             values = np.where(inside, values, 0.0 if expr.name in probe.zero_outside else np.nan)
         return values
