@@ -99,6 +99,8 @@ class Names:
         Sizes that depend on an index: ``n(l)``.
     functions : set of str
         Functions, besides those of the language.
+    integers : set of str
+        Quantities that may stand as an index: ``p_y``, y being the class.
     reads : dict of str to frozenset of str
         Everything that a defined quantity depends on.
     defined : set of str
@@ -115,6 +117,7 @@ class Names:
     sizes: set[str] = field(default_factory=set)
     layered: set[str] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
+    integers: set[str] = field(default_factory=set)
     reads: Mapping[str, frozenset[str]] = field(default_factory=dict)
     defined: set[str] = field(default_factory=set)
     objective: str = ""
@@ -140,6 +143,7 @@ class Names:
                 if isinstance(node, Size):
                     (names.layered if node.arguments else names.sizes).add(node.name)
         names.functions.update(network.functions)
+        names.integers.update(name for name, quantity in network.quantities.items() if quantity.integer)
         names.defined.update(network.definitions)
         names.reads = _dependencies(network)
         names.objective = network.objective.name if network.objective else ""
@@ -166,7 +170,7 @@ class Names:
 
     def may_index(self, word: str) -> bool:
         """Whether a name or number may stand as an index."""
-        if word.isdigit() or word in self.limits or word in self.sizes:
+        if word.isdigit() or word in self.limits or word in self.sizes or word in self.integers:
             return True
         return word not in self.ranks and len(word.rstrip("_0123456789")) == 1 and word.isidentifier()
 
@@ -233,7 +237,7 @@ class Names:
             return []
         label = "".join(item.label for item in items)
         found = []
-        for name in _labelled(stem, label):
+        for name in labelled(stem, label):
             if layer is None:
                 if name in self.ranks and (self.ranks[name] == 0 or not self._exact(stem, items)):
                     found.append(Meaning(name))
@@ -280,7 +284,7 @@ class Names:
 
     def _absorbed(self, stem: str, items: Sequence[Item]) -> Iterable[tuple[str, Sequence[Item]]]:
         if items and items[0].atoms:
-            for name in _labelled(stem, items[0].label):
+            for name in labelled(stem, items[0].label):
                 yield name, items[1:]
 
     def _with_indices(self, name: str, items: Sequence[Item]) -> list[Meaning]:
@@ -294,7 +298,7 @@ class Names:
     def _with_layer(self, name: str, items: Sequence[Item], layer: Item) -> list[Meaning]:
         found: list[Meaning] = []
         if layer.atoms:
-            for variant in _labelled(name, layer.label):
+            for variant in labelled(name, layer.label):
                 found.extend(self._with_indices(variant, items))
         rank = self.ranks.get(name)
         complete = any(len(one.indices) == self.ranks[one.name] for one in found)
@@ -385,7 +389,7 @@ def _index_atoms(atoms: Sequence[str]) -> list[str]:
     return found
 
 
-def _labelled(stem: str, label: str) -> tuple[str, ...]:
+def labelled(stem: str, label: str) -> tuple[str, ...]:
     """Return the names that a letter with a label may have: ``z_1``, ``z1``, and ``h1_bar`` for a bar over h."""
     joints = ("_", "") if label.isdigit() or len(label) > 1 else ("_",)  # x_i is never the name xi
     plain, _, decoration = stem.rpartition("_")

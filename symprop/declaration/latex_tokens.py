@@ -183,6 +183,7 @@ _OPENING = {
     "lceil": "ceil",
     "lvert": "||",
     "lVert": "norm",
+    "langle": "angle",
 }
 _CLOSING = {
     ")": "()",
@@ -195,6 +196,7 @@ _CLOSING = {
     "rceil": "ceil",
     "rvert": "||",
     "rVert": "norm",
+    "rangle": "angle",
 }
 _BARS = {"|": "norm", "vert": "||", "Vert": "norm"}
 _ROWS = frozenset(("\\", "newline", "cr", "tabularnewline"))
@@ -260,8 +262,6 @@ _REFUSED = {
     "mathbb": ("the letter is a set or an expectation, which is not read", "Write a mean as \\frac{1}{N}\\sum_n."),
     "sim": ("'\\sim' says how something is distributed, which is no equation", ""),
     "propto": ("'\\propto' leaves a factor open", "Write the factor and =."),
-    "langle": ("inner products in angle brackets are not read", "Write w^\\top x, or \\sum_i w_i x_i."),
-    "rangle": ("inner products in angle brackets are not read", "Write w^\\top x, or \\sum_i w_i x_i."),
     "Leftarrow": ("'\\Leftarrow' is no equation", ""),
     "to": ("a limit or a map is no equation", ""),
     "rightarrow": ("a limit or a map is no equation", ""),

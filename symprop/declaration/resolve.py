@@ -380,7 +380,7 @@ class Resolver:
             return self._size(name, syntax)
         if name in CONSTANTS:
             return CONSTANTS[name]
-        if scope.range_of(name) is not None:
+        if scope.range_of(name) is not None or name in scope.subscripts:
             return self._free(name, syntax)
         if name in scope.functions or (name in CALLABLE and not scope.undefined_are_inputs):
             raise self.error(DeclarationError, f"'{name}' is a function", syntax, f"Call it: {name}(...).")

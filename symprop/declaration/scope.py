@@ -91,6 +91,8 @@ class Scope:
         In a text without roles every undefined name is an input.
     invented : frozenset of str
         Indices that no text names: letters given to the axes of arrays. Whoever writes one means an index of his own.
+    subscripts : frozenset of str
+        In claims: names that stand in a subscript somewhere on the line, and are indices in ``[i == j]`` too.
     in_claims : bool
         Whether ``D(U, V)`` is an operator, and indices need no declaration.
     """
@@ -109,6 +111,7 @@ class Scope:
     shifted: int = 0
     undefined_are_inputs: bool = False
     invented: frozenset[str] = frozenset()
+    subscripts: frozenset[str] = frozenset()
     in_claims: bool = False
 
     @classmethod

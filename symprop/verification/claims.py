@@ -61,6 +61,8 @@ LONGEST_SHOWN = 200  # characters of a line that cannot be read
 _NAME = r"[^\W\d]\w*"
 _INDICES = r"\[[^\[\]]*\]"
 _FRACTION = re.compile(rf"(?<![\w.])([d∂])({_NAME})?({_INDICES})?\s*/\s*([d∂])({_NAME})({_INDICES})?")
+_SUBSCRIPTS = re.compile(rf"{_NAME}\[([^\[\]]*)\]")
+_NAMES = re.compile(_NAME)
 _UPDATE = re.compile(r"<-|←|:=")
 _SUBSCRIPTED = re.compile(rf"(?<![\w.])({_NAME})(?![\w\[(])")
 _RANGE = re.compile(rf"\s*({_NAME})\s*(?:=|in\b|∈)\s*(.+?)\s*(?:\.\.+|…)\s*(.+)")
@@ -393,9 +395,12 @@ class ClaimReader:
         scalars: dict[str, None] = {}
         scope: Scope | None = None
         used: set[str] = set()
+        texts = tuple(self.with_operators(text.strip()) for text in texts)
+        subscripts = {name for text in texts for inside in _SUBSCRIPTS.findall(text) for name in _NAMES.findall(inside)}
         for text, unknown in zip(texts, allow_unknown, strict=True):
-            source = Source(self.with_operators(text.strip()))
+            source = Source(text)
             scope = self.scope(source, unknown)
+            scope.subscripts = frozenset(subscripts - scope.quantities.keys())
             known = set(scope.quantities)
             span = source.whole()
             if span.start == span.end:

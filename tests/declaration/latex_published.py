@@ -125,8 +125,8 @@ NETWORKS = {
         parameter gamma, beta
         constant epsilon = 1/100000
         mu_B = sum(i, x[i])/m
-        sigma2_B = sum(i, (x[i] - mu_B)**2)/m
-        x_hat[i] = (x[i] - mu_B)/sqrt(sigma2_B + epsilon)
+        sigma_B2 = sum(i, (x[i] - mu_B)**2)/m
+        x_hat[i] = (x[i] - mu_B)/sqrt(sigma_B2 + epsilon)
         y[i] = gamma*x_hat[i] + beta
         ell = sum(i, y[i]**3)
     """,
@@ -337,3 +337,11 @@ PUBLISHED: tuple[tuple[str, str, str, str, str, str | None], ...] = (
      r"\frac{\partial L}{\partial w} = \begin{cases} -y\,x & \text{if } y f < 1 \\ 0 & \text{otherwise} \end{cases}",
      r"-y\,x", r"y\,x"),
 )  # fmt: skip
+
+# Refused: nabla_a means the layer L, which nothing says; the star is a convolution to some.
+UNREAD = (
+    r"\delta^L = \nabla_a C \odot \sigma'(z^L).",
+    r"dz^{[1]} = W^{[2]T} dz^{[2]} \ast g^{[1]\prime}(z^{[1]})",
+)
+# Neither proved nor refuted: the density is zero to all digits at some points.
+UNDECIDED = (r"\frac{\partial L}{\partial \mu} = \frac{x - \mu}{\sigma^2}",)
