@@ -99,6 +99,9 @@ class Names:
         Sizes that depend on an index: ``n(l)``.
     functions : set of str
         Functions, besides those of the language.
+    lengths : dict of str to tuple
+        In the text of a network: the lengths that ``\\in \\mathbb{R}^{H \\times D}`` gives to a name, and the indices that
+        stand at it there.
     integers : set of str
         Quantities that may stand as an index: ``p_y``, y being the class.
     reads : dict of str to frozenset of str
@@ -117,6 +120,7 @@ class Names:
     sizes: set[str] = field(default_factory=set)
     layered: set[str] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
+    lengths: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
     integers: set[str] = field(default_factory=set)
     reads: Mapping[str, frozenset[str]] = field(default_factory=dict)
     defined: set[str] = field(default_factory=set)

@@ -462,7 +462,9 @@ class Tokenizer:
         elif mark == "&":
             if self.environments and self.environments[-1] == "cases":
                 self.add("AMP", mark, start, end)
-            # In an alignment it is layout.
+            elif self._ends_column():
+                self.add("SEP", mark, start, end)
+            # Else it is layout: the place at which lines are aligned.
         elif mark == ".":
             self._full_stop(start, end)
         elif mark == "∞":
@@ -489,6 +491,17 @@ class Tokenizer:
             self.refuse(f"U+{ord(mark):04X} cannot be shown, and is not read", start, end, "Remove it.")
         else:
             self.refuse(f"'{mark}' is not read", start, end)
+
+    def _ends_column(self) -> bool:
+        """Whether a column of an alignment ends here: its formula has a relation, and is complete."""
+        if not self.operand_before() and self.before() != "COMMA":
+            return False
+        for token in reversed(self.tokens):
+            if token.type in ("ROW", "SEP"):
+                return False
+            if token.type == "REL":
+                return True
+        return False
 
     def _full_stop(self, start: int, end: int) -> None:
         if self.direction:

@@ -531,10 +531,12 @@ class Writer:
 
     def _transposed(self, piece: Piece, node: Syntax) -> Piece:
         if piece.shape == "scalar":
-            if piece.meaning is None or piece.meaning.name not in self.names.ranks:
-                raise self.refuse(
-                    f"'{self.written(node)}' transposes what is no array here", node, "Write the sum with indices."
-                )
+            unknown = piece.meaning is None or piece.meaning.name not in self.names.ranks
+            if unknown or not self.names.ranges:
+                hint = "Write the sum with indices."
+                if not self.names.ranges:
+                    hint = "Say what shape it has, W \\in \\mathbb{R}^{H \\times D}, or write the sum with indices."
+                raise self.refuse(f"'{self.written(node)}' transposes what is no array here", node, hint)
             return piece
         if OPEN_INDEX in piece.text:
             return Piece(piece.text, piece.places, piece.strength, "row")

@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "declaration"))
 import latex_published
 
+from symprop.declaration.latex import network_text
 from symprop.declaration.network import Network
 from symprop.declaration.parser import parse
 from symprop.verification.report import Line, check
@@ -61,3 +62,90 @@ def test_with_one_factor_altered_it_is_wrong(
     lines = judged(name, before, altered(formula, factor, other))
     assert not any(line.error for line in lines)
     assert any(line.verdict == "refuted" and line.witness is not None for line in lines)
+
+
+# Whole pages, as a student types them, with one slip in the middle: (network, page, the line that is wrong).
+
+LAYER = r"""
+\begin{align}
+\mathbf{z} &= \mathbf{W}\mathbf{x} + \mathbf{b}, \\
+\mathbf{h} &= \sigma(\mathbf{z}), \\
+\hat{y} &= \mathbf{v}^\top \mathbf{h} + c, \\
+L &= \tfrac{1}{2} (\hat{y} - y)^2,
+\end{align}
+where $\mathbf{W} \in \mathbb{R}^{H \times D}$, $\mathbf{b}, \mathbf{v} \in \mathbb{R}^H$ and $\mathbf{x} \in \mathbb{R}^D$.
+"""
+COURSE = """
+index i = 0..D, j = 1..H
+parameter alpha[j,i], beta[j]
+input x[i]
+target t
+a[j] = sum(i, alpha[j,i]*x[i])
+z[j] = sigmoid(a[j])
+y = sigmoid(sum(j, beta[j]*z[j]))
+J = t*log(y) + (1 - t)*log(1 - y)
+maximize J
+"""
+PAGES = {
+    "a LaTeX document": (
+        LAYER,
+        r"""
+\documentclass{article}
+\begin{document}
+\section{Backpropagation}
+We start from the loss $L = \frac12(\hat y - y)^2$. Its derivative is
+\begin{equation} \frac{\partial L}{\partial \hat{y}} = \hat{y} - y. \label{a} \end{equation}
+By the chain rule,
+\begin{align}
+\nabla_{\mathbf{v}} L &= (\hat{y} - y)\,\mathbf{h}, & \frac{\partial L}{\partial c} &= \hat{y} - y, \\
+\nabla_{\mathbf{h}} L &= (\hat{y} - y)\,\mathbf{v}. \nonumber
+\end{align}
+Now let $\boldsymbol\delta = \nabla_{\mathbf{z}} L$. Then
+\[ \boldsymbol\delta = (\hat{y} - y)\, \mathbf{v} \odot \mathbf{h} \odot (1 + \mathbf{h}), \]  % the slip
+\begin{gather}
+\frac{\partial L}{\partial \mathbf{W}} = \boldsymbol\delta\, \mathbf{x}^\top, \\
+\frac{\partial L}{\partial \mathbf{b}} = \boldsymbol\delta, \qquad
+\frac{\partial L}{\partial \mathbf{x}} = \mathbf{W}^\top \boldsymbol\delta .
+\end{gather}
+\end{document}
+""",
+        "(1 + ",
+    ),
+    "Markdown": (
+        COURSE,
+        r"""
+# Derivation
+
+The output error is
+$$\frac{\partial J}{\partial y} = \frac{t}{y} - \frac{1-t}{1-y}$$
+
+and with $b = \sum_j \beta_j z_j$:
+
+\begin{multline}
+\frac{\partial J}{\partial \beta_j} = \left(\frac{t}{y} - \frac{1-t}{1-y}\right) \\ \times y(1-y) z_j
+\end{multline}
+
+```math
+\frac{\partial J}{\partial a_j} = (y - t) \beta_j z_j (1-z_j)
+```
+
+$$
+\begin{aligned}
+\frac{\partial J}{\partial \alpha_{ji}} &= \frac{\partial J}{\partial a_j} x_i \\
+ &= (t - y) \beta_j z_j (1 - z_j) x_i
+\end{aligned}
+$$
+""",
+        "(y - t)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_one_slip_of_a_page_is_found(name: str) -> None:
+    text, page, slip = PAGES[name]
+    lines = check(parse(network_text(text) if "begin" in text else text), page).lines
+    assert len(lines) >= 6
+    for line in lines:
+        assert line.verdict == "refuted" if slip in line.claim else line.verdict in RIGHT, line.claim
+    assert sum(slip in line.claim for line in lines) == 1
