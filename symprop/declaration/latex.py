@@ -38,6 +38,7 @@ __all__ = [
 # Limits that no text of a person meets.
 LONGEST_DOCUMENT = 500_000  # characters
 MOST_LINES = 5_000
+MOST_PASSES = 20  # over the equations of a network, for the shapes of what they define
 _WINDOW = 200  # characters around a formula in which words are looked for
 
 _UPDATES = (":=", "+=", "-=")
@@ -930,8 +931,8 @@ class _Collector:
         self.names.axes[meaning.name] = (*meaning.indices, *("",) * rank)
 
     def _spread_shapes(self, trees: Sequence[Syntax]) -> None:
-        """Give the names that equations define the shapes of their right sides, again and again: ``h_t`` of ``h_{t-1}``."""
-        for _ in range(len(trees)):
+        """Give the names that equations define the shapes of their right sides, as often as one tells another."""
+        for _ in range(MOST_PASSES):
             before = dict(self.names.ranks)
             for tree in trees:
                 writer = Writer(self.names, self.text)
@@ -940,9 +941,10 @@ class _Collector:
                     shape = writer.write(tree.parts[-1]).shape
                 except Refused:
                     continue
-                if left is not None and left.name not in self.names.lengths and shape != "scalar":
-                    if self.names.ranks.get(left.name) == len(left.indices):
-                        self._shape(left, 2 if shape == "matrix" else 1)
+                if left is None or left.name in self.names.lengths or shape == "scalar":
+                    continue
+                if self.names.ranks.get(left.name) == len(left.indices):
+                    self._shape(left, 2 if shape == "matrix" else 1)
             if self.names.ranks == before:
                 return
 

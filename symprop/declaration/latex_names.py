@@ -100,8 +100,8 @@ class Names:
     functions : set of str
         Functions, besides those of the language.
     lengths : dict of str to tuple
-        In the text of a network: the lengths that ``\\in \\mathbb{R}^{H \\times D}`` gives to a name, and the indices that
-        stand at it there.
+        In the text of a network: the indices that stand at a name before ``\\in \\mathbb{R}^{H \\times D}``, and the
+        lengths that this gives to what is left.
     integers : set of str
         Quantities that may stand as an index: ``p_y``, y being the class.
     reads : dict of str to frozenset of str
@@ -264,7 +264,8 @@ class Names:
 
     def _slices(self, stem: str, items: Sequence[Item], layer: Item | None) -> list[Meaning]:
         """Return an array with its first indices alone, ``h[t-1]`` of ``h[t,j]``, where those are written."""
-        if layer is not None and layer.atoms and layer.text.isdigit() and (self.axes.get(stem) or ("",))[0] not in LAYERS:
+        numbered = layer is not None and layer.atoms and layer.text.isdigit()
+        if numbered and (self.axes.get(stem) or ("",))[0] not in LAYERS:
             return []
         found: list[Meaning] = []
         for name, rest in ((stem, items), *self._absorbed(stem, items)):

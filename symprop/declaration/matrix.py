@@ -1,7 +1,8 @@
 """Matrix notation, read into index form: a shaped expression is its axes and a scalar expression in their indices.
 
-An array is a name without brackets, ``W``, or one with its first indices alone, ``h[t]``: what is left.  One axis is a column, its ``.T`` a row, ``u.T @ v`` a scalar; scalars
-combine with anything, arrays element by element with arrays of their own shape.
+An array is a name without brackets, ``W``, or one with its first indices alone, ``h[t]``: what is left.  One axis is a
+column, its ``.T`` a row, ``u.T @ v`` a scalar; scalars combine with anything, arrays element by element with arrays of
+their own shape.
 
 =================================  =======================================================
 ``W @ x + b``                      ``sum(j, W[i,j]*x[j]) + b[i]``

@@ -13,7 +13,6 @@ from symprop.declaration.quantity import Axis
 from symprop.declaration.source import Source, Span
 from symprop.declaration.syntax import Syntax
 
-
 _WORD = re.compile(r"[^\W\d]\w*")
 
 

@@ -335,7 +335,8 @@ class Shapes:
     def leaves_axes(self, left: Syntax) -> bool:
         """Return whether the left side of an equation is an array: a name alone, or one with its first indices."""
         count = len(left.parts) if left.kind == "access" else 0
-        return left.value in self.known and left.value in self.declarations.defined and count < len(self.known[left.value])
+        is_defined = left.value in self.known and left.value in self.declarations.defined
+        return is_defined and count < len(self.known[left.value])
 
     def written(self, name: str) -> str:
         """Return an array that equations define as it would be declared, ``a: (H)``, for messages."""

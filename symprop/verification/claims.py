@@ -517,7 +517,8 @@ class ClaimReader:
                     continue
                 for axis, place in zip(scope.axes[node.name], node.indices, strict=True):
                     shift = normal(place - index)
-                    if not isinstance(shift, Number) or shift is ZERO or free_indices(axis.lower) | free_indices(axis.upper):
+                    varies = free_indices(axis.lower) | free_indices(axis.upper)
+                    if not isinstance(shift, Number) or shift is ZERO or varies:
                         continue
                     low, high = normal(axis.lower - shift), normal(axis.upper - shift)
                     lower = low if is_below(lower, low) else lower

@@ -263,7 +263,7 @@ PUBLISHED: tuple[tuple[str, str, str, str, str, str | None], ...] = (
     ("gru", "Wikipedia", "", r"h_t = (1-z_t) \odot h_{t-1} + z_t \odot \hat{h}_t", r"(1-z_t)", r"(2-z_t)"),
     # Bishop, PRML, ch. 5
     ("bishop", "PRML (5.48)", "", r"a_j = \sum_i w_{ji}^{(1)} x_i", r"x_i", r"2 x_i"),
-    ("bishop", "PRML (5.54)", r"\delta_k = \frac{\partial E}{\partial y_k}", r"\delta_k = y_k - t_k", "y_k - ", "y_k + "),
+    ("bishop", "PRML (5.54)", r"\delta_k = \frac{\partial E}{\partial y_k}", r"\delta_k = y_k - t_k", "- t", "+ t"),
     ("bishop", "PRML (5.56)", r"\delta^{(2)}_k = \frac{\partial E}{\partial y_k}, \quad "
      r"\delta^{(1)}_j \equiv \frac{\partial E}{\partial a_j}",
      r"\delta^{(1)}_j = h'(a_j) \sum_k w^{(2)}_{kj} \delta^{(2)}_k", r"h'", "h"),
@@ -285,18 +285,19 @@ PUBLISHED: tuple[tuple[str, str, str, str, str, str | None], ...] = (
     # Densities
     ("gaussian", "Wikipedia, Murphy", "",
      r"p = \frac{1}{\sqrt{2\pi}\sigma} \exp\left(-\frac{(x-\mu)^2}{2\sigma^2}\right)", r"{2\sigma^2}", r"{\sigma^2}"),
-    ("gaussian", "CS229", "", r"\frac{\partial L}{\partial \mu} = \frac{x - \mu}{\sigma^2}", r"{\sigma^2}", r"{\sigma}"),
+    ("gaussian", "CS229", "", r"\frac{\partial L}{\partial \mu} = \frac{x - \mu}{\sigma^2}", r"^2}", r"}"),
     # Ioffe and Szegedy, 2015
     ("batch norm", "batch norm paper", "", r"\frac{\partial \ell}{\partial \widehat{x}_i} = "
      r"\frac{\partial \ell}{\partial y_i} \cdot \gamma", r"\gamma", r"\beta"),
     ("batch norm", "batch norm paper", "",
-     r"\frac{\partial \ell}{\partial \sigma_{\mathcal{B}}^2} = \sum_{i=1}^m \frac{\partial \ell}{\partial \widehat{x}_i} "
-     r"\cdot (x_i - \mu_{\mathcal{B}}) \cdot \frac{-1}{2} (\sigma_{\mathcal{B}}^2 + \epsilon)^{-3/2}",
+     r"\frac{\partial \ell}{\partial \sigma_{\mathcal{B}}^2} = \sum_{i=1}^m "
+     r"\frac{\partial \ell}{\partial \widehat{x}_i} \cdot (x_i - \mu_{\mathcal{B}}) \cdot \frac{-1}{2} (\sigma_{\mathcal{B}}^2 + \epsilon)^{-3/2}",
      r"-3/2", r"-1/2"),
     ("batch norm", "batch norm paper", "",
      r"\frac{\partial \ell}{\partial x_i} = \frac{\partial \ell}{\partial \widehat{x}_i} \cdot "
-     r"\frac{1}{\sqrt{\sigma_{\mathcal{B}}^2 + \epsilon}} + \frac{\partial \ell}{\partial \sigma_{\mathcal{B}}^2} \cdot "
-     r"\frac{2 (x_i - \mu_{\mathcal{B}})}{m} + \frac{\partial \ell}{\partial \mu_{\mathcal{B}}} \cdot \frac{1}{m}",
+     r"\frac{1}{\sqrt{\sigma_{\mathcal{B}}^2 + \epsilon}} + \frac{\partial \ell}{\partial \sigma_{\mathcal{B}}^2} "
+     r"\cdot \frac{2 (x_i - \mu_{\mathcal{B}})}{m} + \frac{\partial \ell}{\partial \mu_{\mathcal{B}}} "
+     r"\cdot \frac{1}{m}",
      r"\frac{1}{m}", r"\frac{2}{m}"),
     # Ba, Kiros, Hinton, 2016
     ("layer norm", "layer norm paper", "",
@@ -328,9 +329,10 @@ PUBLISHED: tuple[tuple[str, str, str, str, str, str | None], ...] = (
      r"\frac{\partial p_i}{\partial z_j} = \begin{cases} p_i(1-p_j) & i = j \\ -p_j p_i & i \neq j \end{cases}",
      r"-p_j p_i", r"p_j p_i"),
     ("softmax", "course notes", "",
-     r"\frac{\partial \mathbf{p}}{\partial \mathbf{z}} = \operatorname{diag}(\mathbf{p}) - \mathbf{p}\mathbf{p}^\top",
-     r"- \mathbf{p}", r"+ \mathbf{p}"),
-    ("softmax", "course notes", "", r"\nabla_{\mathbf{z}} L = \mathbf{p} - \mathbf{y}", r"- \mathbf{y}", r"+ \mathbf{y}"),
+     r"\frac{\partial \mathbf{p}}{\partial \mathbf{z}} = \operatorname{diag}(\mathbf{p}) - "
+     r"\mathbf{p}\mathbf{p}^\top",
+     r") - ", r") + "),
+    ("softmax", "course notes", "", r"\nabla_{\mathbf{z}} L = \mathbf{p} - \mathbf{y}", " - ", " + "),
     # The hinge loss
     ("perceptron", "course notes", "", r"f = \langle w, x \rangle + b", r"+ b", r"- b"),
     ("perceptron", "course notes", "",

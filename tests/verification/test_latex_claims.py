@@ -73,7 +73,8 @@ LAYER = r"""
 \hat{y} &= \mathbf{v}^\top \mathbf{h} + c, \\
 L &= \tfrac{1}{2} (\hat{y} - y)^2,
 \end{align}
-where $\mathbf{W} \in \mathbb{R}^{H \times D}$, $\mathbf{b}, \mathbf{v} \in \mathbb{R}^H$ and $\mathbf{x} \in \mathbb{R}^D$.
+where $\mathbf{W} \in \mathbb{R}^{H \times D}$, $\mathbf{b}, \mathbf{v} \in \mathbb{R}^H$
+and $\mathbf{x} \in \mathbb{R}^D$.
 """
 COURSE = """
 index i = 0..D, j = 1..H
