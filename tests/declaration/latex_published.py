@@ -291,7 +291,8 @@ PUBLISHED: tuple[tuple[str, str, str, str, str, str | None], ...] = (
      r"\frac{\partial \ell}{\partial y_i} \cdot \gamma", r"\gamma", r"\beta"),
     ("batch norm", "batch norm paper", "",
      r"\frac{\partial \ell}{\partial \sigma_{\mathcal{B}}^2} = \sum_{i=1}^m "
-     r"\frac{\partial \ell}{\partial \widehat{x}_i} \cdot (x_i - \mu_{\mathcal{B}}) \cdot \frac{-1}{2} (\sigma_{\mathcal{B}}^2 + \epsilon)^{-3/2}",
+     r"\frac{\partial \ell}{\partial \widehat{x}_i} \cdot (x_i - \mu_{\mathcal{B}}) "
+     r"\cdot \frac{-1}{2} (\sigma_{\mathcal{B}}^2 + \epsilon)^{-3/2}",
      r"-3/2", r"-1/2"),
     ("batch norm", "batch norm paper", "",
      r"\frac{\partial \ell}{\partial x_i} = \frac{\partial \ell}{\partial \widehat{x}_i} \cdot "
