@@ -116,17 +116,22 @@ class AxisNames:
             self.scope.stated.add(letter)
         return Index(letter)
 
-    def axes(self, intervals: Iterable[Interval]) -> tuple[Axis, ...]:
-        """Return axes with these limits, each with an index of its own."""
-        found: list[Axis] = []
-        for interval in intervals:
+    def axes(self, intervals: Sequence[Interval], leading: Sequence[Index] = ()) -> tuple[Axis, ...]:
+        """Return axes with these limits, each with an index of its own; the first have those of `leading`."""
+        found = [Axis(index, *interval) for index, interval in zip(leading, intervals, strict=False)]
+        for interval in intervals[len(found) :]:
             index = self.index(interval, [axis.index for axis in found])
             found.append(Axis(index, *interval))
         return tuple(found)
 
-    def settled(self, shaped: Shaped, axes: Sequence[Axis] | None = None) -> Shaped:
-        """Return a shaped expression in letters: its axes as in `axes` if given, bound indices by their range."""
-        free = {index for index in free_indices(shaped.expression) if not is_own(index)}
+    def settled(
+        self, shaped: Shaped, axes: Sequence[Axis] | None = None, *, avoid: Collection[Index] = ()
+    ) -> Shaped:
+        """Return a shaped expression in letters: its axes as in `axes` if given, bound indices by their range.
+
+        None of the letters is in `avoid`.
+        """
+        free = {index for index in (*free_indices(shaped.expression), *avoid) if not is_own(index)}
         if axes is None:
             chosen: list[Bound] = []
             for axis in shaped.axes:

@@ -341,8 +341,6 @@ class Declarations:
             elif statement.syntax.kind == "role":
                 for item in statement.syntax.parts:
                     self.note_target(statement, item.parts[0])
-                    if item.parts[0].kind == "shape":
-                        self.note_limits(statement, item.parts[0].parts)
                     if item.value[1] and item.parts[-1].kind == "range":
                         self.note_limits(statement, item.parts[-1].parts)
             elif statement.syntax.kind in ("zero", "predict"):
@@ -373,8 +371,11 @@ class Declarations:
                     self.layered.setdefault(piece.value[0], self.at_name(statement, piece))
 
     def note_target(self, statement: Statement, target: Syntax) -> None:
-        if target.kind == "access":
-            for part in target.parts:
+        if target.kind == "shape":
+            self.note_limits(statement, (part for part in target.parts if part.kind != "axis"))
+        if target.kind in ("access", "shape"):
+            named = [axis for part in target.parts if part.kind == "axis" for axis in part.parts]
+            for part in target.parts if target.kind == "access" else named:
                 if part.kind == "name":
                     self.bound.setdefault(part.value, self.at(statement, part))
 

@@ -38,6 +38,7 @@ __all__ = [
 # Limits that no text of a person meets.
 LONGEST_DOCUMENT = 500_000  # characters
 MOST_LINES = 5_000
+MOST_PASSES = 20  # over the equations of a network, for the shapes of what they define
 _WINDOW = 200  # characters around a formula in which words are looked for
 
 _UPDATES = (":=", "+=", "-=")
@@ -275,7 +276,7 @@ class _Reader:
             _Collector(self.text, self.names).collect(statements)
         lines = [line for statement in statements for line in self.lines(statement)]
         if self.is_network:
-            lines = self.with_index_ranges(lines)
+            lines = self.with_index_ranges(self.with_shapes(lines))
         yield from lines
 
     def _look_ahead(self, statements: Sequence[_Statement]) -> None:
@@ -369,6 +370,7 @@ class _Reader:
                 yield _Statement(tuple(row[start + 1 : stop]) or (row[start],), inline=inline, block=block, word=word)
             row = row[: words[0]]
         current: _Statement | None = None
+        has_set = any(token.type == "SET" for token in row)
         pending: list[_Segment] = []
         held: _Statement | None = None  # a formula that `where` explains comes after its explanation
         for segment in _segments(row):
@@ -391,6 +393,8 @@ class _Reader:
                 pending = []
             elif not has_relation and current is not None and segment.separator == "COMMA":
                 pending.append(segment)  # `i` in `i, j = 1, \dots, n`
+            elif not has_relation and current is None and has_set:
+                pending.append(segment)  # `b` in `b, v in R^H`
             elif not has_relation and segment.word in _RANGE_WORDS:
                 continue  # for all j: a free index says so
             elif not has_relation and all(token.type == "TEXT" for token in segment.tokens):
@@ -568,11 +572,13 @@ class _Reader:
             raise Refused(
                 "'\\approx' is judged for numbers alone", syntax.start, syntax.end, "Write = for an identity."
             )
-        if writer.defining is not None and not writer.defining.indices and rights[-1].shape != "scalar":
-            # A name for an array as a whole: delta_2 = y - t.
-            shape = rights[-1].shape
-            self.names.ranks[writer.defining.name] = 2 if shape == "matrix" else 1
-            self.names.shapes[writer.defining.name] = shape
+        if writer.defining is not None and rights[-1].shape != "scalar":
+            # A name for an array as a whole, delta_2 = y - t, or for one at each step, delta_t = y_t - t_t.
+            shape, (name, indices) = rights[-1].shape, writer.defining
+            self.names.ranks[name] = len(indices) + (2 if shape == "matrix" else 1)
+            self.names.axes[name] = (*indices, *("",) * (self.names.ranks[name] - len(indices)))
+            if not indices:
+                self.names.shapes[name] = shape
         sign = " = "
         if left.meaning is not None and not self.is_network and writer.defining is None:
             known = left.meaning.name in self.names.axes and left.meaning.name in self.names.ranges
@@ -734,6 +740,32 @@ class _Reader:
         if before is not None and before != (low, high):
             self.index_ranges[name] = None
 
+    def with_shapes(self, lines: list[LatexLine]) -> list[LatexLine]:
+        """Declare the arrays whose shapes a text gives, and whose roles it does not: all may be differentiated by."""
+        declared = {
+            name
+            for line in lines
+            for item in re.findall(r"^(?:input|target|parameter|constant|hyperparameter|integer)\b(.*)", line.text)
+            for name in _NAME.findall(re.sub(r"\[[^\]]*\]|\([^)]*\)", "", item))
+        }
+        defined = {match[0] for line in lines if (match := re.match(r"[^\W\d]\w*(?=[^=<]*=)", line.text))}
+        waiting = [name for name in self.names.lengths if name not in declared | defined]
+        first = next((place for place, line in enumerate(lines) if line.text), None)
+        if not waiting or first is None:
+            return lines
+        if not declared:
+            # As soon as one name has a role, every name needs one.
+            known = {*self.names.lengths, *defined, *self.names.sizes, *self.names.limits, *self.names.functions}
+            waiting += [name for name in self.names.ranks if name not in known]
+        items = []
+        for name in waiting:
+            indices, lengths = self.names.lengths.get(name, (self.names.axes.get(name, ()), ()))
+            written = str(Meaning(name, indices))
+            items.append(f"{written}: ({', '.join(lengths)})" if lengths else written)
+        text = f"parameter {', '.join(items)}"
+        statement = LatexLine(lines[first].line, text, "", ((0, 0),) * len(text), ("from the shapes in the text",))
+        return [*lines[:first], statement, *lines[first:]]
+
     def with_index_ranges(self, lines: list[LatexLine]) -> list[LatexLine]:
         """Declare the indices that have the same limits in all sums, on the line of the first statement."""
         declared: set[str] = set()
@@ -756,7 +788,7 @@ class _Reader:
         node = Syntax("declaration", None, [], statement.start, statement.end)
         pieces: list[Piece | str] = [statement.word + " "]
         for place, tokens in enumerate(_comma_parts(statement.tokens)):
-            syntax = parse_formula(tokens, self.text)
+            syntax = parse_formula(_before_set(tokens), self.text)
             pieces.append(", " if place else "")
             if syntax.kind == "range" and syntax.parts[0].kind == "relation":
                 relation, upper = syntax.parts
@@ -768,7 +800,11 @@ class _Reader:
             elif statement.word in ("index", "size"):
                 pieces.append(writer.index(syntax))
             else:
-                pieces.append(writer.write(syntax))
+                piece = writer.write(syntax)
+                pieces.append(piece)
+                lengths = self.names.lengths.get(piece.meaning.name) if piece.meaning is not None else None
+                if lengths is not None and piece.meaning is not None and piece.meaning.indices == lengths[0]:
+                    pieces.append(f": ({', '.join(lengths[1])})")
         return writer.joined(pieces, node, 0)
 
     # Shapes.
@@ -837,7 +873,7 @@ class _Collector:
             elif statement.word and statement.word != "in":
                 for part in _comma_parts(statement.tokens):
                     try:
-                        syntax = parse_formula(part, self.text)
+                        syntax = parse_formula(_before_set(part), self.text)
                     except Refused:
                         continue
                     if statement.word == "index":
@@ -853,12 +889,64 @@ class _Collector:
         self.names.limits.update(dict.fromkeys(self.letters, ("", "")))
         for tree in trees:
             self._defined_square(tree)
+        for statement in statements:
+            if any(token.type == "SET" for token in statement.tokens):
+                self._note_lengths(statement)
         symbols = [symbol for tree in trees for symbol in self._symbols(tree)]
         by_letters = [symbol for symbol in symbols if self._has_letters(symbol)]
         for symbol in (*by_letters, *symbols):
             self._note(symbol)
         for letter in self.letters:
             self.names.ranks.pop(letter, None)
+        if self.names.lengths:
+            self._spread_shapes([tree for tree in trees if tree.kind == "relation"])
+
+    def _note_lengths(self, statement: _Statement) -> None:
+        """Note the lengths of the names before each ``\\in \\mathbb{R}^{...}``."""
+        writer = Writer(self.names, self.text)
+        waiting: list[Symbol] = []
+        for part in _comma_parts(statement.tokens):
+            try:
+                node = _alone(parse_formula(_before_set(part), self.text))
+                waiting.append(writer.symbol(node))
+            except Refused:
+                continue
+            at = next((place for place, token in enumerate(part) if token.type == "SET"), None)
+            extents = _extents(part[at + 1 :]) if at is not None else None
+            if at is None:
+                continue
+            for symbol in waiting:
+                lengths = tuple(extent for extent in extents or () if extent != "1")
+                layer = symbol.layers[0][0] if symbol.layers else None
+                meaning = self.names.defines(symbol.stem, symbol.items, layer, self.letters)
+                if lengths:
+                    self._shape(meaning, len(lengths))
+                    self.names.lengths[meaning.name] = (meaning.indices, lengths)
+                    self.names.sizes.update(word for length in lengths for word in _NAME.findall(length))
+            waiting = []
+
+    def _shape(self, meaning: Meaning, rank: int) -> None:
+        """Make known that what stands at a name leaves an array of some rank over."""
+        self.names.ranks[meaning.name] = len(meaning.indices) + rank
+        self.names.axes[meaning.name] = (*meaning.indices, *("",) * rank)
+
+    def _spread_shapes(self, trees: Sequence[Syntax]) -> None:
+        """Give the names that equations define the shapes of their right sides, as often as one tells another."""
+        for _ in range(MOST_PASSES):
+            before = dict(self.names.ranks)
+            for tree in trees:
+                writer = Writer(self.names, self.text)
+                try:
+                    left = writer.write(tree.parts[0]).meaning
+                    shape = writer.write(tree.parts[-1]).shape
+                except Refused:
+                    continue
+                if left is None or left.name in self.names.lengths or shape == "scalar":
+                    continue
+                if self.names.ranks.get(left.name) == len(left.indices):
+                    self._shape(left, 2 if shape == "matrix" else 1)
+            if self.names.ranks == before:
+                return
 
     def _plain(self, written: str) -> None:
         for name, inside in re.findall(r"\b([^\W\d]\w*)\s*\[([^\[\]]*)\]", written):
@@ -977,9 +1065,13 @@ def _continues(row: Sequence[Token], tokens: Sequence[Token], place: int) -> boo
         return following is not None
     if following.type not in ("PLUS", "MINUS"):
         return False
+    begun = False
     for at in range(place, len(tokens)):
         if tokens[at].type == "ROW" and at > place:
             return True
+        begun = begun or tokens[at].type not in ("ROW", "SEP", "PLUS", "MINUS")
+        if begun and tokens[at].type in ("COMMA", "SEP", "TEXT"):
+            return True  # + b_j, \\qquad j = 1, \\dots, H
         if tokens[at].type == "REL":
             return False
     return True
@@ -1051,6 +1143,12 @@ def _comma_parts(tokens: Sequence[Token]) -> Iterator[tuple[Token, ...]]:
             current.append(token)
     if current:
         yield tuple(current)
+
+
+def _before_set(tokens: Sequence[Token]) -> tuple[Token, ...]:
+    """Return what stands before ``\\in \\mathbb{R}^{...}``."""
+    at = next((place for place, token in enumerate(tokens) if token.type == "SET"), len(tokens))
+    return tuple(token for token in tokens[:at] if at == len(tokens) or token.type != "REL")
 
 
 def _extents(tokens: Sequence[Token]) -> list[str] | None:

@@ -39,6 +39,8 @@ _SYNONYMS = {"epsilon": ("eps",), "lambda": ("lambda_", "lam", "lamda", "lambd",
 # What a decoration adds to a name; a decorated name is never a function that nobody declared.
 DECORATIONS = frozenset(("hat", "tilde", "bar", "dot", "ddot", "check", "breve", "star"))
 
+LAYERS = ("l", "layer")  # names of an index that counts layers, so that a number above a letter is one
+
 _MOST_ALTERNATIVES = 64
 _LONGEST_RUN = 40
 
@@ -97,6 +99,11 @@ class Names:
         Sizes that depend on an index: ``n(l)``.
     functions : set of str
         Functions, besides those of the language.
+    lengths : dict of str to tuple
+        In the text of a network: the indices that stand at a name before ``\\in \\mathbb{R}^{H \\times D}``, and the
+        lengths that this gives to what is left.
+    integers : set of str
+        Quantities that may stand as an index: ``p_y``, y being the class.
     reads : dict of str to frozenset of str
         Everything that a defined quantity depends on.
     defined : set of str
@@ -113,6 +120,8 @@ class Names:
     sizes: set[str] = field(default_factory=set)
     layered: set[str] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
+    lengths: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
+    integers: set[str] = field(default_factory=set)
     reads: Mapping[str, frozenset[str]] = field(default_factory=dict)
     defined: set[str] = field(default_factory=set)
     objective: str = ""
@@ -138,6 +147,7 @@ class Names:
                 if isinstance(node, Size):
                     (names.layered if node.arguments else names.sizes).add(node.name)
         names.functions.update(network.functions)
+        names.integers.update(name for name, quantity in network.quantities.items() if quantity.integer)
         names.defined.update(network.definitions)
         names.reads = _dependencies(network)
         names.objective = network.objective.name if network.objective else ""
@@ -164,7 +174,7 @@ class Names:
 
     def may_index(self, word: str) -> bool:
         """Whether a name or number may stand as an index."""
-        if word.isdigit() or word in self.limits or word in self.sizes:
+        if word.isdigit() or word in self.limits or word in self.sizes or word in self.integers:
             return True
         return word not in self.ranks and len(word.rstrip("_0123456789")) == 1 and word.isidentifier()
 
@@ -231,7 +241,7 @@ class Names:
             return []
         label = "".join(item.label for item in items)
         found = []
-        for name in _labelled(stem, label):
+        for name in labelled(stem, label):
             if layer is None:
                 if name in self.ranks and (self.ranks[name] == 0 or not self._exact(stem, items)):
                     found.append(Meaning(name))
@@ -250,11 +260,36 @@ class Names:
             else:
                 found.extend(self._with_layer(name, rest, layer))
         exact = [meaning for meaning in found if len(meaning.indices) == self.ranks[meaning.name]]
-        return exact or found
+        return exact or found or self._slices(stem, items, layer)
+
+    def _slices(self, stem: str, items: Sequence[Item], layer: Item | None) -> list[Meaning]:
+        """Return an array with its first indices alone, ``h[t-1]`` of ``h[t,j]``, where those are written."""
+        numbered = layer is not None and layer.atoms and layer.text.isdigit()
+        if numbered and (self.axes.get(stem) or ("",))[0] not in LAYERS:
+            return []
+        found: list[Meaning] = []
+        for name, rest in ((stem, items), *self._absorbed(stem, items)):
+            axes = self.axes.get(name, ())
+            for count in range(1, len(axes)):
+                for indices in self.splits(rest, count - (layer is not None)):
+                    written = indices if layer is None else (layer.text, *indices)
+                    if all(self._runs_along(index, name, place) for place, index in enumerate(written)):
+                        found.append(Meaning(name, written))
+        return found
+
+    def _runs_along(self, index: str, name: str, place: int) -> bool:
+        """Whether an index stands for an axis: it has the name or the range of that axis, and the name of no other."""
+        axes, ranges = self.axes[name], self.ranges.get(name)
+        letters = [word for word in _WORD.findall(index) if not word.isdigit() and word not in self.sizes]
+        if axes[place] in letters:
+            return True
+        if any(letter in axes for letter in letters):
+            return False
+        return all(ranges is not None and self.limits.get(letter) == ranges[place] for letter in letters)
 
     def _absorbed(self, stem: str, items: Sequence[Item]) -> Iterable[tuple[str, Sequence[Item]]]:
         if items and items[0].atoms:
-            for name in _labelled(stem, items[0].label):
+            for name in labelled(stem, items[0].label):
                 yield name, items[1:]
 
     def _with_indices(self, name: str, items: Sequence[Item]) -> list[Meaning]:
@@ -268,15 +303,28 @@ class Names:
     def _with_layer(self, name: str, items: Sequence[Item], layer: Item) -> list[Meaning]:
         found: list[Meaning] = []
         if layer.atoms:
-            for variant in _labelled(name, layer.label):
+            for variant in labelled(name, layer.label):
                 found.extend(self._with_indices(variant, items))
         rank = self.ranks.get(name)
         complete = any(len(one.indices) == self.ranks[one.name] for one in found)
         may_index = not layer.atoms or (len(layer.atoms) == 1 and self.may_index(layer.text))
         if rank is not None and not complete and may_index:
             for indices in self.splits(items, rank - 1):
-                found.append(Meaning(name, self._placed(name, indices, layer.text)))
+                placed = self._placed(name, indices, layer.text)
+                if not layer.text.isdigit() or self._fits(name, placed, indices):
+                    found.append(Meaning(name, placed))
         return found
+
+    def _fits(self, name: str, placed: tuple[str, ...], indices: tuple[str, ...]) -> bool:
+        """Whether no index stands at another axis than its own: ``h_t^2`` of ``h[t,j]`` is not ``h[2,t]``."""
+        axes, ranges = self.axes.get(name, ()), self.ranges.get(name)
+        if ranges is None or len(axes) != len(placed):
+            return True
+        for place, index in enumerate(placed):
+            own = axes.index(index) if index in axes and index in indices else place
+            if own != place and ranges[own] != ranges[place]:
+                return False
+        return True
 
     def _placed(self, name: str, indices: tuple[str, ...], layer: str) -> tuple[str, ...]:
         """Return the indices with that of the superscript at the axis of its name, else in front."""
@@ -346,7 +394,7 @@ def _index_atoms(atoms: Sequence[str]) -> list[str]:
     return found
 
 
-def _labelled(stem: str, label: str) -> tuple[str, ...]:
+def labelled(stem: str, label: str) -> tuple[str, ...]:
     """Return the names that a letter with a label may have: ``z_1``, ``z1``, and ``h1_bar`` for a bar over h."""
     joints = ("_", "") if label.isdigit() or len(label) > 1 else ("_",)  # x_i is never the name xi
     plain, _, decoration = stem.rpartition("_")

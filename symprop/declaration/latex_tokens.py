@@ -183,6 +183,7 @@ _OPENING = {
     "lceil": "ceil",
     "lvert": "||",
     "lVert": "norm",
+    "langle": "angle",
 }
 _CLOSING = {
     ")": "()",
@@ -195,6 +196,7 @@ _CLOSING = {
     "rceil": "ceil",
     "rvert": "||",
     "rVert": "norm",
+    "rangle": "angle",
 }
 _BARS = {"|": "norm", "vert": "||", "Vert": "norm"}
 _ROWS = frozenset(("\\", "newline", "cr", "tabularnewline"))
@@ -260,8 +262,6 @@ _REFUSED = {
     "mathbb": ("the letter is a set or an expectation, which is not read", "Write a mean as \\frac{1}{N}\\sum_n."),
     "sim": ("'\\sim' says how something is distributed, which is no equation", ""),
     "propto": ("'\\propto' leaves a factor open", "Write the factor and =."),
-    "langle": ("inner products in angle brackets are not read", "Write w^\\top x, or \\sum_i w_i x_i."),
-    "rangle": ("inner products in angle brackets are not read", "Write w^\\top x, or \\sum_i w_i x_i."),
     "Leftarrow": ("'\\Leftarrow' is no equation", ""),
     "to": ("a limit or a map is no equation", ""),
     "rightarrow": ("a limit or a map is no equation", ""),
@@ -462,7 +462,9 @@ class Tokenizer:
         elif mark == "&":
             if self.environments and self.environments[-1] == "cases":
                 self.add("AMP", mark, start, end)
-            # In an alignment it is layout.
+            elif self._ends_column():
+                self.add("SEP", mark, start, end)
+            # Else it is layout: the place at which lines are aligned.
         elif mark == ".":
             self._full_stop(start, end)
         elif mark == "∞":
@@ -489,6 +491,17 @@ class Tokenizer:
             self.refuse(f"U+{ord(mark):04X} cannot be shown, and is not read", start, end, "Remove it.")
         else:
             self.refuse(f"'{mark}' is not read", start, end)
+
+    def _ends_column(self) -> bool:
+        """Whether a column of an alignment ends here: its formula has a relation, and is complete."""
+        if not self.operand_before() and self.before() != "COMMA":
+            return False
+        for token in reversed(self.tokens):
+            if token.type in ("ROW", "SEP"):
+                return False
+            if token.type == "REL":
+                return True
+        return False
 
     def _full_stop(self, start: int, end: int) -> None:
         if self.direction:

@@ -27,6 +27,7 @@ from symprop.declaration.latex_names import (
     both,
     count_of,
     is_known_function,
+    labelled,
 )
 from symprop.declaration.syntax import Refused, Syntax
 
@@ -211,6 +212,8 @@ class Writer:
 
     def _bracket(self, node: Syntax) -> Piece:
         kind = node.value
+        if kind == "angle":
+            return self._inner(node)
         if len(node.parts) != 1:
             raise self.refuse("several values cannot stand here", node)
         (inner,) = node.parts
@@ -228,6 +231,21 @@ class Writer:
         if kind == "ceil":
             return self.joined(["(-floor(-", self.inside(piece, ATOM, inner), "))"], node, ATOM)
         return self.joined(["norm(", piece, ")"], node, ATOM)
+
+    def _inner(self, node: Syntax) -> Piece:
+        r"""Return the inner product ``\langle u, v \rangle`` of two arrays of one shape."""
+        if len(node.parts) != 2:
+            raise self.refuse("angle brackets hold the two factors of an inner product", node, "Write a mean as a sum.")
+        left, right = (self.write(part) for part in node.parts)
+        if "scalar" in (left.shape, right.shape):
+            raise self.refuse("an inner product is one of arrays", node, "Write \\sum_i w_i x_i.")
+        if left.shape == right.shape == "column":
+            turned = self._transposed(left, node.parts[0])
+            product = self._inner_product(turned, right, node)
+            factors = [self.inside(one, POWER, node) for one in (turned, right)]
+            return product or self.joined(["(", factors[0], " @ ", factors[1], ")"], node, ATOM)
+        factors = [self.inside(one, SIGN, node) for one in (left, right)]
+        return self.joined(["sum(", factors[0], "*", factors[1], ")"], node, ATOM)
 
     def _fraction(self, node: Syntax) -> Piece:
         above, below = node.parts
@@ -394,7 +412,7 @@ class Writer:
                 if matrix and operator == "." and shape == piece.shape == "column":
                     if len(factors) > 2 or before.meaning is None or piece.meaning is None:
                         raise self.refuse(
-                            "a point between two columns is their inner product to some, elementwise to others",
+                            "this sign between two columns is their inner product to some, elementwise to others",
                             node,
                             "Write u^\\top v, or u \\odot v.",
                         )
@@ -471,7 +489,7 @@ class Writer:
         piece = self.write(base)
         for kind, script in zip(kinds, scripts, strict=True):
             if base.kind == "bracket" and base.value == "norm" and kind == "sub":
-                order = self.written(script).strip("{}")
+                order = _word_of(script) or self.written(script).strip("{}")
                 if order not in ("2", "F"):
                     raise self.refuse("norms other than the Euclidean one are not read", script, "Write a sum.")
                 continue
@@ -513,10 +531,12 @@ class Writer:
 
     def _transposed(self, piece: Piece, node: Syntax) -> Piece:
         if piece.shape == "scalar":
-            if piece.meaning is None or piece.meaning.name not in self.names.ranks:
-                raise self.refuse(
-                    f"'{self.written(node)}' transposes what is no array here", node, "Write the sum with indices."
-                )
+            unknown = piece.meaning is None or piece.meaning.name not in self.names.ranks
+            if unknown or not self.names.ranges:
+                hint = "Write the sum with indices."
+                if not self.names.ranges:
+                    hint = "Say what shape it has, W \\in \\mathbb{R}^{H \\times D}, or write the sum with indices."
+                raise self.refuse(f"'{self.written(node)}' transposes what is no array here", node, hint)
             return piece
         if OPEN_INDEX in piece.text:
             return Piece(piece.text, piece.places, piece.strength, "row")
@@ -535,6 +555,12 @@ class Writer:
             derivative = self._course_name(symbol, items, place)
             if derivative is not None:
                 return derivative
+        if bracketed and len(symbol.layers) == 1 and symbol.stem not in self.names.ranks:
+            # g^{[1]} is the function g1, or g_1, of its layer.
+            label = symbol.layers[0][0].label
+            numbered = next((one for one in labelled(symbol.stem, label) if one in self.names.functions), "")
+            if numbered:
+                symbol.stem, symbol.layers = numbered, []
         name = _function_name(symbol.stem, self.names)
         if name and not self._quantity_fits(symbol):
             return self._function(name, symbol, items, place)
@@ -911,7 +937,7 @@ class Writer:
         meaning, powers = self.meaning(symbol)
         self.accesses.append(meaning)
         rank = self.names.ranks.get(meaning.name, len(meaning.indices))
-        shape = "scalar" if meaning.indices or not rank else "column" if rank == 1 else "matrix"
+        shape = _shape_of_rank(rank - len(meaning.indices))
         if not meaning.indices:
             shape = self.names.shapes.get(meaning.name, shape)
         piece = self.piece(str(meaning), node, ATOM, shape=shape, meaning=meaning)
@@ -1247,7 +1273,8 @@ class Writer:
             index = self._free_index(arguments, node)
         (argument,) = arguments
         if argument.shape != "scalar" and argument.meaning is not None:
-            written = argument.meaning.indices or (OPEN_INDEX,)
+            written = argument.meaning.indices
+            written = written if OPEN_INDEX in written else (*written, OPEN_INDEX)
             whole = Meaning(argument.meaning.name, tuple(index if one == OPEN_INDEX else one for one in written))
             self.accesses.append(whole)
             argument = self.piece(str(whole), node)
@@ -1782,6 +1809,10 @@ def _complements(first: str, second: str) -> bool:
         return False
     opposite = _OPPOSITE[left[2]]
     return (left[1], opposite, left[3]) in ((right[1], right[2], right[3]), (right[3], _TURNED[right[2]], right[1]))
+
+
+def _shape_of_rank(rank: int) -> str:
+    return "scalar" if rank <= 0 else "column" if rank == 1 else "matrix"
 
 
 def _product_shape(left: str, right: str) -> str:

@@ -1,7 +1,8 @@
 """Matrix notation, read into index form: a shaped expression is its axes and a scalar expression in their indices.
 
-An array is a name without brackets, ``W``.  One axis is a column, its ``.T`` a row, ``u.T @ v`` a scalar; scalars
-combine with anything, arrays element by element with arrays of their own shape.
+An array is a name without brackets, ``W``, or one with its first indices alone, ``h[t]``: what is left.  One axis is a
+column, its ``.T`` a row, ``u.T @ v`` a scalar; scalars combine with anything, arrays element by element with arrays of
+their own shape.
 
 =================================  =======================================================
 ``W @ x + b``                      ``sum(j, W[i,j]*x[j]) + b[i]``
@@ -10,6 +11,7 @@ combine with anything, arrays element by element with arrays of their own shape.
 ``softmax(A)``                     ``softmax(j, A[i,j])``, over the last axis
 ``sum(A)``, ``sum(A, axis=0)``     ``sum(i, j, A[i,j])``, ``sum(i, A[i,j])``
 ``D(L, W)``                        ``D(L, W[i,j])``; of a column by a column [of, by]
+``W @ x[t] + U @ h[t-1]``          ``sum(j, W[i,j]*x[t,j]) + sum(k, U[i,k]*h[t-1,k])``
 =================================  =======================================================
 
 The axes of every array that is read get indices of their own, which no text can contain; so nothing is ever captured
@@ -20,7 +22,7 @@ What has no array in it is read by the `Resolver` alone, which asks back where a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 
 from symprop.algebra.expressions import (
     MINUS_ONE,
@@ -38,6 +40,7 @@ from symprop.algebra.expressions import (
     compare,
     divide,
     free_indices,
+    fresh_index,
     iverson,
     mul,
     number,
@@ -77,6 +80,14 @@ _INNER = "{u}.T @ {v} for the inner product"
 _DOTS = {"·": _INNER, "⋅": _INNER, "×": "sums for the cross product"}
 
 
+# An array whose shape is not known yet: it takes on that of what it is combined with.
+PENDING = Shaped((), ZERO)
+
+
+class PendingError(Exception):
+    """What is made of an array whose shape is not known yet needs it."""
+
+
 class ArrayReader(Resolver):
     """Reads the expressions of one statement, arrays among them.
 
@@ -90,6 +101,9 @@ class ArrayReader(Resolver):
         Whether only shapes are wanted: names may then be unknown, and expressions mean nothing.
     functions : collection of str, optional
         Names of the functions that the text defines, if the scope does not know them yet.
+    sliced : container of str, optional
+        The names that are arrays with some of their indices, ``h[t]``, wherever they stand; beside another array any
+        name is. None: all of them.
     """
 
     def __init__(
@@ -100,14 +114,19 @@ class ArrayReader(Resolver):
         *,
         only_shapes: bool = False,
         functions: Collection[str] | None = None,
+        sliced: Container[str] | None = None,
     ) -> None:
         super().__init__(scope, span)
+        self.sliced = sliced
+        self.pending: Collection[str] = ()  # names whose shape is being looked for
         self.axes_of = axes_of
         self.functions: Collection[str] = scope.functions if functions is None else functions
         self.only_shapes = only_shapes
         self.given: dict[int, Expr] = {}
         self.ranges: dict[Index, Interval] = {}
         self.products = 0
+        self._inside: Syntax | None = None  # the body of a sum over an index, which may be an array
+        self._found = PENDING
         self._concerned: dict[int, bool] = {}
 
     # What concerns arrays.
@@ -121,7 +140,27 @@ class ArrayReader(Resolver):
             )
         return found
 
+    def concerns_any(self, pieces: Iterable[Syntax]) -> bool:
+        """Return whether there is an array in some piece; if so, every name with too few indices is one too."""
+        if not any(self.concerns(piece) for piece in pieces):
+            return False
+        if self.sliced is not None:
+            self.sliced = None
+            self._concerned.clear()
+        return True
+
+    def leaves_axes(self, syntax: Syntax) -> bool:
+        """Return whether an access leaves axes over: ``h[t]``, h having two."""
+        if self.sliced is not None and syntax.value not in self.sliced:
+            return False
+        axes = self.axes_of(syntax.value)
+        return axes is not None and len(syntax.parts) < len(axes)
+
     def _is_array(self, syntax: Syntax) -> bool:
+        if syntax.kind in ("name", "access") and syntax.value in self.pending:
+            return True
+        if syntax.kind == "access":
+            return self.leaves_axes(syntax)
         if syntax.kind == "name":
             return syntax.value not in self.parameters and bool(self.axes_of(syntax.value))
         return syntax.kind in ("matmul", "transpose") or self._array_call(syntax)
@@ -147,6 +186,10 @@ class ArrayReader(Resolver):
         given = self.given.get(id(syntax))
         if given is not None:
             return given
+        if syntax is self._inside:
+            self._inside = None
+            self._found = self.shaped(syntax)
+            return self._found.expression
         if not self.concerns(syntax):
             return super().value(syntax)
         shaped = self.shaped(syntax)
@@ -178,8 +221,12 @@ class ArrayReader(Resolver):
         if not self.concerns(syntax):
             return Shaped((), self._leaf(syntax))
         match syntax.kind:
+            case "name" | "access" if syntax.value in self.pending:
+                return PENDING
             case "name":
                 return self._whole(syntax)
+            case "access":
+                return self._slice(syntax)
             case "group":
                 return self.shaped(syntax.parts[0])
             case "transpose":
@@ -216,18 +263,40 @@ class ArrayReader(Resolver):
             axes.append(Bound(index, *interval))
         return tuple(axes)
 
-    def _whole(self, syntax: Syntax) -> Shaped:
-        name = syntax.value
-        axes = self.axes_of(name)
+    def _slice(self, syntax: Syntax) -> Shaped:
+        """Return what an access with too few indices leaves over, ``h[t-1]`` as the array of its other axes."""
+        axes = self.axes_of(syntax.value)
         assert axes is not None
+        rest = axes[len(syntax.parts) :]
+        self._refuse_ragged(syntax, rest)
+        own = self._own(whole(rest))
+        if self.only_shapes:
+            return Shaped(own, ONE)
+        written = self.subscripts(syntax)
+        taken = frozenset[Index]().union(*map(free_indices, written))
+        letters: list[Index] = []
+        for axis in rest:
+            letters.append(fresh_index(axis.index, taken.union(letters)))
+        bounds = [Bound(letter, axis.lower, axis.upper) for letter, axis in zip(letters, rest, strict=True)]
+        with self.binding(bounds):
+            read = self._read(syntax.value, (*written, *letters), syntax)
+        return Shaped(own, substitute(read, {letter: one.index for letter, one in zip(letters, own, strict=True)}))
+
+    def _refuse_ragged(self, syntax: Syntax, axes: Sequence[Axis]) -> None:
         for axis in axes:
             if free_indices(axis.lower) | free_indices(axis.upper):
                 raise self.error(
                     ShapeError,
-                    f"'{name}' is no matrix: the range of {axis.index} differs along it",
+                    f"'{syntax.value}' is no matrix: the range of {axis.index} differs along it",
                     syntax,
                     "Read its components by indices.",
                 )
+
+    def _whole(self, syntax: Syntax) -> Shaped:
+        name = syntax.value
+        axes = self.axes_of(name)
+        assert axes is not None
+        self._refuse_ragged(syntax, axes)
         own = self._own(whole(axes))
         if self.only_shapes:
             return Shaped(own, ONE)
@@ -279,8 +348,9 @@ class ArrayReader(Resolver):
 
     def aligned(self, syntax: Syntax, operands: Sequence[Syntax]) -> tuple[Shaped, list[Expr]]:
         """Return the first array among operands (a scalar if there is none) and all of them in its indices."""
-        first, expressions = self._aligned(syntax, [self.shaped(operand) for operand in operands], operands)
-        return first or Shaped((), ONE), expressions
+        shaped = [self.shaped(operand) for operand in operands]
+        first, expressions = self._aligned(syntax, shaped, operands)
+        return first or next((one for one in shaped if one is PENDING), Shaped((), ONE)), expressions
 
     def _moved(self, expr: Expr, axes: Sequence[Bound], onto: Sequence[Bound]) -> Expr:
         """Return a component in the indices of other axes of the same lengths."""
@@ -391,6 +461,8 @@ class ArrayReader(Resolver):
     # Products of matrices.
 
     def _transposed(self, syntax: Syntax, shaped: Shaped) -> Shaped:
+        if shaped is PENDING:
+            return PENDING
         if len(shaped.axes) > 2:
             raise self.error(
                 ShapeError, f"an array of shape {shaped.shape} has no transpose", syntax, "Write with indices."
@@ -430,6 +502,9 @@ class ArrayReader(Resolver):
 
     def _matrix_product(self, shaped: tuple[Shaped, Shaped], written: tuple[str, str], place: Span) -> Shaped:
         left, right = shaped
+        if left is PENDING or right is PENDING:
+            # A matrix takes a column to a column; what else it may be, another equation says.
+            return Shaped(left.axes[:1], ONE) if right is PENDING and len(left.axes) == 2 else PENDING
         for one, text in zip(shaped, written, strict=True):
             if not one.axes:
                 raise self._shape_error(
@@ -528,12 +603,14 @@ class ArrayReader(Resolver):
         if scope.in_claims and name in OPERATORS and len(syntax.parts) == 2:
             return self._shaped_derivative(syntax)
         if name in REDUCTIONS or name in BODY_FIRST:
-            found, _ = index_parts(syntax, 1, self._is_index, self._is_size)
+            found, operands = index_parts(syntax, 1, self._is_index, self._is_size)
             positional = [part for part in syntax.parts if part.kind != "keyword"]
             if not found and (len(positional) == 1 or name not in ("max", "min")):
                 return self._array_reduction(syntax)
             if found:
-                return Shaped((), self._leaf(syntax))
+                body = operands[-1] if operands else syntax
+                is_sliced = any(piece.kind == "access" and self.leaves_axes(piece) for piece in body.walk())
+                return self._reduction_of_arrays(syntax, body) if is_sliced else Shaped((), self._leaf(syntax))
         elif name in SOFTMAXES:
             found, _ = index_parts(syntax, 1, self._is_index, self._is_size)
             return Shaped((), self._leaf(syntax)) if found else self._array_softmax(syntax)
@@ -579,6 +656,8 @@ class ArrayReader(Resolver):
                 f"Write {name}(A), {name}(A, axis=0) or {name}(i, a[i]).",
             )
         shaped = self.shaped(operands[0])
+        if shaped is PENDING:
+            return PENDING, (), ()
         if not shaped.axes:
             raise self.error(
                 ShapeError, f"{self.written(operands[0])} is a scalar", operands[0], f"'{name}' takes an array."
@@ -616,8 +695,22 @@ class ArrayReader(Resolver):
             return Shaped(rest, divide(self._total(bounds, shaped.expression), count))
         return Shaped(rest, reduce(kind, bounds, shaped.expression))
 
+    def _reduction_of_arrays(self, syntax: Syntax, body: Syntax) -> Shaped:
+        """Return ``sum(t, outer(s[t], h[t]))``: a sum over an index that is written, of arrays or of numbers."""
+        if self.only_shapes:
+            shaped = self.shaped(body)
+            return Shaped(shaped.axes, ONE, shaped.is_row)
+        self._inside, self._found = body, PENDING
+        try:
+            expression = self._leaf(syntax)
+        finally:
+            self._inside = None
+        return Shaped(self._found.axes, expression, self._found.is_row)
+
     def _array_softmax(self, syntax: Syntax) -> Shaped:
         shaped, bounds, _ = self._operand_and_axes(syntax)
+        if shaped is PENDING:
+            return PENDING
         result: Expr = log_softmax(bounds[-1:], shaped.expression)
         if syntax.value[0] == "softmax":
             result = call("exp", result)
@@ -644,6 +737,8 @@ class ArrayReader(Resolver):
 
     def _of_rank(self, syntax: Syntax, operand: Syntax, ranks: Collection[int], wanted: str) -> Shaped:
         shaped = self.shaped(operand)
+        if shaped is PENDING:
+            raise PendingError
         if len(shaped.axes) not in ranks:
             raise self.error(
                 ShapeError,

@@ -282,7 +282,7 @@ class _Reader(Declarations):
             left = statements[0].syntax.parts[0]
             rank = len(left.parts) if left.kind == "access" else 0
             written = self.written(self.at(statements[0], left))
-            if left.kind == "name" and name in self.shapes.known:
+            if self.shapes.leaves_axes(left):
                 rank, written = len(self.shapes.known[name]), self.shapes.written(name)
             self.scope.quantities.setdefault(name, Known(rank, written, "defined", statements[0].line))
         for name, (statement, target) in self.zero_outside.items():
@@ -396,10 +396,13 @@ class _Reader(Declarations):
 
     def read_equation(self, statement: Statement) -> _Defined:
         left, right = statement.syntax.parts
-        resolver = self.shapes.reader(statement, [right])
+        resolver = self.shapes.reader(statement, [right], left)
         parts = self.read_parts(statement, resolver)
-        if left.kind == "name" and left.value in self.shapes.known and isinstance(resolver, ArrayReader):
-            target, bounds, expression = self.shapes.right_side(resolver, right, left.value)
+        if self.shapes.leaves_axes(left) and isinstance(resolver, ArrayReader):
+            with resolver.binding(parts.values()):
+                target, bounds = self.read_left(statement, left, resolver, parts)
+                resolver.context = bounds
+                target, bounds, expression = self.shapes.right_side(resolver, right, left, target, bounds)
         else:
             with resolver.binding(parts.values()):
                 target, bounds = self.read_left(statement, left, resolver, parts)
@@ -475,7 +478,7 @@ class _Reader(Declarations):
             raise self.error(
                 IndexNotationError, f"a quantity has at most {MOST_INDICES} indices", self.at(statement, left)
             )
-        if known.rank != len(parts):
+        if known.rank != len(parts) and not self.shapes.leaves_axes(left):
             raise self.error(
                 IndexNotationError,
                 f"'{name}' has {_indices(known.rank)}, not {len(parts) or 'none'}",

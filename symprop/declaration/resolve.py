@@ -388,7 +388,7 @@ class Resolver:
             return self._size(name, syntax)
         if name in CONSTANTS:
             return CONSTANTS[name]
-        if scope.range_of(name) is not None:
+        if scope.range_of(name) is not None or name in scope.subscripts:
             return self._free(name, syntax)
         if name in scope.functions or (name in CALLABLE and not scope.undefined_are_inputs):
             raise self.error(DeclarationError, f"'{name}' is a function", syntax, f"Call it: {name}(...).")
@@ -474,6 +474,10 @@ class Resolver:
         return self.error(DeclarationError, f"unknown name '{name}'", self.at_name(syntax), hint)
 
     def _access(self, syntax: Syntax) -> Expr:
+        return self._read(syntax.value, self.subscripts(syntax), syntax)
+
+    def subscripts(self, syntax: Syntax) -> tuple[Expr, ...]:
+        """Return the subscripts of an access, whose name must be one that may stand here."""
         name, scope = syntax.value, self.scope
         if name in self.parameters or (name in self.bound and name not in scope.quantities):
             what = "a parameter of the function" if name in self.parameters else "an index"
@@ -499,7 +503,7 @@ class Resolver:
         self.accesses.append(syntax)
         indices = tuple(self.subscript(part) for part in syntax.parts)
         self.accesses.pop()
-        return self._read(name, indices, syntax)
+        return indices
 
     def subscript(self, syntax: Syntax) -> Expr:
         """Return one subscript: affine in indices, or an integer input."""
@@ -843,7 +847,10 @@ class Resolver:
                 bound = Bound(Index(name), self.limit(lower), self.limit(upper), True)
             else:
                 known_range = (
-                    self._range_in_layer(name, bodies) or self.scope.range_of(name) or self._range_from(name, bodies)
+                    self._range_in_layer(name, bodies)
+                    or (self._range_from(name, bodies) if name in self.scope.invented else None)
+                    or self.scope.range_of(name)
+                    or self._range_from(name, bodies)
                 )
                 if known_range is None:
                     raise self.error(

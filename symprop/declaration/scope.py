@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
@@ -11,6 +12,8 @@ from symprop.declaration.network import Function, Network
 from symprop.declaration.quantity import Axis
 from symprop.declaration.source import Source, Span
 from symprop.declaration.syntax import Syntax
+
+_WORD = re.compile(r"[^\W\d]\w*")
 
 
 class Statement(NamedTuple):
@@ -90,6 +93,10 @@ class Scope:
         How many subscripts so far are more than a name or a number.
     undefined_are_inputs : bool
         In a text without roles every undefined name is an input.
+    invented : frozenset of str
+        Indices that no text names: letters given to the axes of arrays. Whoever writes one means an index of his own.
+    subscripts : frozenset of str
+        In claims: names that stand in a subscript somewhere on the line, and are indices in ``[i == j]`` too.
     in_claims : bool
         Whether ``D(U, V)`` is an operator, and indices need no declaration.
     """
@@ -107,6 +114,8 @@ class Scope:
     integers: set[str] = field(default_factory=set)
     shifted: int = 0
     undefined_are_inputs: bool = False
+    invented: frozenset[str] = frozenset()
+    subscripts: frozenset[str] = frozenset()
     in_claims: bool = False
 
     @classmethod
@@ -124,6 +133,8 @@ class Scope:
                 scope.integers.add(quantity.name)
         scope.indices.update({index.name: bound for index, bound in network.indices.items()})
         scope.stated = set(scope.indices)
+        if network.text:
+            scope.invented = frozenset(scope.indices) - set(_WORD.findall(network.text))
         scope.sizes = dict(network.sizes)
         limits = [(bound.lower, bound.upper) for bound in scope.indices.values()]
         limits += [(axis.lower, axis.upper) for quantity in network.quantities.values() for axis in quantity.axes]

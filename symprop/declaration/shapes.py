@@ -6,13 +6,13 @@ length of ``W``.  So the right sides of such equations are read twice, here for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from symprop.algebra.expressions import ONE, Access, Bound, Expr, Index, number
+from symprop.algebra.expressions import ONE, Access, Bound, Expr, Index, fresh_index, number
 from symprop.declaration import ranges
 from symprop.declaration.axes import AxisNames, Shaped, shape_of
-from symprop.declaration.matrix import ArrayReader, interval_of
+from symprop.declaration.matrix import ArrayReader, PendingError, interval_of
 from symprop.declaration.network import Fact
 from symprop.declaration.order import groups_in_order
 from symprop.declaration.quantity import Axis
@@ -20,7 +20,7 @@ from symprop.declaration.ranges import Interval
 from symprop.declaration.resolve import Resolver
 from symprop.declaration.scope import Statement
 from symprop.declaration.syntax import Syntax
-from symprop.errors import DeclarationError, NotationError, ShapeError
+from symprop.errors import DeclarationError, NotationError, ShapeError, SympropError
 
 if TYPE_CHECKING:
     from symprop.declaration.declarations import Declarations
@@ -41,6 +41,8 @@ class Shapes:
         self._indexed: dict[str, tuple[Interval, ...] | None] = {}
         self._axes: dict[str, tuple[Axis, ...]] = {}
         self._names: AxisNames | None = None
+        self._functions: set[str] = set()  # names that a text gives a meaning of its own
+        self._sliceable: set[str] = set()  # names of arrays that are no arrays of written indices
 
     # Shapes.
 
@@ -50,39 +52,133 @@ class Shapes:
         for name, declared in own.declared.items():
             if declared.target.kind == "shape":
                 resolver = Resolver(own.scope, declared.statement.span)
-                self.known[name] = tuple(interval_of(resolver, part) for part in declared.target.parts)
-        whole_ones = {
+                self.known[name] = tuple(
+                    interval for part in declared.target.parts if (interval := self._of_length(resolver, part))
+                )
+        candidates = {
             name: statements
             for name, statements in own.defined.items()
-            if statements[0].syntax.parts[0].kind == "name" and name not in own.declared
+            if name not in own.declared and self._count(name) is not None
         }
+        self._sliceable = {name for name, declared in own.declared.items() if declared.target.kind == "shape"}
         reads = {
-            name: {piece.value for piece in statements[0].syntax.parts[1].walk() if piece.kind == "name"}
-            for name, statements in whole_ones.items()
+            name: {
+                piece.value
+                for statement in statements
+                for piece in statement.syntax.parts[1].walk()
+                if piece.kind in ("name", "access")
+            }
+            for name, statements in candidates.items()
         }
-        functions = {*own.function_statements, *own.declared, *own.defined}
+        self._functions = {*own.function_statements, *own.declared, *own.defined}
         for group in groups_in_order(reads):
+            if any(self._count(name) for name in group):
+                self._find_sliced(group, candidates, reads)
+                continue
             for name in group:
-                statement = whole_ones[name][0]
-                right = statement.syntax.parts[1]
-                reader = self._shape_reader(statement, functions)
-                if not reader.concerns(right):
-                    continue
-                if len(group) > 1 or name in reads[name]:
-                    raise self._circle(name, group, statement)
-                shaped = reader.shaped(right)
-                if shaped.is_row:
-                    raise self._row(shaped, statement)
-                if shaped.axes:
-                    self.known[name] = tuple((axis.lower, axis.upper) for axis in shaped.axes)
+                self._find_whole(name, group, candidates[name][0], reads[name])
 
-    def _shape_reader(self, statement: Statement, functions: set[str]) -> ArrayReader:
+    def _count(self, name: str) -> int | None:
+        """Return how many indices stand at a name on the left of all its equations; None if they differ."""
+        lefts = [statement.syntax.parts[0] for statement in self.declarations.defined[name]]
+        counts = {len(left.parts) if left.kind == "access" else 0 for left in lefts}
+        return counts.pop() if len(counts) == 1 else None
+
+    def _find_whole(self, name: str, group: tuple[str, ...], statement: Statement, read: set[str]) -> None:
+        right = statement.syntax.parts[1]
+        reader = self._shape_reader(statement)
+        if not reader.concerns_any([right]):
+            return
+        if len(group) > 1 or name in read:
+            raise self._circle(name, group, statement)
+        shaped = reader.shaped(right)
+        if shaped.is_row:
+            raise self._row(shaped, statement)
+        if shaped.axes:
+            self.known[name] = tuple((axis.lower, axis.upper) for axis in shaped.axes)
+            self._sliceable.add(name)
+
+    def _find_sliced(
+        self, group: tuple[str, ...], candidates: Mapping[str, Sequence[Statement]], reads: Mapping[str, set[str]]
+    ) -> None:
+        """Find what is left of ``h[t]`` in ``h[t] = tanh(W @ x[t] + U @ h[t-1])``: an array, of what shape.
+
+        The names of a recurrence need each other's shapes; those that are not known take on that of what stands
+        beside them, and whatever then has no axes is a number.
+        """
+        recurrent = len(group) > 1 or group[0] in reads[group[0]]
+        pending = set(group) if recurrent else set()
+        found: dict[str, tuple[Interval, ...]] = {}
+        before = -1
+        while len(found) > before:
+            before = len(found)
+            for name in group:
+                if name in found or not any(self._is_sliced(one, pending) for one in candidates[name]):
+                    continue
+                rest = self._rest(candidates[name], pending)
+                lead = self._lead(candidates[name]) if rest else None
+                if rest and lead is not None:
+                    found[name] = rest
+                    self.known[name] = (*lead, *rest)
+                    self._sliceable.add(name)
+                    pending.discard(name)
+
+    def _is_sliced(self, statement: Statement, pending: Collection[str]) -> bool:
+        """Return whether an index of the left side stands at an array on the right that has more axes.
+
+        ``a[i] = 2*x`` defines no array of arrays: an index is missing.
+        """
+        left, right = statement.syntax.parts
+        running = {part.value for part in left.parts if part.kind == "name"}
+        reader = self._shape_reader(statement)
+        reader.concerns_any([right])
+        return any(
+            piece.kind == "access"
+            and (piece.value in pending or reader.leaves_axes(piece))
+            and any(inner.kind == "name" and inner.value in running for part in piece.parts for inner in part.walk())
+            for piece in right.walk()
+        )
+
+    def _rest(self, statements: Sequence[Statement], pending: Collection[str]) -> tuple[Interval, ...] | None:
+        """Return the limits of the axes of the right side that is an array first, or None."""
+        for statement in statements:
+            right = statement.syntax.parts[1]
+            reader = self._shape_reader(statement)
+            reader.pending = pending
+            try:
+                if not reader.concerns_any([right]):
+                    continue
+                shaped = reader.shaped(right)
+            except (SympropError, PendingError):
+                continue  # said when the equation is read
+            if shaped.is_row:
+                raise self._row(shaped, statement)
+            if shaped.axes:
+                return tuple((axis.lower, axis.upper) for axis in shaped.axes)
+        return None
+
+    def _lead(self, statements: Sequence[Statement]) -> tuple[Interval, ...] | None:
+        """Return the limits of the indices that stand on the left."""
+        lead: list[Interval] = []
+        targets = [statement.syntax.parts[0] for statement in statements]
+        for column in zip(*(target.parts for target in targets if target.kind == "access"), strict=True):
+            intervals = [interval for part in column if (interval := self._of_subscript(part)) is not None]
+            hull = ranges.hull(intervals) if intervals else None
+            if hull is None or isinstance(hull[0], tuple):
+                hull = next((one for one in intervals if one[0] is not one[1]), None)
+            if hull is None:
+                return None
+            lead.append(hull)
+        return tuple(lead)
+
+    def _shape_reader(self, statement: Statement) -> ArrayReader:
         return ArrayReader(
             self.declarations.scope,
             statement.span,
             self._nameless,
             only_shapes=True,
-            functions=functions,
+            functions=self._functions,
+            sliced=self._sliceable,
         )
 
     def _nameless(self, name: str) -> tuple[Axis, ...] | None:
@@ -168,6 +264,10 @@ class Shapes:
             return value, value
         return None
 
+    def _of_length(self, resolver: Resolver, part: Syntax) -> Interval | None:
+        """Return the limits of an axis of ``x[t]: (D)``, declared by its index or by its length."""
+        return self._of_index(part.parts[0].value) if part.kind == "axis" else interval_of(resolver, part)
+
     def _of_index(self, name: str) -> Interval | None:
         own = self.declarations
         if name not in own.bound and name not in own.in_subscripts and name not in own.scope.indices:
@@ -203,7 +303,7 @@ class Shapes:
                 return None
             indices = self._written_indices(name)
             if indices is None:
-                found = self.names.axes(intervals)
+                found = self.names.axes(intervals, self._leading_indices(name))
             else:
                 found = tuple(Axis(index, *interval) for index, interval in zip(indices, intervals, strict=True))
             self._axes[name] = found
@@ -221,6 +321,25 @@ class Shapes:
                 return indices
         return None
 
+    def _leading_indices(self, name: str) -> list[Index]:
+        """Return the indices that are written at an array whose other axes are not, ``h[t]``."""
+        own = self.declarations
+        if name in own.declared:
+            target = own.declared[name].target
+            return [Index(part.parts[0].value) for part in target.parts if part.kind == "axis"]
+        for statement in own.defined.get(name, ()):
+            left = statement.syntax.parts[0]
+            indices = [Index(part.value) for part in left.parts if part.kind == "name"]
+            if left.kind == "access" and len(indices) == len(left.parts) == len(set(indices)):
+                return indices
+        return []
+
+    def leaves_axes(self, left: Syntax) -> bool:
+        """Return whether the left side of an equation is an array: a name alone, or one with its first indices."""
+        count = len(left.parts) if left.kind == "access" else 0
+        is_defined = left.value in self.known and left.value in self.declarations.defined
+        return is_defined and count < len(self.known[left.value])
+
     def written(self, name: str) -> str:
         """Return an array that equations define as it would be declared, ``a: (H)``, for messages."""
         lengths = Shaped(tuple(Bound(Index("i"), *interval) for interval in self.known[name]), ONE).extents
@@ -228,19 +347,48 @@ class Shapes:
 
     # Reading.
 
-    def reader(self, statement: Statement, right: Sequence[Syntax]) -> Resolver:
+    def reader(self, statement: Statement, right: Sequence[Syntax], left: Syntax | None = None) -> Resolver:
         """Return what reads a statement: a resolver, one that reads arrays if there are any."""
-        reader = ArrayReader(self.declarations.scope, statement.span, self.axes)
-        if any(reader.concerns(part) for part in right):
+        reader = ArrayReader(self.declarations.scope, statement.span, self.axes, sliced=self._sliceable)
+        if reader.concerns_any(right) or (left is not None and left.kind == "access" and self.leaves_axes(left)):
             return reader
         return Resolver(self.declarations.scope, statement.span)
 
-    def right_side(self, reader: ArrayReader, right: Syntax, name: str) -> tuple[Access, tuple[Bound, ...], Expr]:
-        """Return target, bounds and right side of an equation that defines a whole array."""
-        axes = self.axes(name)
-        assert axes is not None
-        shaped = self.names.settled(reader.shaped(right), axes)
-        return Access(name, shaped.indices), shaped.axes, shaped.expression
+    def right_side(
+        self, reader: ArrayReader, right: Syntax, left: Syntax, target: Access, bounds: tuple[Bound, ...]
+    ) -> tuple[Access, tuple[Bound, ...], Expr]:
+        """Return target, bounds and right side of an equation that defines a whole array, or that of some indices.
+
+        `target` and `bounds` hold the indices that are written on the left.
+        """
+        known = self.axes(left.value)
+        assert known is not None
+        taken = set(target.indices)
+        axes = []
+        for axis in known[len(target.indices) :]:
+            index = fresh_index(axis.index, {index for index in taken if isinstance(index, Index)})
+            taken.add(index)
+            axes.append(Axis(index, axis.lower, axis.upper))
+        shaped = reader.shaped(right)
+        if shaped.axes:
+            if shaped.is_row:
+                raise reader.error(
+                    ShapeError, f"the right side is a row of shape {shaped.shape}, and a column is defined", right
+                )
+            wanted = Shaped(tuple(Bound(axis.index, axis.lower, axis.upper) for axis in axes), ONE)
+            if shaped.extents != wanted.extents:
+                raise reader.error(
+                    ShapeError,
+                    f"{reader.scope.source.written(reader.at(left))} has shape {wanted.shape}, "
+                    f"and the right side has shape {shaped.shape}",
+                    right,
+                )
+            settled = self.names.settled(shaped, axes)
+            own, expression = settled.axes, settled.expression
+        else:
+            own = tuple(Bound(axis.index, axis.lower, axis.upper) for axis in axes)
+            expression = self.names.settled(shaped).expression
+        return Access(left.value, (*target.indices, *(bound.index for bound in own))), (*bounds, *own), expression
 
     def fact(self, reader: ArrayReader, statement: Statement) -> Fact:
         """Return what a statement assumes of whole arrays: that two are equal, or ``onehot(T)`` along the last axis."""

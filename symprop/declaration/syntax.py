@@ -286,11 +286,13 @@ class Builder:
         if lengths is not None:
             parts = [part for part in lengths if isinstance(part, Syntax)]
             closing = lengths[-1]
-            if target.kind != "name" or not parts:
+            leading = target.parts if target.kind == "access" else []
+            if not parts or any(part.kind != "name" for part in leading):
                 raise Refused(
                     "a shape is declared as W: (H, D)", target.start, _end(closing), "A scalar is declared by its name."
                 )
-            target = Syntax("shape", target.value, parts, target.start, _end(closing), target.end)
+            axes = [Syntax("axis", None, [part], part.start, part.end) for part in leading]
+            target = Syntax("shape", target.value, [*axes, *parts], target.start, _end(closing), target.end)
         parts = [part for part in (target, value, domain) if part is not None]
         return Syntax("declared", (value is not None, domain is not None), parts, target.start, parts[-1].end)
 

@@ -20,14 +20,20 @@ from symprop.algebra.expressions import (
     TRUE,
     ZERO,
     Access,
+    Add,
     Bound,
+    Compare,
     Derivative,
     Expr,
     Index,
+    Junction,
+    Mul,
     Number,
     Size,
+    Where,
     compare,
     free_indices,
+    junction,
     substitute,
     transform,
     walk,
@@ -40,6 +46,7 @@ from symprop.declaration.names import spelled
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.parser import parse_point
 from symprop.declaration.quantity import Axis
+from symprop.declaration.ranges import is_below
 from symprop.declaration.resolve import Resolver
 from symprop.declaration.scope import Known, Scope
 from symprop.declaration.source import Source, Span
@@ -55,6 +62,8 @@ LONGEST_SHOWN = 200  # characters of a line that cannot be read
 _NAME = r"[^\W\d][\w\u0300-\u036f]*"  # marks over a letter included
 _INDICES = r"\[[^\[\]]*\]"
 _FRACTION = re.compile(rf"(?<![\w.])([d∂])({_NAME})?({_INDICES})?\s*/\s*([d∂])({_NAME})({_INDICES})?")
+_SUBSCRIPTS = re.compile(rf"{_NAME}\[([^\[\]]*)\]")
+_NAMES = re.compile(_NAME)
 _UPDATE = re.compile(r"<-|←|:=")
 _SUBSCRIPTED = re.compile(rf"(?<![\w.])({_NAME})(?![\w\u0300-\u036f\[(])")
 _RANGE = re.compile(rf"\s*({_NAME})\s*(?:=|in\b|∈)\s*(.+?)\s*(?:\.\.+|…)\s*(.+)")
@@ -170,6 +179,7 @@ class ClaimReader:
         self.met: dict[str, None] = {}  # of these, what the line at hand uses
         self.told: set[str] = set()  # and what the note on a line has told
         self.point: dict[str, object] = {}
+        self.limited: dict[str, str] = {}  # what the line that is read says of its indices without writing it
 
     def read(self, text: str) -> Iterator[Claim]:
         if len(text) > LONGEST_TEXT:
@@ -296,6 +306,9 @@ class ClaimReader:
         found = self.expressions(tuple(parts), (False,) + (True,) * (len(parts) - 1))
         condition = self.condition(condition_text)
         bounds = self.bounds(found.sides, condition, found.scope, limits, found.axes)
+        condition, bounds = within(condition, bounds)
+        by_habit = bool(note)
+        note = "; ".join([*([note] if note else []), *self.limited.values()])
         return Claim(
             number,
             written,
@@ -352,6 +365,7 @@ class ClaimReader:
             )
         condition = self.condition(condition_text)
         bounds = self.bounds(found.sides, condition, found.scope, limits, found.axes)
+        condition, bounds = within(condition, bounds)
         return Claim(
             number,
             written,
@@ -400,9 +414,12 @@ class ClaimReader:
         scalars: dict[str, None] = {}
         scope: Scope | None = None
         used: set[str] = set()
+        texts = tuple(self.with_operators(text.strip()) for text in texts)
+        subscripts = {name for text in texts for inside in _SUBSCRIPTS.findall(text) for name in _NAMES.findall(inside)}
         for text, unknown in zip(texts, allow_unknown, strict=True):
-            source = Source(self.with_operators(text.strip()))
+            source = Source(text)
             scope = self.scope(source, unknown)
+            scope.subscripts = frozenset(subscripts - scope.quantities.keys())
             known = set(scope.quantities)
             span = source.whole()
             if span.start == span.end:
@@ -456,6 +473,7 @@ class ClaimReader:
         axes: tuple[Bound, ...] = (),
     ) -> tuple[Bound, ...]:
         """Return the ranges of the free indices, those of the left side first; limits use indices before them."""
+        self.limited = {}
         given: dict[str, Bound] = {axis.index.name: axis for axis in axes}
         for name, low, high in limits:
             lower, upper = self.limit(low), self.limit(high)
@@ -482,18 +500,62 @@ class ClaimReader:
         return Resolver(self.scope(source, False), span).limit(read(source, span, "expression"))
 
     def range_of(self, index: Index, sides: tuple[Expr, ...], scope: Scope) -> Bound:
-        """The range of a free index: that of the first axis it stands at on its own, else the declared one."""
+        """The range of a free index: that of the first axis it stands at on its own, else the declared one.
+
+        A line about ``h[t]`` and ``a[t]``, where ``h[0]`` is given and no ``a[0]`` is, says nothing of ``t = 0``.
+        """
+        found: Bound | None = None
+        runs = False  # along a recurrence that starts with a value of its own
         for side in sides:
+            sure = {node for node in _unguarded(side) if isinstance(node, Access) and not self.is_extended(node.name)}
             for node in walk(side):
                 if isinstance(node, Access) and index in node.indices and node.name in scope.axes:
                     axis = scope.axes[node.name][node.indices.index(index)]
                     own = {other.index: place for place, other in enumerate(scope.axes[node.name])}
                     mapping = {old: node.indices[place] for old, place in own.items()}
-                    return Bound(index, substitute(axis.lower, mapping), substitute(axis.upper, mapping))
+                    lower, upper = substitute(axis.lower, mapping), substitute(axis.upper, mapping)
+                    starts = self.starts(node.name, node.indices.index(index))
+                    if found is None:
+                        found, runs = Bound(index, lower, upper), starts
+                    elif runs and not starts and node in sure and not free_indices(lower) | free_indices(upper):
+                        later = lower if is_below(found.lower, lower) else found.lower
+                        earlier = upper if is_below(upper, found.upper) else found.upper
+                        found = Bound(index, later, earlier)
+        if found is not None:
+            return self.where_it_exists(found, sides, scope)
         known = scope.range_of(index.name)
         if known is None:
             raise IndexNotationError(f"the range of index '{index.name}' is not known", hint="Add: for k = 1..K.")
         return known._replace(index=index)
+
+    def where_it_exists(self, bound: Bound, sides: tuple[Expr, ...], scope: Scope) -> Bound:
+        """Return the values of an index for which its neighbours exist: a line about ``h[t+1]`` ends at ``T - 1``."""
+        index, lower, upper = bound.index, bound.lower, bound.upper
+        for side in sides:
+            for node in _unguarded(side):
+                if not isinstance(node, Access) or node.name not in scope.axes or self.is_extended(node.name):
+                    continue
+                for axis, place in zip(scope.axes[node.name], node.indices, strict=True):
+                    shift = normal(place - index)
+                    varies = free_indices(axis.lower) | free_indices(axis.upper)
+                    if not isinstance(shift, Number) or shift is ZERO or varies:
+                        continue
+                    low, high = normal(axis.lower - shift), normal(axis.upper - shift)
+                    lower = low if is_below(lower, low) else lower
+                    upper = high if is_below(high, upper) else upper
+        if (lower, upper) == (bound.lower, bound.upper):
+            return bound
+        self.limited[index.name] = f"for {index.name} = {lower}..{upper}, where both sides exist"
+        return Bound(index, lower, upper, True)
+
+    def is_extended(self, name: str) -> bool:
+        quantity = self.network.quantities.get(name)
+        return quantity is not None and bool(quantity.zero_outside)
+
+    def starts(self, name: str, axis: int) -> bool:
+        """Whether an equation gives a quantity at one place of an axis alone, as ``h[0] = 0`` does."""
+        equations = [one for one in self.network.equations if one.name == name]
+        return len(equations) > 1 and any(not isinstance(one.target.indices[axis], Index) for one in equations)
 
     # -- spellings -----------------------------------------------------------------------------------------------
 
@@ -634,13 +696,14 @@ class ClaimReader:
             raise DeclarationError(
                 f"'{name}' is defined by itself", hint="Give the name on the left side a value in other names."
             )
-        if found.axes and subscripts:
+        on_right = frozenset[Index]().union(*map(free_indices, found.sides)) - {axis.index for axis in found.axes}
+        if found.axes and subscripts and not all(free_indices(index) & on_right for index in indices):
             raise ShapeError(
                 f"{name}[{', '.join(subscripts)}] is one component, and {parts[1].strip()} has shape "
                 f"{shape_of(found.shapes[0].extents)}",
                 hint=f"Write {name} = {parts[1].strip()} for the whole array.",
             )
-        if found.is_row:
+        if found.is_row and not subscripts:
             indices.append(ONE)
         indices += [axis.index for axis in found.axes]
         target = Access(name, tuple(indices))
@@ -741,17 +804,19 @@ def aligned_sides(
         fits = tuple(Fit("none" if isinstance(side, SympropError) else "same", error=_error(side)) for side in sides)
         expressions = [names.settled(side).expression if isinstance(side, Shaped) else ZERO for side in sides]
         return expressions, (), fits if len(read_) < len(sides) else ()
-    model = names.settled(first)
+    free = {index for side in read_ for index in free_indices(side.expression)}
+    model = names.settled(first, avoid=free)
     axes = tuple(Axis(axis.index, axis.lower, axis.upper) for axis in model.axes)
     wanted = read_[0].extents
+    along = free_indices(first.expression) - set(first.indices)  # of an array for each t, h[t]
     expressions, found = [], []
     for side in sides:
         if isinstance(side, SympropError):
             expressions.append(ZERO)
             found.append(Fit("none", (), wanted, side))
             continue
-        loose = sorted(index.name for index in free_indices(side.expression) - set(side.indices))
-        if loose:
+        loose = sorted(index.name for index in free_indices(side.expression) - set(side.indices) - along)
+        if loose and not side.axes:
             raise IndexNotationError(
                 f"one side is a whole array of shape {model.shape}, and the other has the free index {loose[0]}",
                 hint="Write indices on both sides, or on none.",
@@ -873,6 +938,51 @@ def split_chain(text: str) -> list[str]:
             start = place + 1
     parts.append(text[start:])
     return parts
+
+
+def within(condition: Expr, bounds: tuple[Bound, ...]) -> tuple[Expr, tuple[Bound, ...]]:
+    """Return what is left of a condition once ``t < T`` is said by the range of t: beyond it nothing is read at all."""
+    parts = condition.conditions if isinstance(condition, Junction) and condition.operator == "and" else (condition,)
+    ranges = {bound.index: bound for bound in bounds}
+    left: list[Expr] = []
+    for part in parts:
+        turned = _as_limit(part, ranges)
+        if turned is None:
+            left.append(part)
+            continue
+        index, lower, upper = turned
+        bound = ranges[index]
+        if lower is not None and is_below(bound.lower, lower):
+            bound = bound._replace(lower=lower, written=True)
+        elif upper is not None and is_below(upper, bound.upper):
+            bound = bound._replace(upper=upper, written=True)
+        ranges[index] = bound
+    return junction("and", *left), tuple(ranges.values())
+
+
+_TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+
+
+def _as_limit(part: Expr, ranges: Mapping[Index, Bound]) -> tuple[Index, Expr | None, Expr | None] | None:
+    """Return the index that a comparison limits from below or from above, and the limit."""
+    if not isinstance(part, Compare) or part.operator not in _TURNED:
+        return None
+    for one, other, sign in ((part.left, part.right, part.operator), (part.right, part.left, _TURNED[part.operator])):
+        made_of_sizes = all(isinstance(node, (Size, Number, Add, Mul)) for node in walk(other))
+        if isinstance(one, Index) and one in ranges and made_of_sizes:
+            if sign in ("<", "<="):
+                return one, None, normal(other - ONE) if sign == "<" else other
+            return one, normal(other + ONE) if sign == ">" else other, None
+    return None
+
+
+def _unguarded(expr: Expr) -> Iterator[Expr]:
+    """Yield the parts of an expression that have a value wherever it has one: not the branches of a case."""
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend((node.condition,) if isinstance(node, Where) else node.children)
 
 
 def on_line(error: SympropError, number: int, written: str) -> SympropError:

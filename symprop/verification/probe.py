@@ -362,7 +362,8 @@ class _Scope:
         places = [
             np.clip(index - low, 0, length - 1) for index, low, length in zip(wanted, lowest, table.shape, strict=False)
         ]
-        if expr.name in probe.known:
+        is_empty = 0 in table.shape[: len(wanted)]  # an axis l = 2..L where L is 1
+        if expr.name in probe.known and not is_empty:
             needed = inside if self.mask is None else inside & self.mask
             wide = np.broadcast_shapes(needed.shape, shape)
             missing = np.broadcast_to(needed, wide) & ~probe.known[expr.name][tuple(places)]
@@ -370,7 +371,10 @@ class _Scope:
                 columns = [np.broadcast_to(index, wide)[missing] for index in wanted]
                 for component in sorted(set(zip(*(column.tolist() for column in columns), strict=True))):
                     probe.component(expr.name, component)
-        values = table[(*places, np.arange(probe.count))]
+        if is_empty:
+            values: Array = np.full(np.broadcast_shapes(shape, (probe.count,)), np.nan)
+        else:
+            values = table[(*places, np.arange(probe.count))]
         if not inside.all():
             values = np.where(inside, values, 0.0 if expr.name in probe.zero_outside else np.nan)
         return values
