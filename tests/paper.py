@@ -1,7 +1,7 @@
 """Networks and formulas as they stand on paper, read and evaluated without anything of symprop.
 
 A witness of its own for everything that judges hand derivations: a reader of the plain part of the language into small
-trees, an evaluator in mpmath with 40 digits, and difference quotients.
+trees, an evaluator in mpmath with 60 digits, and difference quotients.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 from mpmath import mp, mpf
 
-mp.dps = 40
+mp.dps = 60
 
-STEP = mpf(10) ** -13
+STEP = mpf(10) ** -18
 
 
 class UndefinedError(Exception):
@@ -46,8 +46,9 @@ class Tree:
         return show(self)
 
 
-REDUCTIONS = ("sum", "mean", "softmax", "max", "logsumexp")
-_TOKEN = re.compile(r"\s*(\d+\.\.|\d+(?:\.\d+)?|\w+|\.\.|\*\*|==|!=|<=|>=|.)")
+REDUCTIONS = ("sum", "mean", "softmax", "logsumexp")
+RELATIONS = ("==", "!=", "<=", ">=", "<", ">")
+_TOKEN = re.compile(r"\s*(\d+\.\.|\d+(?:\.\d+)?(?:e-?\d+)?|\w+|\.\.|\*\*|==|!=|<=|>=|.)")
 
 
 class Reader:
@@ -101,12 +102,18 @@ class Reader:
         return Tree("**", parts=(base, self.power()))
 
     def arguments(self, close: str) -> list[Tree]:
-        found = [self.sum()]
+        found = [self.relation()]
         while self.peek() == ",":
             self.take()
-            found.append(self.sum())
+            found.append(self.relation())
         self.take(close)
         return found
+
+    def relation(self) -> Tree:
+        left = self.sum()
+        if self.peek() not in RELATIONS:
+            return left
+        return Tree("[]", self.take(), (left, self.sum()))
 
     def atom(self) -> Tree:
         token = self.take()
@@ -115,9 +122,9 @@ class Reader:
             self.take(")")
             return inner
         if token == "[":
-            left, relation, right = self.sum(), self.take(), self.sum()
+            inner = self.relation()
             self.take("]")
-            return Tree("[]", relation, (left, right))
+            return inner
         if token[0].isdigit():
             return Tree("number", token)
         if self.peek() == "[":
@@ -452,8 +459,6 @@ class Point:
             return mp.fsum(values.values())
         if tree.name == "mean":
             return mp.fsum(values.values()) / len(values)
-        if tree.name == "max":
-            return max(values.values())
         total = mp.fsum(mp.exp(value) for value in values.values())
         if tree.name == "logsumexp":
             return mp.log(total)
@@ -511,7 +516,7 @@ def draw(network: Network, dice: Any, sizes: Mapping[str, int] | None = None) ->
 
 def close(one: Any, other: Any) -> bool:
     """Whether two numbers are equal as far as a difference quotient can tell."""
-    return bool(abs(one - other) <= mpf(10) ** -15 * max(1, abs(one), abs(other)))
+    return bool(abs(one - other) <= mpf(10) ** -25 * max(1, abs(one), abs(other)))
 
 
 @dataclass(frozen=True)
