@@ -459,3 +459,110 @@ minimize L
         ),
     ),
 ]
+
+# Only for disguises and mutants: normalisation, masks, padding, causal sums, table look-ups.
+FURTHER = [
+    Derivation(
+        "batch norm",
+        """
+index n = 1..N, m = 1..N, j = 1..H
+input a[n,j], t[n]
+parameter gam[j], bet[j], w[j]
+mu[j] = sum(n, a[n,j])/N
+c[n,j] = a[n,j] - mu[j]
+v[j] = sum(n, c[n,j]**2)/N
+s[j] = sqrt(v[j] + 0.001)
+h[n,j] = c[n,j]/s[j]
+o[n,j] = gam[j]*h[n,j] + bet[j]
+y[n] = sum(j, w[j]*o[n,j])
+L = sum(n, (y[n] - t[n])**2)/(2*N)
+minimize L
+""",
+        (
+            "w[j] = sum(n, (y[n] - t[n])*o[n,j])/N",
+            "gam[j] = w[j]*sum(n, (y[n] - t[n])*h[n,j])/N",
+            "bet[j] = w[j]*sum(n, y[n] - t[n])/N",
+            "h[n,j] = (y[n] - t[n])*w[j]*gam[j]/N",
+            "a[n,j] = (D(L, h[n,j]) - sum(m, D(L, h[m,j]))/N - h[n,j]*sum(m, D(L, h[m,j])*h[m,j])/N)/s[j]",
+        ),
+    ),
+    Derivation(
+        "masked units",
+        """
+index i = 1..D, j = 1..H
+input x[i], m[j]
+target t
+parameter W[j,i], v[j]
+a[j] = sum(i, W[j,i]*x[i])
+z[j] = tanh(a[j])
+r[j] = m[j]*z[j]
+y = sum(j, v[j]*r[j])/(1 + sum(j, m[j]**2))
+L = (y - t)**2/2
+minimize L
+""",
+        (
+            "v[j] = (y - t)*r[j]/(1 + sum(j, m[j]**2))",
+            "z[j] = (y - t)*v[j]*m[j]/(1 + sum(j, m[j]**2))",
+            "W[j,i] = (y - t)*v[j]*m[j]*(1 - z[j]**2)*x[i]/(1 + sum(j, m[j]**2))",
+        ),
+    ),
+    Derivation(
+        "causal attention",
+        """
+index t = 1..T, u = 1..T, d = 1..M
+input q[t,d], k[u,d], g[t]
+parameter v[u]
+e[t,u] = sum(d, q[t,d]*k[u,d])
+p[t,u] = softmax(u = 1..t, e[t,u])
+y[t] = sum(u, p[t,u]*v[u])
+L = sum(t, (y[t] - g[t])**2)/2
+minimize L
+""",
+        (
+            "v[u] = sum(t, (y[t] - g[t])*p[t,u])",
+            "e[t,u] = (y[t] - g[t])*p[t,u]*(v[u] - y[t])",
+            "q[t,d] = (y[t] - g[t])*sum(u, p[t,u]*(v[u] - y[t])*k[u,d])",
+            "k[u,d] = sum(t, (y[t] - g[t])*p[t,u]*(v[u] - y[t])*q[t,d])",
+        ),
+    ),
+    Derivation(
+        "embedding",
+        """
+index s = 1..S, d = 1..M, w = 1..V
+integer tok[s] in 1..V
+target y
+parameter E[w,d], c[d]
+e[s,d] = E[tok[s],d]
+h[d] = sum(s, e[s,d])/S
+z[d] = tanh(h[d])
+o = sum(d, c[d]*z[d])
+L = (o - y)**2/2
+minimize L
+""",
+        (
+            "c[d] = (o - y)*z[d]",
+            "e[s,d] = (o - y)*c[d]*(1 - z[d]**2)/S",
+            "E[w,d] = (o - y)*c[d]*(1 - z[d]**2)*sum(s, [tok[s] == w])/S",
+        ),
+    ),
+    Derivation(
+        "padded convolution with stride",
+        """
+index p = 1..P, k = 1..3, r = 1..2*P
+input x[r]
+target t
+parameter w[k], v[p]
+zero outside x[r]
+c[p] = sum(k, w[k]*x[2*p+k-2])
+z[p] = relu(c[p])
+y = sum(p, v[p]*z[p])
+L = (y - t)**2/2
+minimize L
+""",
+        (
+            "v[p] = (y - t)*z[p]",
+            "c[p] = (y - t)*v[p]*step(c[p])",
+            "w[k] = (y - t)*sum(p, v[p]*step(c[p])*x[2*p+k-2])",
+        ),
+    ),
+]
