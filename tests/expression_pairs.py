@@ -556,7 +556,7 @@ def differing(left: str, right: str, largest: float = 5) -> tuple[dict[str, Any]
     dice = random.Random(left + right)
     found = 0
     points = [dict.fromkeys(names, number(text)) for text in SIMPLE]
-    for _ in range(80):
+    for _ in range(30):
         points.append({name: number(dice.choice(SIMPLE)) for name in names})
         points.append({name: mpf(dice.uniform(-4, 4)) for name in names})
         points.append({name: mpf(dice.uniform(0.01, 0.99)) for name in names})

@@ -135,8 +135,10 @@ def rename_letter(tree: Tree, letter: str, new: Tree) -> Tree:
 def disguised(seed: str, count: int) -> Iterator[Line]:
     """Yield right lines in disguise: three rewritings of each, in ways of which each is as likely as another one."""
     lines = [(derivation, claim) for derivation in (*DERIVATIONS, *FURTHER) for claim in derivation.claims]
-    for number in range(count):
-        dice = random.Random(f"{seed} {number}")
+    yielded = attempt = 0
+    while yielded < count:
+        dice = random.Random(f"{seed} {attempt}")
+        attempt += 1
         derivation, claim = dice.choice(lines)
         made = []
         for _ in range(dice.randint(1, 3)):
@@ -152,7 +154,11 @@ def disguised(seed: str, count: int) -> Iterator[Line]:
             _, path, new = dice.choice([each for each in found if each[0] == way])
             claim = replace(claim, right=put(claim.right, path, new))
             made.append(way)
-        yield Line(derivation, claim, ", ".join(made))
+        # A quotient may be 0/0 somewhere at any point, as 1/(v[1] - y[1]) where y[1] is v[1].
+        if claim.is_true(draw(derivation.network, random.Random(f"{seed} {attempt} point"))):
+            yielded += 1
+            yield Line(derivation, claim, ", ".join(made))
+    assert yielded >= 0.9 * attempt, "a way of rewriting is wrong"
 
 
 def changes(claim: Claim, network: Network, dice: random.Random) -> Iterator[tuple[str, Tree]]:

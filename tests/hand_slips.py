@@ -6,7 +6,7 @@ They are made on the line as written, not on the derivation behind it, and share
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hand_derivations import DERIVATIONS, Derivation
@@ -388,8 +388,12 @@ def is_wrong(claim: Claim, network: Network, seed: str) -> bool:
     return not claim.is_true(point) and not claim.is_true(point, local=True)
 
 
-def wrong_lines(seed: str, count: int, edits: int = 1) -> list[Wrong]:
-    """Return `count` different wrong lines with `edits` slips each; every kind in turn, lines and places at random."""
+def wrong_lines(seed: str, count: int, edits: int = 1, only: Sequence[str] = ()) -> list[Wrong]:
+    """Return `count` different wrong lines with `edits` slips each; every kind in turn, lines and places at random.
+
+    Of the derivations named in `only`, if any.
+    """
+    derivations = [derivation for derivation in DERIVATIONS if not only or derivation.name in only]
     made: list[Wrong] = []
     seen: set[str] = set()
     kinds = list(KINDS)
@@ -397,7 +401,7 @@ def wrong_lines(seed: str, count: int, edits: int = 1) -> list[Wrong]:
     while len(made) < count:
         dice = random.Random(f"{seed} {edits} {attempt}")
         attempt += 1
-        derivation = dice.choice(DERIVATIONS)
+        derivation = dice.choice(derivations)
         right = dice.choice(derivation.claims)
         # A kind waits for its turn until a line has a place for it.
         chosen = [kinds[len(made) % len(kinds)]]
