@@ -1,7 +1,7 @@
 """Pairs of scalar expressions as an assessment system meets them: equal (≡) and different (≢) ones.
 
-Equal means equal wherever both are defined in the reals. The truth of each pair is tested in mpmath, at simple numbers and
-at random ones; see `tests/verification/test_expression_pairs.py`.
+Equal means equal wherever both are defined in the reals. The truth of each pair is tested in mpmath, at simple numbers
+and at random ones; see `tests/verification/test_expression_pairs.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mpmath import mp, mpf
-from paper import _FUNCTIONS, Network, Point, UndefinedError, letters_of, read
+from paper import Network, Point, UndefinedError, letters_of, read
 
 PAIRS = {
     "expanded and factored": """
@@ -485,32 +485,6 @@ max(x, y) + [x == y] ≢ max(x, y)
 (x**2 - 1)/(x - 1) + where(x > 1, 0, 1/10) ≢ x + 1
 """,
 }
-
-_MORE = {
-    "log2": lambda u: mp.log(u) / mp.log(2),
-    "log10": mp.log10,
-    "log1p": lambda u: mp.log(1 + u),
-    "expm1": lambda u: mp.exp(u) - 1,
-    "cbrt": lambda u: mp.sign(u) * mp.root(abs(u), 3),
-    "tan": mp.tan,
-    "sec": mp.sec,
-    "csc": mp.csc,
-    "cot": mp.cot,
-    "asin": mp.asin,
-    "acos": mp.acos,
-    "atan": mp.atan,
-    "atan2": mp.atan2,
-    "sinh": mp.sinh,
-    "asinh": mp.asinh,
-    "acosh": mp.acosh,
-    "atanh": mp.atanh,
-    "erf": mp.erf,
-    "erfc": mp.erfc,
-    "floor": mp.floor,
-    "min": min,
-    "gelu": lambda u: u * (1 + mp.erf(u / mp.sqrt(2))) / 2,
-}
-_FUNCTIONS.update({name: function for name, function in _MORE.items() if name not in _FUNCTIONS})
 
 SIMPLE = ("0", "1", "-1", "2", "-2", "1/2", "-1/2", "3", "-5", "1/3", "12", "-12", "1/200", "-1000")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from hand_derivations import DERIVATIONS, FURTHER, Derivation
 from hand_slips import letters_at, times
-from paper import Claim, Network, Tree, at, draw, letters_of, put, read, rename, walk
+from paper import Claim, Network, Tree, at, draw, letters_of, put, read, walk
 
 TWO = Tree("number", "2")
 
@@ -48,79 +48,122 @@ def total(letter: str, body: Tree) -> Tree:
     return Tree("sum", "sum", (Tree("name", letter), body))
 
 
+def call(name: str, *arguments: Tree) -> Tree:
+    return Tree("call", name, arguments)
+
+
 def bracket(text: str) -> Tree:
     return read(f"[{text}]")
 
 
-def inside_name(tree: Tree, path: tuple[int, ...]) -> bool:
-    """Whether a place is an index of a quantity or an argument of D, and not a number to calculate with."""
+def is_number(tree: Tree, path: tuple[int, ...]) -> bool:
+    """Whether a place holds a number to calculate with, and not an index, a limit, an exponent or an argument of D."""
     outer = [at(tree, path[:depth]) for depth in range(len(path))]
-    return any(each.head in ("name", "[]") or each.name in ("D", "P") for each in outer) or (
-        bool(outer) and outer[-1].head in ("sum", "**") and path[-1] != (len(outer[-1].parts) - 1 if outer[-1].head == "sum" else 0)
-    )
+    for each, place in zip(outer, path, strict=True):
+        if each.head in ("name", "[]") or each.name in ("D", "P"):
+            return False
+        if each.head == "**" and place == 1:
+            return False
+        if each.head == "sum" and place != len(each.parts) - 1:
+            return False
+    return True
 
 
-def ways(tree: Tree, claim: Claim, network: Network, path: tuple[int, ...], dice: random.Random) -> Iterator[tuple[str, Tree]]:
+def defined(network: Network) -> set[str]:
+    return {equation.name for equation in network.equations}
+
+
+def unfolded(tree: Tree, bound: set[str], network: Network) -> Tree | None:
+    """Return the right side of a quantity's only equation at its indices, or None where that would not be the same."""
+    found = [equation for equation in network.equations if equation.name == tree.name]
+    if len(found) != 1 or found[0].limits or any(index.head != "name" for index in found[0].indices):
+        return None
+    inside = [part for _, part in walk(found[0].tree)]
+    dummies = {part.parts[0].name for part in inside if part.head == "sum"}
+    given = set().union(*map(letters_of, tree.parts)) if tree.parts else set()
+    if any(part.name == "softmax" for part in inside) or dummies & (bound | given):
+        return None
+    result = found[0].tree
+    for letter, index in zip(found[0].indices, tree.parts, strict=True):
+        result = rename_letter(result, letter.name, index)
+    return result
+
+
+def ways(
+    tree: Tree, claim: Claim, network: Network, path: tuple[int, ...], dice: random.Random
+) -> Iterator[tuple[str, Tree]]:
     """Iterate over equal forms of one part of a line."""
-    head, parts = tree.head, tree.parts
-    sized = [name for name, (low, high) in network.ranges.items() if low.name == "1" and high.head == "name"]
-    if head == "*" and len(parts) >= 2:
-        one, rest = parts[0], times(*parts[1:])
-        yield "product by squares", over(plus(power(plus(one, rest), 2), minus(power(plus(one, minus(rest)), 2))), Tree("number", "4"))
-        yield "divided by the reciprocal", over(rest, Tree("**", parts=(one, read("-1"))))
-        yield "the other way round", times(*parts[::-1])
-        yield "both signs turned", times(minus(one), minus(rest))
-    if head == "+":
-        yield "the other way round", plus(*parts[::-1]) if parts[-1].head != "neg" else plus(minus(plus(*(minus(part) for part in parts))), read("0"))
-        if len(parts) == 2 and not any(part.head == "number" for part in parts):
-            one, other = parts
-            yield "difference of squares", over(plus(power(one, 2), minus(power(other, 2))), plus(one, minus(other)))
-    if head == "**" and parts[1].name == "2":
-        yield "a square as a cube over", over(power(parts[0], 3), parts[0])
-        yield "a square as absolute value", power(Tree("call", "abs", (parts[0],)), 2)
-    if head == "/":
-        yield "power -1", times(parts[0], Tree("**", parts=(parts[1], read("-1"))))
-        yield "doubled above and below", over(times(TWO, parts[0]), times(TWO, parts[1]))
-    if head == "number" and tree.name == "2":
+    if tree.head == "*":
+        yield from ways_of_a_product(tree)
+    elif tree.head == "+":
+        yield from ways_of_terms(tree)
+    elif tree.head == "sum" and tree.name == "sum" and len(tree.parts) == 3:
+        yield from ways_of_a_sum(tree, network)
+    elif tree.head == "name" and tree.name in {*network.given, *defined(network)}:
+        yield from ways_of_a_quantity(tree, letters_at(claim, path), network, dice)
+    elif tree.head == "**" and tree.parts[1].name == "2":
+        yield "a square as a cube over", over(power(tree.parts[0], 3), tree.parts[0])
+        yield "a square as absolute value", power(call("abs", tree.parts[0]), 2)
+    elif tree.head == "/":
+        top, bottom = tree.parts
+        yield "power -1", times(top, Tree("**", parts=(bottom, read("-1"))))
+        yield "doubled above and below", over(times(TWO, top), times(TWO, bottom))
+    elif tree == TWO:
         yield "a decimal", Tree("number", "2.0")
         yield "a quotient", read("4/2")
-    if head == "sum" and tree.name == "sum" and len(parts) == 3:
-        letter, body = parts[0].name, parts[2]
-        split = read("2")
-        condition = Tree("[]", "<=", (parts[0], split)), Tree("[]", ">", (parts[0], split))
-        yield "split by a condition", plus(total(letter, times(condition[0], body)), total(letter, times(condition[1], body)))
-        if letter in sized and all(part.head != "call" or part.name not in ("D", "P") for _, part in walk(body)):
-            last = network.ranges[letter][1]
-            turned = rename_letter(body, letter, plus(last, minus(parts[0]), read("1")))
-            yield "summed backwards", Tree("sum", "sum", (parts[0], turned))
-        if body.head == "sum" and len(body.parts) == 3:
-            yield "sums exchanged", Tree("sum", "sum", (body.parts[0], Tree("sum", "sum", (parts[0], body.parts[2]))))
-    if head == "name" and parts and tree.name in (*network.given, *(equation.name for equation in network.equations)):
-        place = dice.randrange(len(parts))
-        index = parts[place]
-        fresh = [name for name in network.ranges if index.name in network.ranges and network.ranges[name] == network.ranges[index.name] and name not in letters_at(claim, path) | letters_of(tree)]
+
+
+def ways_of_a_product(tree: Tree) -> Iterator[tuple[str, Tree]]:
+    one, rest = tree.parts[0], times(*tree.parts[1:])
+    squares = plus(power(plus(one, rest), 2), minus(power(plus(one, minus(rest)), 2)))
+    yield "product by squares", over(squares, Tree("number", "4"))
+    yield "divided by the reciprocal", over(rest, Tree("**", parts=(one, read("-1"))))
+    yield "the other way round", times(*tree.parts[::-1])
+    yield "both signs turned", times(minus(one), minus(rest))
+
+
+def ways_of_terms(tree: Tree) -> Iterator[tuple[str, Tree]]:
+    parts = tree.parts
+    yield "minus the opposite", minus(plus(*(minus(part) for part in parts)))
+    if len(parts) == 2 and not any(part.head == "number" for part in parts):
+        one, other = parts
+        squares = plus(power(one, 2), minus(power(other, 2)))
+        yield "difference of squares", over(squares, plus(one, minus(other)))
+
+
+def ways_of_a_sum(tree: Tree, network: Network) -> Iterator[tuple[str, Tree]]:
+    letter, body = tree.parts[0], tree.parts[2]
+    low, high = network.ranges.get(letter.name, (TWO, TWO))
+    parts = [times(Tree("[]", relation, (letter, TWO)), body) for relation in ("<=", ">")]
+    yield "split by a condition", plus(*(total(letter.name, part) for part in parts))
+    if low.name == "1" and high.head == "name" and not any(part.name in ("D", "P") for _, part in walk(body)):
+        turned = rename_letter(body, letter.name, plus(high, minus(letter), read("1")))
+        yield "summed backwards", total(letter.name, turned)
+    if body.head == "sum" and len(body.parts) == 3:
+        yield "sums exchanged", total(body.parts[0].name, total(letter.name, body.parts[2]))
+
+
+def ways_of_a_quantity(
+    tree: Tree, bound: set[str], network: Network, dice: random.Random
+) -> Iterator[tuple[str, Tree]]:
+    if tree.parts:
+        place = dice.randrange(len(tree.parts))
+        index = tree.parts[place]
+        ends = network.ranges.get(index.name)
+        used = bound | letters_of(tree)
+        fresh = [name for name, other in network.ranges.items() if ends == other and name not in used]
         if index.head == "name" and fresh:
             moved = put(tree, (place,), Tree("name", fresh[0]))
-            yield "picked by a bracket", total(fresh[0], times(Tree("[]", "==", (Tree("name", fresh[0]), index)), moved))
-        yield "positive and negative part", plus(Tree("call", "max", (tree, read("0"))), minus(Tree("call", "max", (minus(tree), read("0")))))
-    if head == "name" and (tree.name in network.given or any(equation.name == tree.name for equation in network.equations)):
-        for equation in network.equations:
-            if equation.name == tree.name and not equation.limits and equation.name not in {part.name for _, part in walk(equation.tree)}:
-                if any(index.head != "name" for index in equation.indices) or any(part.head == "sum" for _, part in walk(equation.tree)) and equation.tree.name == "softmax":
-                    continue
-                if any(other is not equation and other.name == equation.name for other in network.equations):
-                    continue
-                inner = {part.parts[0].name for _, part in walk(equation.tree) if part.head == "sum"}
-                if inner & (letters_at(claim, path) | set().union(*map(letters_of, parts)) if parts else letters_at(claim, path)):
-                    continue
-                text = equation.tree
-                for letter, index in zip(equation.indices, parts, strict=True):
-                    text = rename_letter(text, letter.name, index)
-                yield "its equation", text
-        yield "logarithm of the exponential", Tree("call", "log", (Tree("call", "exp", (tree,)),))
-        yield "absolute value and sign", times(Tree("call", "abs", (tree,)), Tree("call", "sign", (tree,)))
-        yield "one by sine and cosine", times(plus(power(Tree("call", "sin", (tree,)), 2), power(Tree("call", "cos", (tree,)), 2)), tree)
-        yield "there and back", plus(times(read("3"), tree), minus(times(TWO, tree)))
+            chosen = Tree("[]", "==", (Tree("name", fresh[0]), index))
+            yield "picked by a bracket", total(fresh[0], times(chosen, moved))
+    zero = read("0")
+    yield "positive and negative part", plus(call("max", tree, zero), minus(call("max", minus(tree), zero)))
+    if (text := unfolded(tree, bound, network)) is not None:
+        yield "its equation", text
+    yield "logarithm of the exponential", call("log", call("exp", tree))
+    yield "absolute value and sign", times(call("abs", tree), call("sign", tree))
+    yield "one by sine and cosine", times(plus(power(call("sin", tree), 2), power(call("cos", tree), 2)), tree)
+    yield "there and back", plus(times(read("3"), tree), minus(times(TWO, tree)))
 
 
 def rename_letter(tree: Tree, letter: str, new: Tree) -> Tree:
@@ -145,7 +188,7 @@ def disguised(seed: str, count: int) -> Iterator[Line]:
             found = [
                 (way, path, new)
                 for path, part in walk(claim.right)
-                if not inside_name(claim.right, path)
+                if is_number(claim.right, path)
                 for way, new in ways(part, claim, derivation.network, path, dice)
             ]
             if not found:
@@ -165,7 +208,8 @@ def changes(claim: Claim, network: Network, dice: random.Random) -> Iterator[tup
     """Iterate over changes of a line that show at few places only."""
     right = claim.right
     letters = [part.name for part in claim.by.parts if part.name in network.ranges]
-    inner = [(path, part) for path, part in walk(right) if part.head == "sum" and part.name == "sum" and len(part.parts) == 3]
+    parts = list(walk(right))
+    inner = [(path, part) for path, part in parts if (part.head, part.name, len(part.parts)) == ("sum", "sum", 3)]
     scalars = [name for name in network.given if not network.given[name]]
     for letter in letters:
         low, high = network.ranges[letter]
@@ -189,9 +233,9 @@ def changes(claim: Claim, network: Network, dice: random.Random) -> Iterator[tup
         yield "one side of a kink", plus(right, Tree("call", "relu", (Tree("name", name),)))
         yield "one side of a far kink", plus(right, Tree("call", "max", (read("0"), read(f"{name} - 1/2"))))
         yield "on one side", times(right, plus(read("1"), bracket(f"{name} < 0")))
-    for path, part in walk(right):
-        if part.head == "name" and part.parts and part.name in network.given and not inside_name(right, path) and part.name not in network.integers:
-            yield "absolute value", put(right, path, Tree("call", "abs", (part,)))
+    for path, part in parts:
+        if part.parts and part.name in set(network.given) - set(network.integers) and is_number(right, path):
+            yield "absolute value", put(right, path, call("abs", part))
     yield "one in a million", times(right, read("1.000001"))
     yield "a millionth", plus(right, read("0.000001"))
     if len(letters) == 2 and letters[0] != letters[1]:

@@ -14,6 +14,7 @@ from paper import Claim, Network, Tree, at, draw, letters_of, put, read, show, w
 
 ONE = Tree("number", "1")
 TWO = Tree("number", "2")
+SQUARE = frozenset({"power", "extra-factor"})
 Path = tuple[int, ...]
 
 
@@ -36,7 +37,7 @@ def times(*factors: Tree) -> Tree:
 
 
 def factors(tree: Tree, path: Path = ()) -> Iterator[Path]:
-    """Iterate over the ways to the factors of a line, within its sums over an index too; not those of terms of a sum."""
+    """Iterate over the ways to the factors of a line, within its sums over an index too; not to those of terms."""
     if tree.head == "*":
         for place, part in enumerate(tree.parts):
             yield from factors(part, (*path, place))
@@ -111,7 +112,9 @@ def slopes(claim: Claim, network: Network) -> Iterator[tuple[list[Path], str, Tr
 
 def sign(claim: Claim, network: Network) -> Iterator[Slip]:
     right = claim.right
-    yield Slip("sign of the line", frozenset({"sign"}), right.parts[0] if right.head == "neg" else Tree("neg", parts=(right,)))
+    yield Slip(
+        "sign of the line", frozenset({"sign"}), right.parts[0] if right.head == "neg" else Tree("neg", parts=(right,))
+    )
     for path, part in walk(right):
         if part.head != "+":
             continue
@@ -119,7 +122,9 @@ def sign(claim: Claim, network: Network) -> Iterator[Slip]:
             if place == 0:
                 continue
             turned = term.parts[0] if term.head == "neg" else Tree("neg", parts=(term,))
-            yield Slip("sign of a term", frozenset({"sign", "activation-derivative"}), put(right, (*path, place), turned))
+            yield Slip(
+                "sign of a term", frozenset({"sign", "activation-derivative"}), put(right, (*path, place), turned)
+            )
 
 
 def constant(claim: Claim, network: Network) -> Iterator[Slip]:
@@ -130,7 +135,11 @@ def constant(claim: Claim, network: Network) -> Iterator[Slip]:
             yield Slip("a number left out", frozenset({"constant-factor"}), new)
     for path, part in walk(claim.right):
         if part.head == "*" and part.parts[0] == TWO and path:
-            yield Slip("a number of a term left out", frozenset({"constant-factor"}), put(claim.right, path, times(*part.parts[1:])))
+            yield Slip(
+                "a number of a term left out",
+                frozenset({"constant-factor"}),
+                put(claim.right, path, times(*part.parts[1:])),
+            )
 
 
 def missing_factor(claim: Claim, network: Network) -> Iterator[Slip]:
@@ -161,7 +170,9 @@ def extra_factor(claim: Claim, network: Network) -> Iterator[Slip]:
 def missing_sum(claim: Claim, network: Network) -> Iterator[Slip]:
     for path, part in walk(claim.right):
         if part.head == "sum" and part.name == "sum":
-            yield Slip("the sum left out", frozenset({"missing-sum", "free-index"}), put(claim.right, path, part.parts[-1]))
+            yield Slip(
+                "the sum left out", frozenset({"missing-sum", "free-index"}), put(claim.right, path, part.parts[-1])
+            )
 
 
 def extra_sum(claim: Claim, network: Network) -> Iterator[Slip]:
@@ -172,19 +183,22 @@ def extra_sum(claim: Claim, network: Network) -> Iterator[Slip]:
 
 def sum_misplaced(claim: Claim, network: Network) -> Iterator[Slip]:
     for path, part in walk(claim.right):
-        if part.head != "sum" or part.parts[-1].head not in ("*", "/"):
+        if part.head != "sum" or part.parts[-1].head != "*":
             continue
         letter, body = part.parts[0], part.parts[-1]
-        inner = body if body.head == "*" else body.parts[0]
-        reading = [factor for factor in (inner.parts if inner.head == "*" else (inner,)) if letter.name in letters_of(factor)]
-        rest = [factor for factor in (inner.parts if inner.head == "*" else (inner,)) if factor not in reading]
-        if body.head == "/":
-            continue
+        reading = [factor for factor in body.parts if letter.name in letters_of(factor)]
+        rest = [factor for factor in body.parts if factor not in reading]
         if len(reading) >= 2:
             halves = [Tree("sum", "sum", (letter, reading[0])), Tree("sum", "sum", (letter, times(*reading[1:])))]
-            yield Slip("sum of a product as product of sums", frozenset({"sum-misplaced"}), put(claim.right, path, times(*rest, *halves)))
+            yield Slip(
+                "sum of a product as product of sums",
+                frozenset({"sum-misplaced"}),
+                put(claim.right, path, times(*rest, *halves)),
+            )
             outside = times(*rest, Tree("sum", "sum", (letter, times(*reading[:-1]))), reading[-1])
-            yield Slip("a factor out of its sum", frozenset({"sum-misplaced", "free-index"}), put(claim.right, path, outside))
+            yield Slip(
+                "a factor out of its sum", frozenset({"sum-misplaced", "free-index"}), put(claim.right, path, outside)
+            )
 
 
 def transposed(claim: Claim, network: Network) -> Iterator[Slip]:
@@ -216,7 +230,8 @@ def index_shift(claim: Claim, network: Network) -> Iterator[Slip]:
                 for shifted in (f"{index.name} - 1", f"{index.name} + 1"):
                     yield Slip("shifted", frozenset({"index-shift"}), put(claim.right, (*path, place), read(shifted)))
             elif index.head == "+":
-                yield Slip("shift left out", frozenset({"index-shift"}), put(claim.right, (*path, place), Tree("+", parts=index.parts[:-1]) if len(index.parts) > 2 else index.parts[0]))
+                bare = replace(index, parts=index.parts[:-1]) if len(index.parts) > 2 else index.parts[0]
+                yield Slip("shift left out", frozenset({"index-shift"}), put(claim.right, (*path, place), bare))
 
 
 def wrong_quantity(claim: Claim, network: Network) -> Iterator[Slip]:
@@ -234,38 +249,42 @@ def wrong_quantity(claim: Claim, network: Network) -> Iterator[Slip]:
                 kinds = {"wrong-quantity"} | ({"wrong-layer"} if layer else set())
                 related = activation_of(network, name) or activation_of(network, part.name)
                 adjacent = related is not None and related[1] in (name, part.name)
-                yield Slip("before for after the activation" if adjacent else "another quantity", frozenset(kinds), put(claim.right, path, replace(part, name=name)))
+                made = "before for after the activation" if adjacent else "another quantity"
+                yield Slip(made, frozenset(kinds), put(claim.right, path, replace(part, name=name)))
 
 
 def activation_derivative(claim: Claim, network: Network) -> Iterator[Slip]:
-    kind = frozenset({"activation-derivative"})
+    kind, misplaced = frozenset({"activation-derivative"}), "activation's derivative at the wrong place"
+    right = claim.right
     for paths, function, after, before in slopes(claim, network):
-        right = claim.right
-        bare = without(right, paths[0])
-        if len(paths) == 2 and bare is not None:
-            yield Slip("half of the activation's derivative", kind | {"missing-factor"}, bare)
-            other = without(right, paths[1])
-            if other is not None:
-                yield Slip("half of the activation's derivative", kind | {"missing-factor"}, other)
-            first, second = sorted(paths, key=lambda path: path[-1])
-            new = without(put(right, first, ONE), second)
-            if new is not None:
-                trimmed = tidy(new)
-                yield Slip("activation's derivative left out", kind, trimmed)
-            at_argument = put(put(right, paths[0], read(f"1 - {replace(after, name=before)}")), paths[1], replace(after, name=before))
-            yield Slip("activation's derivative at the wrong place", kind | {"wrong-quantity"}, at_argument)
-            yield Slip("derivative of another activation", kind, tidy(put(put(right, paths[0], read(f"1 - {after}**2")), paths[1], ONE)))
-        elif len(paths) == 1:
-            if bare is not None:
-                yield Slip("activation's derivative left out", kind, bare)
-            if function == "tanh":
-                yield Slip("derivative of another activation", kind, put(right, paths[0], read(f"{after}*(1 - {after})")))
-                yield Slip("activation's derivative at the wrong place", kind | {"wrong-quantity"}, put(right, paths[0], read(f"1 - {replace(after, name=before)}**2")))
-                yield Slip("power in the activation's derivative", kind | {"power"}, put(right, paths[0], read(f"1 - {after}")))
-            else:
-                slope = at(right, paths[0])
-                yield Slip("the activation for its derivative", kind | {"wrong-quantity"}, put(right, paths[0], replace(slope, name=function)))
-                yield Slip("activation's derivative at the wrong place", kind | {"wrong-quantity"}, put(right, paths[0], replace(slope, parts=(after,))))
+        first = paths[0]
+        at_argument = replace(after, name=before)
+        bare = without(right, first)
+        if len(paths) == 2:
+            second = paths[1]
+            for path in paths:
+                if (half := without(right, path)) is not None:
+                    yield Slip("half of the activation's derivative", kind | {"missing-factor"}, half)
+            yield Slip("activation's derivative left out", kind, tidy(put(put(right, first, ONE), second, ONE)))
+            other = put(put(right, first, read(f"1 - {at_argument}")), second, at_argument)
+            yield Slip(misplaced, kind | {"wrong-quantity"}, other)
+            other = tidy(put(put(right, first, read(f"1 - {after}**2")), second, ONE))
+            yield Slip("derivative of another activation", kind, other)
+            continue
+        if bare is not None:
+            yield Slip("activation's derivative left out", kind, bare)
+        if function == "tanh":
+            other = put(right, first, read(f"{after}*(1 - {after})"))
+            yield Slip("derivative of another activation", kind, other)
+            yield Slip(misplaced, kind | {"wrong-quantity"}, put(right, first, read(f"1 - {at_argument}**2")))
+            yield Slip(
+                "power in the activation's derivative", kind | {"power"}, put(right, first, read(f"1 - {after}"))
+            )
+        elif function != "sigmoid":
+            slope = at(right, first)
+            other = put(right, first, replace(slope, name=function))
+            yield Slip("the activation for its derivative", kind | {"wrong-quantity"}, other)
+            yield Slip(misplaced, kind | {"wrong-quantity"}, put(right, first, replace(slope, parts=(after,))))
 
 
 def tidy(tree: Tree) -> Tree:
@@ -278,21 +297,23 @@ def power(claim: Claim, network: Network) -> Iterator[Slip]:
     slope = {path for paths, *_ in slopes(claim, network) for path in paths}
     for path, part in walk(claim.right):
         inside = any(path[: len(way)] == way for way in slope)
-        kinds = frozenset({"power", "extra-factor", "missing-factor"} | ({"activation-derivative"} if inside else set()))
+        kinds = frozenset(
+            {"power", "extra-factor", "missing-factor"} | ({"activation-derivative"} if inside else set())
+        )
         if part.head == "**" and part.parts[1].head == "number":
             exponent = int(part.parts[1].name)
-            lower = part.parts[0] if exponent == 2 else replace(part, parts=(part.parts[0], Tree("number", str(exponent - 1))))
+            lower = (
+                part.parts[0]
+                if exponent == 2
+                else replace(part, parts=(part.parts[0], Tree("number", str(exponent - 1))))
+            )
             yield Slip("a power too low", kinds, put(claim.right, path, lower))
             higher = replace(part, parts=(part.parts[0], Tree("number", str(exponent + 1))))
             yield Slip("a power too high", kinds, put(claim.right, path, higher))
     for path in factors(claim.right):
         part = at(claim.right, path)
         if part.head in ("name", "+") and path not in slope:
-            yield Slip("squared", kinds_of_square(), put(claim.right, path, Tree("**", parts=(part, TWO))))
-
-
-def kinds_of_square() -> frozenset[str]:
-    return frozenset({"power", "extra-factor"})
+            yield Slip("squared", SQUARE, put(claim.right, path, Tree("**", parts=(part, TWO))))
 
 
 def dropped_term(claim: Claim, network: Network) -> Iterator[Slip]:
@@ -300,7 +321,11 @@ def dropped_term(claim: Claim, network: Network) -> Iterator[Slip]:
     for path, part in walk(claim.right):
         # A term of an index is a shift, and one of 1 - z the derivative of an activation.
         outer = [at(claim.right, path[:depth]) for depth in range(len(path))]
-        if part.head != "+" or any(path[: len(way)] == way for way in slope) or any(tree.head == "name" for tree in outer):
+        if (
+            part.head != "+"
+            or any(path[: len(way)] == way for way in slope)
+            or any(tree.head == "name" for tree in outer)
+        ):
             continue
         for place in range(len(part.parts)):
             rest = [term for other, term in enumerate(part.parts) if other != place]
@@ -315,7 +340,9 @@ def stopped_early(claim: Claim, network: Network, lines: tuple[Claim, ...] = ())
             for equation in network.equations
             if equation.name == other.by.name and any(part.name == claim.by.name for _, part in walk(equation.tree))
         ]
-        if reads and letters_of(other.right) <= letters_of(claim.by) | set(network.given) | names_of(network) | set(network.sizes):
+        if reads and letters_of(other.right) <= letters_of(claim.by) | set(network.given) | names_of(network) | set(
+            network.sizes
+        ):
             kinds = {"stopped-early", "missing-factor"}
             if activation_of(network, other.by.name):
                 kinds.add("activation-derivative")
@@ -328,9 +355,8 @@ def names_of(network: Network) -> set[str]:
 
 def learning_rate(claim: Claim, network: Network) -> Iterator[Slip]:
     for name in ("eta", "lr"):
-        for factor in (Tree("name", name), Tree("neg", parts=(Tree("name", name),))):
-            if factor.head == "name":
-                yield Slip("learning rate", frozenset({"learning-rate-in-gradient"}), times(factor, claim.right))
+        right = times(Tree("name", name), claim.right)
+        yield Slip("learning rate", frozenset({"learning-rate-in-gradient"}), right)
 
 
 def averaged(claim: Claim, network: Network) -> Iterator[Slip]:

@@ -219,17 +219,10 @@ def put(tree: Tree, path: tuple[int, ...], new: Tree) -> Tree:
     return Tree(tree.head, tree.name, tuple(parts))
 
 
-def rename(tree: Tree, names: Mapping[str, str]) -> Tree:
-    """Return the formula with letters and names exchanged."""
-    name = names.get(tree.name, tree.name) if tree.head == "name" else tree.name
-    return Tree(tree.head, name, tuple(rename(part, names) for part in tree.parts))
-
-
 def letters_of(tree: Tree) -> set[str]:
     """Return the bare names in a formula that nothing in it binds: index letters and scalars."""
     if tree.head == "name":
-        inner = set().union(*(letters_of(part) for part in tree.parts)) if tree.parts else {tree.name}
-        return inner
+        return set().union(*(letters_of(part) for part in tree.parts)) if tree.parts else {tree.name}
     found = set().union(*(letters_of(part) for part in tree.parts)) if tree.parts else set()
     return found - {tree.parts[0].name} if tree.head == "sum" and tree.name != "softmax" else found
 
@@ -286,7 +279,9 @@ class Network:
             left, _, right = line.partition(" = ")
             right, _, limits = right.partition(" for ")
             target = read(left)
-            bounds = {name: (read(low), read(high)) for name, low, high in re.findall(r"(\w+) = (.+?)\.\.([^,]+)", limits)}
+            bounds = {
+                name: (read(low), read(high)) for name, low, high in re.findall(r"(\w+) = (.+?)\.\.([^,]+)", limits)
+            }
             self.equations.append(Equation(target.name, target.parts, read(right), bounds))
 
     @property
@@ -296,7 +291,12 @@ class Network:
     @property
     def sizes(self) -> tuple[str, ...]:
         """The names of sizes that stand in the ranges."""
-        names = [tree.name for pair in (*self.ranges.values(), *self.integers.values()) for end in pair for _, tree in walk(end)]
+        names = [
+            tree.name
+            for pair in (*self.ranges.values(), *self.integers.values())
+            for end in pair
+            for _, tree in walk(end)
+        ]
         return tuple(sorted({name for name in names if name and not name.isdigit() and name not in self.ranges}))
 
     def rank(self, name: str) -> int:
@@ -327,6 +327,28 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "step": lambda u: mpf(1) if u > 0 else mpf(0),
     "sign": mp.sign,
     "max": max,
+    "log2": lambda u: mp.log(u) / mp.log(2),
+    "log10": mp.log10,
+    "log1p": lambda u: mp.log(1 + u),
+    "expm1": lambda u: mp.exp(u) - 1,
+    "cbrt": lambda u: mp.sign(u) * mp.root(abs(u), 3),
+    "tan": mp.tan,
+    "sec": mp.sec,
+    "csc": mp.csc,
+    "cot": mp.cot,
+    "asin": mp.asin,
+    "acos": mp.acos,
+    "atan": mp.atan,
+    "atan2": mp.atan2,
+    "sinh": mp.sinh,
+    "asinh": mp.asinh,
+    "acosh": mp.acosh,
+    "atanh": mp.atanh,
+    "erf": mp.erf,
+    "erfc": mp.erfc,
+    "floor": mp.floor,
+    "min": min,
+    "gelu": lambda u: u * (1 + mp.erf(u / mp.sqrt(2))) / 2,
 }
 _RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": lambda a, b: a == b,
@@ -503,7 +525,9 @@ def draw(network: Network, dice: Any, sizes: Mapping[str, int] | None = None) ->
         low = 0.2 if network.positive else -1.5
         ends = network.integers.get(name)
         values[name] = {
-            place: mpf(dice.randint(int(blank.of(ends[0])), int(blank.of(ends[1])))) if ends else mpf(dice.uniform(low, 1.5))
+            place: mpf(dice.randint(int(blank.of(ends[0])), int(blank.of(ends[1]))))
+            if ends
+            else mpf(dice.uniform(low, 1.5))
             for place in blank.components(name)
         }
     if network.whole:
@@ -556,7 +580,7 @@ class Claim:
 
 
 def at_witness(claim: Claim, network: Network, witness: Any) -> tuple[Any, Any]:
-    """Return what claim and truth are at the point of a witness as symprop gives it; the claim's is None if undefined."""
+    """Return what claim and truth are at the point of a witness of symprop; the claim's is None if undefined."""
     blank = Point(network, witness.sizes, {})
     values: dict[str, dict[tuple[int, ...], Any]] = {}
     extra = {}

@@ -1,4 +1,4 @@
-"""Lines rewritten and changed on paper: right ones are never refuted, wrong ones never accepted, numbers confirm both."""
+"""Lines rewritten and changed on paper: right ones are never refuted, wrong ones never accepted, numbers confirm it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slips made on paper are named: the line is refuted, a witness shows it, and the slip takes no more edits than were made.
+"""Slips made on paper are named: the line is refuted, a witness shows it, and no more edits are told than were made.
 
 Networks, lines and slips share nothing with the diagnosis. ``SLIP_SEED=... pytest --slow`` repeats a measurement; the
 seed of each is printed, and is the time of day where none is given.
