@@ -56,7 +56,8 @@ from symprop.derivation.local_partials import expand_functions
 from symprop.derivation.patterns import match
 from symprop.derivation.steps import Derivation
 from symprop.errors import MissingRuleError
-from symprop.lowering.memo import at_least, extremes, normal
+from symprop.lowering.memo import at_least, normal
+from symprop.lowering.ragged import Boxes
 
 # What generated code has functions for, besides the primitives: forms of one exponential that no formula expresses.
 CODE_FUNCTIONS = frozenset(name for name, row in PRIMITIVES.items() if row.definition is None) | {
@@ -80,10 +81,12 @@ class Variable:
     ----------
     name : str
     axes : tuple of Axis
-        The examples' axis included.
+        The examples' axis included; of a ragged one those of the box that it lies in.
     role : str
-        That of the quantity; ``adjoint`` or ``temporary``.
+        That of the quantity; ``adjoint``, ``temporary``, or ``size`` for the values of a layered size.
     zero_outside, integer : bool
+    ragged : tuple of Axis
+        The axes of a ragged one as they are; else empty.
     """
 
     name: str
@@ -91,6 +94,15 @@ class Variable:
     role: str
     zero_outside: bool = False
     integer: bool = False
+    ragged: tuple[Axis, ...] = ()
+
+    def ranges(self, indices: tuple[Expr, ...]) -> Iterator[tuple[Expr, Expr]]:
+        """Yield the limits of each axis where the array is read at `indices`."""
+        at: dict[Expr, Expr] = {}
+        for index, axis in zip(indices, self.ragged or self.axes, strict=True):
+            yield (substitute(axis.lower, at), substitute(axis.upper, at)) if at else (axis.lower, axis.upper)
+            if self.ragged:
+                at[axis.index] = index
 
 
 @dataclass(frozen=True)
@@ -125,6 +137,7 @@ class Assignments:
     objective: str = ""
     examples: Bound | None = None
     forward: tuple[str, ...] = ()
+    boxes: Boxes | None = None
 
 
 def assignments(derivation: Derivation, reduction: str = "mean") -> Assignments:
@@ -148,6 +161,8 @@ class _Builder:
         self.constants = network.constant_values()
         self.result = Assignments()
         self.taken = set(network.quantities) | {f"{name}_bar" for name in network.quantities}
+        self.boxes = Boxes(network, self.taken | set(network.sizes) | {index.name for index in network.indices})
+        self.result.boxes = self.boxes
         self.dependent = self.depends_on_examples()
         self.examples = self.examples_bound() if self.dependent else None
         self.result.examples = self.examples
@@ -202,9 +217,11 @@ class _Builder:
             axes = quantity.axes
             if quantity.name in self.dependent:
                 axes = self.axes_with_examples(axes)
-            result.variables[quantity.name] = Variable(
+            result.variables[quantity.name] = self.variable(
                 quantity.name, axes, quantity.role, quantity.zero_outside, quantity.integer
             )
+        for name, axis in self.boxes.axes().items():
+            result.variables[name] = Variable(name, (axis,), "size", integer=True)
         lines = [
             self.line(e.target, e.bounds, e.expression, e.name in self.dependent, str(e.target), e.line)
             for e in network.equations
@@ -214,8 +231,14 @@ class _Builder:
         lines.append(self.total_objective(of))
         lines += self.adjoints()
         lines = [self.padded(line) for line in lines]
-        result.lines = Sharing(result.variables, self.taken).shared(lines)
+        result.lines = Sharing(result.variables, self.taken, self.boxes).shared(lines)
         return result
+
+    def variable(
+        self, name: str, axes: tuple[Axis, ...], role: str, zero_outside: bool = False, integer: bool = False
+    ) -> Variable:
+        box = self.boxes.box(axes)
+        return Variable(name, box, role, zero_outside, integer, axes if box != axes else ())
 
     def line(
         self, target: Access, bounds: tuple[Bound, ...], expression: Expr, examples: bool, name: str, number: int = 0
@@ -267,7 +290,7 @@ class _Builder:
             axes = tuple(Axis(bound.index, bound.lower, bound.upper) for bound in adjoint.bounds)
             if examples:
                 axes = self.axes_with_examples(axes)
-            variables[name] = Variable(name, axes, "adjoint")
+            variables[name] = self.variable(name, axes, "adjoint")
             of = Access(adjoint.of, adjoint.access.indices)
             words = f"d{derivation.of.name}/d{of} = {name}{str(adjoint.access).removeprefix(name)}"
             line = self.line(adjoint.access, adjoint.bounds, adjoint.expression, examples, words)
@@ -322,8 +345,8 @@ class _Builder:
             inside = junction(
                 "and",
                 *(
-                    within(index, axis.lower, axis.upper, scope)
-                    for index, axis in zip(expr.indices, variable.axes, strict=True)
+                    within(index, lower, upper, scope)
+                    for index, (lower, upper) in zip(expr.indices, variable.ranges(expr.indices), strict=True)
                 ),
             )
             return where(inside, expr, ZERO)
@@ -440,9 +463,10 @@ class _Known:
 class Sharing:
     """Gives names to reductions inside formulas, and to costly values that are needed more than once."""
 
-    def __init__(self, variables: dict[str, Variable], taken: set[str]) -> None:
+    def __init__(self, variables: dict[str, Variable], taken: set[str], boxes: Boxes) -> None:
         self.variables = variables
         self.taken = taken
+        self.boxes = boxes
         self.known: dict[Expr, list[_Known]] = {}
         self.lines: list[Assignment] = []
         self.wanted: set[Expr] = set()
@@ -578,14 +602,11 @@ class Sharing:
     def stays_inside(self, expr: Expr, scope: tuple[Bound, ...]) -> bool:
         """Return whether every reading in `expr` is inside its axes over the whole of `scope`."""
         if isinstance(expr, Access):
-            for index, axis in zip(expr.indices, self.variables[expr.name].axes, strict=True):
+            variable = self.variables[expr.name]
+            for index, (lower, upper) in zip(expr.indices, variable.ranges(expr.indices), strict=True):
                 if names_of(index):
                     return False
-                try:
-                    low, high = extremes(index, scope)
-                except ValueError:
-                    return False
-                if not (at_least(low, axis.lower) and at_least(axis.upper, high)):
+                if not (at_least(index, lower, scope) and at_least(upper, index, scope)):
                     return False
                 if _divides(index):
                     return False
@@ -739,15 +760,13 @@ class Sharing:
             tight.append(bound)
         bounds = tuple(tight)
         try:
-            axes = tuple(
-                Axis(b.index, extremes(b.lower, bounds[:n])[0], extremes(b.upper, bounds[:n])[1])
-                for n, b in enumerate(bounds)
-            )
+            axes = tuple(Axis(b.index, b.lower, b.upper) for b in bounds)
+            box = self.boxes.box(axes)
         except ValueError:
             return None
         name = fresh_name(stem, self.taken)
         target = Access(name, tuple(bound.index for bound in bounds))
-        self.variables[name] = Variable(name, axes, "temporary")
+        self.variables[name] = Variable(name, box, "temporary", ragged=axes if box != axes else ())
         words = f"{target} = {comment or pattern or expr}"
         self.lines.append(Assignment(target, bounds, where(guard_left, in_code(expr), ZERO), words))
         key = canonical(signature(pattern or expr))
