@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ minimize E
 def weights(sizes: list[int], seed: int = 0) -> dict[str, list[np.ndarray]]:
     random = np.random.default_rng(seed)
     return {
-        "w": [random.standard_normal((after, before)) for before, after in zip(sizes, sizes[1:], strict=False)],
+        "w": [random.standard_normal((after, before)) for before, after in pairwise(sizes)],
         "b": [random.standard_normal(after) for after in sizes[1:]],
     }
 
