@@ -348,7 +348,7 @@ class Declarations:
         for statement in self.statements:
             if statement.syntax.kind == "equation":
                 left, right = statement.syntax.parts
-                self.note_left(statement, left)
+                self.note_left(statement, left, known_sizes)
                 for part in statement.syntax.value or ():
                     self.bound.setdefault(part.value, self.at_name(statement, part))
                 self.note_uses(statement, right, known_sizes)
@@ -374,13 +374,21 @@ class Declarations:
                 if part.kind == "name":
                     self.bound.setdefault(part.value, self.at(statement, part))
 
-    def note_left(self, statement: Statement, left: Syntax) -> None:
+    def note_left(self, statement: Statement, left: Syntax, sizes: set[str]) -> None:
         if left.kind != "access":
             return
-        for part in left.parts:
-            if part.kind == "name":
+        for axis, part in enumerate(left.parts):
+            if part.kind == "name" and not (part.value in sizes and self.is_last(left, axis)):
                 self.used.add(part.value)
                 self.bound.setdefault(part.value, self.at(statement, part))
+
+    def is_last(self, left: Syntax, axis: int) -> bool:
+        """Whether the name at an axis of a left side is the end of a recurrence: r[T] = ... beside r[t] = ..."""
+        others = (other.syntax.parts[0] for other in self.defined[left.value])
+        return any(
+            other.kind == "access" and len(other.parts) > axis and other.parts[axis].value != left.parts[axis].value
+            for other in others
+        )
 
     def note_uses(self, statement: Statement, syntax: Syntax, sizes: set[str]) -> None:
         for piece in syntax.walk():

@@ -233,24 +233,34 @@ def _without_comments(body: tuple[Statement, ...]) -> Iterable[Statement]:
 
 @dataclass(frozen=True)
 class _Reading:
-    """A place where a line reads an array, with the ranges of the indices around it."""
+    """A place where a line reads an array, with the ranges of the indices around it where the reading happens.
+
+    `outer` are those of loops around the line.
+    """
 
     access: Access
     bounds: tuple[Bound, ...]
     line: Assignment
+    outer: tuple[Bound, ...] = ()
 
 
-def _readings(line: Assignment) -> tuple[_Reading, ...]:
+def _readings(line: Assignment, outer: tuple[Bound, ...] = ()) -> tuple[_Reading, ...]:
     found: list[_Reading] = []
+    count = len(outer)
 
     def visit(expr: Expr, scope: tuple[Bound, ...]) -> None:
         if isinstance(expr, Access):
-            found.append(_Reading(expr, scope, line))
+            found.append(_Reading(expr, scope[count:], line, scope[:count]))
+        if isinstance(expr, Where):
+            visit(expr.condition, scope)
+            visit(expr.then, _narrowed(scope, expr.condition))
+            visit(expr.otherwise, _narrowed(scope, junction("not", expr.condition)))
+            return
         inner = (*scope, *expr.bounds) if isinstance(expr, Reduction) else scope
         for child in expr.children:
             visit(child, inner)
 
-    visit(line.expression, line.bounds)
+    visit(line.expression, (*outer, *line.bounds))
     return tuple(found)
 
 
@@ -360,10 +370,12 @@ class _Scheduler:
         self.kernels = kernels
         self.outputs = outputs
         self.readers: dict[str, list[Assignment]] = {}
+        self.origins = 0
 
     def body(self, lines: list[Assignment]) -> tuple[Statement, ...]:
         # Lines are copied and changed on the way; their origin says which they are.
         lines = [replace(line, origin=number) for number, line in enumerate(lines)]
+        self.origins = len(lines)
         for line in lines:
             for name in line.reads:
                 self.readers.setdefault(name, []).append(line)
@@ -392,10 +404,20 @@ class _Scheduler:
                     components = _by_component(members, {bound.index for bound in fixed})
                     if components is None:
                         raise
-                    ready = self.block(components, fixed)
+                    ready = self.block(self.apart(components), fixed)
                 reads = frozenset().union(*(line.reads for line in members))
                 self.place(ops, _Op("ready", members, ready, reads, frozenset(m.name for m in members)), fixed)
         return self.emitted(ops, fixed)
+
+    def apart(self, components: list[Assignment]) -> list[Assignment]:
+        """Let each component be a reader of its own: another one in the same nest says nothing of it."""
+        result = []
+        for line in components:
+            self.origins += 1
+            result.append(replace(line, origin=self.origins))
+            for name in line.reads:
+                self.readers.setdefault(name, []).append(result[-1])
+        return result
 
     def order(self, lines: list[Assignment], fixed: tuple[Bound, ...]) -> list[list[int]]:
         writers: dict[str, list[int]] = {}
@@ -404,7 +426,7 @@ class _Scheduler:
         before: list[set[int]] = []
         for line in lines:
             mine: set[int] = set()
-            for reading in _readings(line):
+            for reading in _readings(line, fixed):
                 for place in writers.get(reading.access.name, ()):
                     if place not in mine and self.meets(lines[place], reading, fixed):
                         mine.add(place)
@@ -412,7 +434,7 @@ class _Scheduler:
         return _components(len(lines), before)
 
     def depends_on_itself(self, line: Assignment, fixed: tuple[Bound, ...]) -> bool:
-        return any(r.access.name == line.name and self.meets(line, r, fixed) for r in _readings(line))
+        return any(r.access.name == line.name and self.meets(line, r, fixed) for r in _readings(line, fixed))
 
     def meets(self, written: Assignment, reading: _Reading, fixed: tuple[Bound, ...]) -> bool:
         """Return whether a reading may need what `written` assigns in the same round of the outer loops."""
@@ -421,9 +443,8 @@ class _Scheduler:
         names = {bound.index for bound in fixed}
         for left, right in zip(written.target.indices, reading.access.indices, strict=True):
             if isinstance(left, Index) and left in names:
-                inner = tuple(b for b in reading.bounds if b.index not in names)
                 try:
-                    low, high = extremes(minus(right, left), inner)
+                    low, high = extremes(minus(right, left), (*reading.outer, *reading.bounds))
                 except ValueError:
                     continue
                 if sign(minus(low, ONE)) == "nonnegative" or sign(high) == "negative":
@@ -513,9 +534,9 @@ class _Scheduler:
                     other.name == reading.access.name and not _disjoint(other, reading) for other in lines
                 ):
                     continue
-                inner = tuple(b for b in reading.bounds if b.index is not time)
                 try:
-                    low, high = extremes(minus(reading.access.indices[axes[reading.access.name]], time), inner)
+                    distance = minus(reading.access.indices[axes[reading.access.name]], time)
+                    low, high = extremes(distance, (*reading.outer, *reading.bounds))
                 except ValueError:
                     return None
                 if low is ZERO and high is ZERO:
@@ -618,21 +639,28 @@ class _Scheduler:
         return accesses <= targets and own <= {line.target for line in lines if line.name == name}
 
 
-def _narrowed(fixed: tuple[Bound, ...], condition: Expr) -> tuple[Bound, ...]:
-    """Return the ranges of outer loops where a condition holds, as far as limits can say it."""
-    result: list[Bound] = []
-    for bound in fixed:
-        part = condition
-        if isinstance(part, Compare) and part.operator in ("==", "!=") and bound.index in free_indices(part):
-            other = part.right if part.left is bound.index else part.left
+def _narrowed(ranges: tuple[Bound, ...], condition: Expr) -> tuple[Bound, ...]:
+    """Return ranges where a condition holds, as far as limits can say it."""
+    for part in conditions_of(condition):
+        result: list[Bound] = []
+        for bound in ranges:
+            result.append(tighten(bound, _as_limits(part, bound), tuple(result))[0])
+        ranges = tuple(result)
+    return ranges
+
+
+def _as_limits(part: Expr, bound: Bound) -> Expr:
+    """Return an equation (or what excludes an end of the range) of an index as inequalities."""
+    if isinstance(part, Compare) and part.operator in ("==", "!=") and bound.index in (part.left, part.right):
+        other = part.right if part.left is bound.index else part.left
+        if bound.index not in free_indices(other):
             if part.operator == "==":
-                part = junction("and", compare("<=", other, bound.index), compare("<=", bound.index, other))
-            elif other is bound.upper:
-                part = compare("<=", bound.index, minus(other, ONE))
-            elif other is bound.lower:
-                part = compare("<=", minus(other, MINUS_ONE), bound.index)
-        result.append(tighten(bound, part, tuple(result))[0])
-    return tuple(result)
+                return junction("and", compare("<=", other, bound.index), compare("<=", bound.index, other))
+            if other is bound.upper:
+                return compare("<=", bound.index, minus(other, ONE))
+            if other is bound.lower:
+                return compare("<=", minus(other, MINUS_ONE), bound.index)
+    return part
 
 
 # A quantity is taken apart into components only if it has at most this many.
@@ -1507,10 +1535,10 @@ class _Lowering:
                     yield replace(solve, of_parts=True)
 
     def checks(self) -> Iterable[Check]:
-        """Yield the readings that are inside their axes for some sizes only."""
+        """Yield the readings, and the writings, that are inside their axes for some sizes only."""
         seen: set[tuple[Expr, ...]] = set()
         for line in self.made.lines:
-            for access, bounds in _unguarded(line.expression, line.bounds):
+            for access, bounds in (*_unguarded(line.expression, line.bounds), (line.target, line.bounds)):
                 variable = self.made.variables[access.name]
                 for index, (lower, upper) in zip(access.indices, variable.ranges(access.indices), strict=True):
                     if names_of(index):
