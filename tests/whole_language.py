@@ -62,7 +62,7 @@ PIECES: tuple[tuple[str, str], ...] = (
     ("", "{o}[{n}j] = {a}[{n}pick[{n}j]]*{b}[{n}j]"),
     ("E{1}[j,m]", "{o}[{n}j] = E{1}[pick[{n}j],j]*{a}[{n}j]"),
     ("c{1}", "{o}[{n}j] = bend({a}[{n}j], c{1}) + g({b}[{n}j])"),
-    ("", "{o}[{n}j] = g({a}[{n}j])*{b}[{n}j] + stop({a}[{n}j])*{b}[{n}j]"),
+    ("", "{o}[{n}j] = g({a}[{n}j])*{b}[{n}j]"),
     ("c{1}", "{o}[{n}j] = max(c{1}*{a}[{n}j], {b}[{n}j]) + leaky_relu({a}[{n}j], slope=1/5)"),
     (
         "R{1}[j,m]",

@@ -36,6 +36,7 @@ from symprop.algebra.expressions import (
     call,
     canonical,
     divide,
+    factors_of,
     free_indices,
     junction,
     mul,
@@ -160,7 +161,7 @@ class _Builder:
         self.reduction = reduction
         self.constants = network.constant_values()
         self.result = Assignments()
-        self.taken = set(network.quantities) | {f"{name}_bar" for name in network.quantities}
+        self.taken = set(network.quantities) | {a.access.name for a in derivation.adjoints.values()}
         self.boxes = Boxes(network, self.taken | set(network.sizes) | {index.name for index in network.indices})
         self.result.boxes = self.boxes
         self.dependent = self.depends_on_examples()
@@ -200,7 +201,7 @@ class _Builder:
         if self.examples is None:
             return expr
         index = self.examples.index
-        names = self.dependent | {f"{name}_bar" for name in self.dependent}
+        names = self.dependent | {a.access.name for a in self.derivation.adjoints.values() if a.of in self.dependent}
 
         def rule(node: Expr) -> Expr:
             if isinstance(node, Access) and node.name in names:
@@ -244,7 +245,7 @@ class _Builder:
         self, target: Access, bounds: tuple[Bound, ...], expression: Expr, examples: bool, name: str, number: int = 0
     ) -> Assignment:
         comment = f"{name} = {expression}"
-        expression = self.batched(self.elementary(expression))
+        expression = contracted(self.batched(self.elementary(expression)), {bound.index for bound in bounds})
         if examples:
             assert self.examples is not None
             target = Access(target.name, (self.examples.index, *target.indices))
@@ -353,6 +354,79 @@ class _Builder:
         inner = (*scope, *expr.bounds) if isinstance(expr, Reduction) else scope
         children = tuple(self._padded(child, inner) for child in expr.children)
         return expr if all(a is b for a, b in zip(children, expr.children, strict=True)) else expr.rebuild(children)
+
+
+def contracted(expr: Expr, taken: set[Index]) -> Expr:
+    """Return `expr` with sums inside sums taken in another order, where that saves a loop.
+
+    ``sum(i, u[i]*sum(k, v[k]*W[k,i]*W[k,m]))`` loops over i, k and m; ``sum(k, v[k]*W[k,m]*sum(i, u[i]*W[k,i]))``
+    over two of them at a time.  Second derivatives are full of the first form.  Readings that all terms of a sum have
+    as a factor are taken out of it.
+    """
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Add):
+            return _common_out(node)
+        if not (isinstance(node, Reduction) and node.kind == "sum"):
+            return node
+        bounds, factors = list(node.bounds), list(factors_of(node.body))
+        before = _loops(node)
+        at = 0
+        while at < len(factors):
+            inner = factors[at]
+            if not (isinstance(inner, Reduction) and inner.kind == "sum"):
+                at += 1
+                continue
+            apart = bound_apart(inner, taken | free_indices(node.body) | {bound.index for bound in bounds})
+            assert isinstance(apart, Reduction)
+            bounds += apart.bounds
+            factors[at : at + 1] = factors_of(apart.body)
+        own = {bound.index for bound in bounds}
+        if len(bounds) == len(node.bounds) or any(own & _deciding(bound) for bound in bounds):
+            return node
+        found, most = _eliminated(bounds, factors)
+        return found if most < before else node
+
+    return transform(expr, rule)
+
+
+def _common_out(expr: Add) -> Expr:
+    first, *others = (factors_of(term) for term in expr.terms)
+    common = [f for f in dict.fromkeys(first) if isinstance(f, Access) and all(f in factors for factors in others)]
+    if not common:
+        return expr
+    rests = (mul(*(factor for factor in factors_of(term) if factor not in common)) for term in expr.terms)
+    return mul(*common, add(*rests))
+
+
+def _deciding(bound: Bound) -> frozenset[Index]:
+    return free_indices(bound.lower) | free_indices(bound.upper)
+
+
+def _loops(expr: Expr) -> int:
+    """Return over how many indices the deepest sum of products runs."""
+    below = max(map(_loops, factors_of(expr.body)), default=0) if isinstance(expr, Reduction) else 0
+    if not isinstance(expr, Reduction):
+        return 0
+    return max(below, len(free_indices(expr.body) | {bound.index for bound in expr.bounds}))
+
+
+def _eliminated(bounds: list[Bound], factors: list[Expr]) -> tuple[Expr, int]:
+    """Return the sum of a product, one index after the other, cheapest first; and the most loops that it takes."""
+    most = 0
+    bounds = list(bounds)
+    while bounds:
+        spans = []
+        for bound in bounds:
+            mine = [factor for factor in factors if bound.index in free_indices(factor)]
+            spans.append(len(frozenset().union({bound.index}, *map(free_indices, mine))))
+        cheapest = min(spans)
+        bound = bounds.pop(spans.index(cheapest))
+        most = max(most, cheapest)
+        mine = [factor for factor in factors if bound.index in free_indices(factor)]
+        rest = [factor for factor in factors if bound.index not in free_indices(factor)]
+        factors = [*rest, reduce("sum", (bound,), mul(*mine))]
+    return mul(*factors), most
 
 
 def fresh_name(stem: str, taken: set[str]) -> str:
