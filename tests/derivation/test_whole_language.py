@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from test_reverse_sweep_by_differences import assert_adjoints_are_right
 from whole_language import Written, leftover_delta, written
 
+from symprop.declaration.parser import parse
 from symprop.derivation.reverse_sweep import backpropagate
 
 
@@ -35,3 +36,8 @@ def test_networks_over_the_whole_language_are_derived(example: Written) -> None:
 @settings(max_examples=2000)
 def test_two_thousand_networks_over_the_whole_language_are_derived(example: Written) -> None:
     assert_derivation_is_right(example)
+
+
+def test_the_place_of_an_extremum_is_one_of_those_summed_over() -> None:
+    network = parse("index j = 1..H; input x[j]; parameter c; z[j] = x[j] + c; L = max(j, z[j]); minimize L")
+    assert str(backpropagate(network).gradients["c"]) == "1"
