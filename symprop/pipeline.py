@@ -604,9 +604,11 @@ def generate(
 
     network = _network(net)
     sizes = arguments.sizes(sizes)
-    if sizes:
-        network = parse("\n".join([network.text, *(f"size {name} = {value}" for name, value in sizes.items())]))
-    return module_text(network, dtype=dtype, target=target, **options)
+    layered = {name: value for name, value in sizes.items() if not hasattr(value, "__index__")}
+    single = [f"size {name} = {value}" for name, value in sizes.items() if name not in layered]
+    if single:
+        network = parse("\n".join([network.text, *single]))
+    return module_text(network, dtype=dtype, target=target, sizes=layered, **options)
 
 
 def check(net: Network | str, claims: str, seed: int = 0) -> Report:

@@ -166,11 +166,12 @@ def hull(intervals: Sequence[Interval]) -> Interval | tuple[Interval, Interval]:
     low, high = ordered[0]
     for interval in ordered[1:]:
         single = interval[0] is interval[1] and ordered[0][0] is not ordered[0][1]
-        if is_at_most(interval[0], low):
+        # That no interval is empty tells more: 1..T-2 ends before T-1, so it begins before T-1.
+        if is_at_most(interval[0], low) or is_at_most(interval[1], low):
             low = interval[0]
         elif not is_at_most(low, interval[0]) and not isinstance(interval[0], Number) and not single:
             return ordered[0], interval
-        if is_at_most(high, interval[1]):
+        if is_at_most(high, interval[1]) or is_at_most(high, interval[0]):
             high = interval[1]
         elif not is_at_most(interval[1], high) and not isinstance(interval[1], Number) and not single:
             return ordered[0], interval

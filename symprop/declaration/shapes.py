@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from symprop.algebra.expressions import ONE, Access, Bound, Expr, Index, fresh_index, number
+from symprop.algebra.expressions import ONE, Access, Bound, Expr, Index, Size, fresh_index, number
 from symprop.declaration import ranges
 from symprop.declaration.axes import AxisNames, Shaped, shape_of
 from symprop.declaration.matrix import ArrayReader, PendingError, interval_of
@@ -270,6 +270,8 @@ class Shapes:
 
     def _of_index(self, name: str) -> Interval | None:
         own = self.declarations
+        if name in own.scope.sizes:  # r[T] = ...
+            return Size(name), Size(name)
         if name not in own.bound and name not in own.in_subscripts and name not in own.scope.indices:
             return None
         if name not in own.scope.indices:
@@ -316,7 +318,8 @@ class Shapes:
         targets = [own.declared[name].target] if name in own.declared else []
         targets += [statement.syntax.parts[0] for statement in own.defined.get(name, ())]
         for target in targets:
-            indices = [Index(part.value) for part in target.parts if part.kind == "name"]
+            names = [part.value for part in target.parts if part.kind == "name"]
+            indices = [Index(name) for name in names if name not in own.scope.sizes]
             if len(indices) == len(target.parts) == len(set(indices)):
                 return indices
         return None

@@ -43,6 +43,7 @@ from symprop.algebra.expressions import (
     terms_of,
     transform,
     walk,
+    where,
 )
 from symprop.algebra.functions import FUNCTIONS, OUTPUT, derivative
 from symprop.algebra.indices import affine, conditions_of
@@ -166,6 +167,9 @@ def delta_picks_one_term(expr: Expr, context: Context) -> Expr:
 
 
 def _pick(node: Reduction, bracket: Where, equation: Compare, context: Context) -> Expr | None:
+    alone = _place_of_extremum(node, bracket, equation)
+    if alone is not None:
+        return alone
     difference = equation.left - equation.right
     try:
         affine(difference)
@@ -175,6 +179,23 @@ def _pick(node: Reduction, bracket: Where, equation: Compare, context: Context) 
     guard = junction("and", *(part for part in conditions_of(bracket.condition) if part is not equation))
     picked = gather(Access("#", (difference,)), mul(*others, bracket.then), node.bounds, guard, (ZERO,), context.bounds)
     return picked if depth_of_sums(picked) < depth_of_sums(node) or cost(picked) < cost(node) else None
+
+
+def _place_of_extremum(node: Reduction, bracket: Where, equation: Compare) -> Expr | None:
+    """``sum(j, [j == argmax(j, a[j])]*b)`` is ``b``: the place of an extremum is one of those summed over."""
+    for bound in node.bounds:
+        place = equation.right if equation.left is bound.index else equation.left
+        if not (isinstance(place, Reduction) and place.kind in ("argmax", "argmin")):
+            continue
+        if place.bounds[0].lower != bound.lower or place.bounds[0].upper != bound.upper:
+            continue
+        rest = junction("and", *(part for part in conditions_of(bracket.condition) if part is not equation))
+        body = mul(*(f for f in factors_of(node.body) if f is not bracket), where(rest, bracket.then, ZERO))
+        others = tuple(other for other in node.bounds if other is not bound)
+        used = free_indices(body).union(*(free_indices(other.lower) | free_indices(other.upper) for other in others))
+        if bound.index not in used | free_indices(place):
+            return reduce("sum", others, body) if others else body
+    return None
 
 
 def own_values(expr: Expr, context: Context) -> Expr:

@@ -36,6 +36,7 @@ from symprop.algebra.expressions import (
     call,
     canonical,
     divide,
+    factors_of,
     free_indices,
     junction,
     mul,
@@ -56,7 +57,8 @@ from symprop.derivation.local_partials import expand_functions
 from symprop.derivation.patterns import match
 from symprop.derivation.steps import Derivation
 from symprop.errors import MissingRuleError
-from symprop.lowering.memo import at_least, extremes, normal
+from symprop.lowering.memo import at_least, normal
+from symprop.lowering.ragged import Boxes
 
 # What generated code has functions for, besides the primitives: forms of one exponential that no formula expresses.
 CODE_FUNCTIONS = frozenset(name for name, row in PRIMITIVES.items() if row.definition is None) | {
@@ -80,10 +82,12 @@ class Variable:
     ----------
     name : str
     axes : tuple of Axis
-        The examples' axis included.
+        The examples' axis included; of a ragged one those of the box that it lies in.
     role : str
-        That of the quantity; ``adjoint`` or ``temporary``.
+        That of the quantity; ``adjoint``, ``temporary``, or ``size`` for the values of a layered size.
     zero_outside, integer : bool
+    ragged : tuple of Axis
+        The axes of a ragged one as they are; else empty.
     """
 
     name: str
@@ -91,6 +95,15 @@ class Variable:
     role: str
     zero_outside: bool = False
     integer: bool = False
+    ragged: tuple[Axis, ...] = ()
+
+    def ranges(self, indices: tuple[Expr, ...]) -> Iterator[tuple[Expr, Expr]]:
+        """Yield the limits of each axis where the array is read at `indices`."""
+        at: dict[Expr, Expr] = {}
+        for index, axis in zip(indices, self.ragged or self.axes, strict=True):
+            yield (substitute(axis.lower, at), substitute(axis.upper, at)) if at else (axis.lower, axis.upper)
+            if self.ragged:
+                at[axis.index] = index
 
 
 @dataclass(frozen=True)
@@ -125,6 +138,7 @@ class Assignments:
     objective: str = ""
     examples: Bound | None = None
     forward: tuple[str, ...] = ()
+    boxes: Boxes | None = None
 
 
 def assignments(derivation: Derivation, reduction: str = "mean") -> Assignments:
@@ -147,7 +161,9 @@ class _Builder:
         self.reduction = reduction
         self.constants = network.constant_values()
         self.result = Assignments()
-        self.taken = set(network.quantities) | {f"{name}_bar" for name in network.quantities}
+        self.taken = set(network.quantities) | {a.access.name for a in derivation.adjoints.values()}
+        self.boxes = Boxes(network, self.taken | set(network.sizes) | {index.name for index in network.indices})
+        self.result.boxes = self.boxes
         self.dependent = self.depends_on_examples()
         self.examples = self.examples_bound() if self.dependent else None
         self.result.examples = self.examples
@@ -185,7 +201,7 @@ class _Builder:
         if self.examples is None:
             return expr
         index = self.examples.index
-        names = self.dependent | {f"{name}_bar" for name in self.dependent}
+        names = self.dependent | {a.access.name for a in self.derivation.adjoints.values() if a.of in self.dependent}
 
         def rule(node: Expr) -> Expr:
             if isinstance(node, Access) and node.name in names:
@@ -202,9 +218,11 @@ class _Builder:
             axes = quantity.axes
             if quantity.name in self.dependent:
                 axes = self.axes_with_examples(axes)
-            result.variables[quantity.name] = Variable(
+            result.variables[quantity.name] = self.variable(
                 quantity.name, axes, quantity.role, quantity.zero_outside, quantity.integer
             )
+        for name, axis in self.boxes.axes().items():
+            result.variables[name] = Variable(name, (axis,), "size", integer=True)
         lines = [
             self.line(e.target, e.bounds, e.expression, e.name in self.dependent, str(e.target), e.line)
             for e in network.equations
@@ -214,14 +232,20 @@ class _Builder:
         lines.append(self.total_objective(of))
         lines += self.adjoints()
         lines = [self.padded(line) for line in lines]
-        result.lines = Sharing(result.variables, self.taken).shared(lines)
+        result.lines = Sharing(result.variables, self.taken, self.boxes).shared(lines)
         return result
+
+    def variable(
+        self, name: str, axes: tuple[Axis, ...], role: str, zero_outside: bool = False, integer: bool = False
+    ) -> Variable:
+        box = self.boxes.box(axes)
+        return Variable(name, box, role, zero_outside, integer, axes if box != axes else ())
 
     def line(
         self, target: Access, bounds: tuple[Bound, ...], expression: Expr, examples: bool, name: str, number: int = 0
     ) -> Assignment:
         comment = f"{name} = {expression}"
-        expression = self.batched(self.elementary(expression))
+        expression = contracted(self.batched(self.elementary(expression)), {bound.index for bound in bounds})
         if examples:
             assert self.examples is not None
             target = Access(target.name, (self.examples.index, *target.indices))
@@ -267,7 +291,7 @@ class _Builder:
             axes = tuple(Axis(bound.index, bound.lower, bound.upper) for bound in adjoint.bounds)
             if examples:
                 axes = self.axes_with_examples(axes)
-            variables[name] = Variable(name, axes, "adjoint")
+            variables[name] = self.variable(name, axes, "adjoint")
             of = Access(adjoint.of, adjoint.access.indices)
             words = f"d{derivation.of.name}/d{of} = {name}{str(adjoint.access).removeprefix(name)}"
             line = self.line(adjoint.access, adjoint.bounds, adjoint.expression, examples, words)
@@ -322,14 +346,87 @@ class _Builder:
             inside = junction(
                 "and",
                 *(
-                    within(index, axis.lower, axis.upper, scope)
-                    for index, axis in zip(expr.indices, variable.axes, strict=True)
+                    within(index, lower, upper, scope)
+                    for index, (lower, upper) in zip(expr.indices, variable.ranges(expr.indices), strict=True)
                 ),
             )
             return where(inside, expr, ZERO)
         inner = (*scope, *expr.bounds) if isinstance(expr, Reduction) else scope
         children = tuple(self._padded(child, inner) for child in expr.children)
         return expr if all(a is b for a, b in zip(children, expr.children, strict=True)) else expr.rebuild(children)
+
+
+def contracted(expr: Expr, taken: set[Index]) -> Expr:
+    """Return `expr` with sums inside sums taken in another order, where that saves a loop.
+
+    ``sum(i, u[i]*sum(k, v[k]*W[k,i]*W[k,m]))`` loops over i, k and m; ``sum(k, v[k]*W[k,m]*sum(i, u[i]*W[k,i]))``
+    over two of them at a time.  Second derivatives are full of the first form.  Readings that all terms of a sum have
+    as a factor are taken out of it.
+    """
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Add):
+            return _common_out(node)
+        if not (isinstance(node, Reduction) and node.kind == "sum"):
+            return node
+        bounds, factors = list(node.bounds), list(factors_of(node.body))
+        before = _loops(node)
+        at = 0
+        while at < len(factors):
+            inner = factors[at]
+            if not (isinstance(inner, Reduction) and inner.kind == "sum"):
+                at += 1
+                continue
+            apart = bound_apart(inner, taken | free_indices(node.body) | {bound.index for bound in bounds})
+            assert isinstance(apart, Reduction)
+            bounds += apart.bounds
+            factors[at : at + 1] = factors_of(apart.body)
+        own = {bound.index for bound in bounds}
+        if len(bounds) == len(node.bounds) or any(own & _deciding(bound) for bound in bounds):
+            return node
+        found, most = _eliminated(bounds, factors)
+        return found if most < before else node
+
+    return transform(expr, rule)
+
+
+def _common_out(expr: Add) -> Expr:
+    first, *others = (factors_of(term) for term in expr.terms)
+    common = [f for f in dict.fromkeys(first) if isinstance(f, Access) and all(f in factors for factors in others)]
+    if not common:
+        return expr
+    rests = (mul(*(factor for factor in factors_of(term) if factor not in common)) for term in expr.terms)
+    return mul(*common, add(*rests))
+
+
+def _deciding(bound: Bound) -> frozenset[Index]:
+    return free_indices(bound.lower) | free_indices(bound.upper)
+
+
+def _loops(expr: Expr) -> int:
+    """Return over how many indices the deepest sum of products runs."""
+    below = max(map(_loops, factors_of(expr.body)), default=0) if isinstance(expr, Reduction) else 0
+    if not isinstance(expr, Reduction):
+        return 0
+    return max(below, len(free_indices(expr.body) | {bound.index for bound in expr.bounds}))
+
+
+def _eliminated(bounds: list[Bound], factors: list[Expr]) -> tuple[Expr, int]:
+    """Return the sum of a product, one index after the other, cheapest first; and the most loops that it takes."""
+    most = 0
+    bounds = list(bounds)
+    while bounds:
+        spans = []
+        for bound in bounds:
+            mine = [factor for factor in factors if bound.index in free_indices(factor)]
+            spans.append(len(frozenset().union({bound.index}, *map(free_indices, mine))))
+        cheapest = min(spans)
+        bound = bounds.pop(spans.index(cheapest))
+        most = max(most, cheapest)
+        mine = [factor for factor in factors if bound.index in free_indices(factor)]
+        rest = [factor for factor in factors if bound.index not in free_indices(factor)]
+        factors = [*rest, reduce("sum", (bound,), mul(*mine))]
+    return mul(*factors), most
 
 
 def fresh_name(stem: str, taken: set[str]) -> str:
@@ -440,9 +537,10 @@ class _Known:
 class Sharing:
     """Gives names to reductions inside formulas, and to costly values that are needed more than once."""
 
-    def __init__(self, variables: dict[str, Variable], taken: set[str]) -> None:
+    def __init__(self, variables: dict[str, Variable], taken: set[str], boxes: Boxes) -> None:
         self.variables = variables
         self.taken = taken
+        self.boxes = boxes
         self.known: dict[Expr, list[_Known]] = {}
         self.lines: list[Assignment] = []
         self.wanted: set[Expr] = set()
@@ -578,14 +676,11 @@ class Sharing:
     def stays_inside(self, expr: Expr, scope: tuple[Bound, ...]) -> bool:
         """Return whether every reading in `expr` is inside its axes over the whole of `scope`."""
         if isinstance(expr, Access):
-            for index, axis in zip(expr.indices, self.variables[expr.name].axes, strict=True):
+            variable = self.variables[expr.name]
+            for index, (lower, upper) in zip(expr.indices, variable.ranges(expr.indices), strict=True):
                 if names_of(index):
                     return False
-                try:
-                    low, high = extremes(index, scope)
-                except ValueError:
-                    return False
-                if not (at_least(low, axis.lower) and at_least(axis.upper, high)):
+                if not (at_least(index, lower, scope) and at_least(upper, index, scope)):
                     return False
                 if _divides(index):
                     return False
@@ -738,15 +833,13 @@ class Sharing:
             tight.append(bound)
         bounds = tuple(tight)
         try:
-            axes = tuple(
-                Axis(b.index, extremes(b.lower, bounds[:n])[0], extremes(b.upper, bounds[:n])[1])
-                for n, b in enumerate(bounds)
-            )
+            axes = tuple(Axis(b.index, b.lower, b.upper) for b in bounds)
+            box = self.boxes.box(axes)
         except ValueError:
             return None
         name = fresh_name(stem, self.taken)
         target = Access(name, tuple(bound.index for bound in bounds))
-        self.variables[name] = Variable(name, axes, "temporary")
+        self.variables[name] = Variable(name, box, "temporary", ragged=axes if box != axes else ())
         words = f"{target} = {comment or pattern or expr}"
         self.lines.append(Assignment(target, bounds, where(guard_left, in_code(expr), ZERO), words))
         key = canonical(signature(pattern or expr))

@@ -170,8 +170,12 @@ def matrix_product(line: Assignment, fixed: frozenset[Index], variables: Mapping
     coefficient, reduction = split
     free = [bound for bound in line.bounds if bound.index not in fixed]
     loops = {bound.index: bound for bound in (*free, *reduction.bounds)}
-    if any(free_indices(b.lower) & set(loops) or free_indices(b.upper) & set(loops) for b in loops.values()):
-        return None
+    deciding = frozenset().union(*(_deciding(b) for b in loops.values())) & set(loops)
+    if deciding:  # where limits use the index of a loop, its variable is counted from 0
+        shifts: dict[Expr, Expr] = {i: i + loops[i].lower for i in deciding}
+        loops = {
+            i: Bound(i, substitute(b.lower, shifts), substitute(b.upper, shifts), b.written) for i, b in loops.items()
+        }
     factors = matrix_factors(reduction, (bound.index for bound in free))
     if factors is None or len(factors.left) != 1 or len(factors.right) > 1:
         return None
@@ -206,6 +210,9 @@ def matrix_product(line: Assignment, fixed: frozenset[Index], variables: Mapping
     if column and out.stride(column[-1]) is not ONE:
         return None
     outer = [i for i in loops if i not in (*row, *column, *middle)]
+    nested = sorted(outer, key=lambda i: i in inner)  # sums innermost
+    if not deciding <= set(outer) or any(_deciding(loops[i]) & set(nested[n:]) for n, i in enumerate(nested)):
+        return None
     alpha = mul(coefficient, factors.coefficient)
     repeated = [i for i in outer if i in inner]
     beta: Expr = ZERO
@@ -221,9 +228,13 @@ def matrix_product(line: Assignment, fixed: frozenset[Index], variables: Mapping
         alpha,
         beta,
     )
-    for index in sorted(outer, key=lambda i: i not in repeated):  # sums innermost
+    for index in reversed(nested):
         statement = Loop(index, ZERO, _extent([index], loops), (statement,))
     return statement
+
+
+def _deciding(bound: Bound) -> frozenset[Index]:
+    return free_indices(bound.lower) | free_indices(bound.upper)
 
 
 _ONES = Variable(ONES, (), "temporary")

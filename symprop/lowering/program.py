@@ -144,7 +144,7 @@ class Buffer:
         In sizes; a scalar is an array of one element (``(ONE,)``).
     storage : str
         ``parameter`` (in the flat parameters), ``gradient`` (in the flat gradient), ``data`` (given as an array of its
-        own), ``hyperparameter`` or ``work``.
+        own), ``hyperparameter``, ``size`` (a size that differs from layer to layer) or ``work``.
     scalar : bool
         Whether it stands for a scalar quantity, whose array has shape ().
     shares : str or None
@@ -183,14 +183,65 @@ class Routine:
 
 
 @dataclass(frozen=True)
+class Layered:
+    """A size that differs from layer to layer: an array of integers whose position 0 is layer `first`."""
+
+    name: str
+    first: Expr
+    last: Expr
+
+
+@dataclass(frozen=True)
+class Greatest:
+    """The size `name` is the greatest element of the layered size `of`, from position `first` up to `last`."""
+
+    name: str
+    of: str
+    first: Expr
+    last: Expr
+
+
+@dataclass(frozen=True)
+class Parts:
+    """How a ragged array is a list of arrays.
+
+    Attributes
+    ----------
+    axis : int
+        The axis that the list stands for.
+    index : Index
+        Its index, as it stands in `shape`.
+    first : Expr
+        The index of the first part.
+    shape : tuple of Expr
+        The shape of a part: the other axes.
+    """
+
+    axis: int
+    index: Index
+    first: Expr
+    shape: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
 class Solve:
-    """How a size follows from an array: axis `axis` of `name` has extent ``coefficient*size + offset``."""
+    """How a size follows from an array: axis `axis` of `name` has extent ``coefficient*size + offset``.
+
+    Attributes
+    ----------
+    layer : Expr or None
+        Of a size that differs from layer to layer: the position of the layer.
+    of_parts : bool
+        Whether the axis is one of each part of a ragged array; its index may then stand in the expressions.
+    """
 
     size: str
     name: str
     axis: int
     coefficient: Expr
     offset: Expr
+    layer: Expr | None = None
+    of_parts: bool = False
 
 
 @dataclass(frozen=True)
@@ -219,7 +270,7 @@ class Given:
     indices : tuple of str
         Index names of its axes, for messages.
     extents : tuple of Expr
-        In sizes; () for a number.
+        In sizes; () for a number. Of a ragged array those of the box that it lies in.
     examples : int or None
         Which axis counts the examples.
     integer : bool
@@ -228,6 +279,8 @@ class Given:
         Least and greatest value allowed, where they index.
     start : str
         How a parameter starts: ``zeros`` (a bias), ``ones`` (a scale), or ``uniform`` with `fan_in` and `fan_out`.
+    parts : Parts or None
+        How a ragged array is a list of arrays.
     """
 
     name: str
@@ -240,6 +293,7 @@ class Given:
     start: str = "uniform"
     fan_in: Expr = ONE
     fan_out: Expr = ONE
+    parts: Parts | None = None
 
 
 @dataclass(frozen=True)
@@ -300,6 +354,11 @@ class Program:
         The network's own, with defaults.
     defined : tuple of (str, tuple of Expr, bool)
         Defined quantities that the forward pass returns: name, extents, whether it is a scalar.
+    ragged : tuple of (str, Parts)
+        How ragged ones among the defined quantities are lists of arrays.
+    layered : tuple of Layered
+        Sizes that differ from layer to layer.
+    greatest : tuple of Greatest
     objective : str
         Name of the objective; "" if there is none.
     sense : str
@@ -315,7 +374,7 @@ class Program:
     update : Update, optional
     solves : tuple of Solve
     checks : tuple of Check
-    fixed : mapping as tuple of (str, int)
+    fixed : mapping as tuple of (str, int or tuple of int)
         Sizes that were given when compiling.
     examples : str
         The size that counts the examples; "" if there is none.
@@ -340,9 +399,12 @@ class Program:
     update: Update | None = None
     solves: tuple[Solve, ...] = ()
     checks: tuple[Check, ...] = ()
-    fixed: tuple[tuple[str, int], ...] = ()
+    fixed: tuple[tuple[str, int | tuple[int, ...]], ...] = ()
     examples: str = ""
     depends: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    ragged: tuple[tuple[str, Parts], ...] = ()
+    layered: tuple[Layered, ...] = ()
+    greatest: tuple[Greatest, ...] = ()
 
 
 def statements(body: tuple[Statement, ...]) -> Iterator[Statement]:

@@ -12,7 +12,7 @@ kernels         loop nests that are equal up to names are one function
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -70,6 +70,7 @@ from symprop.lowering.program import (
     Kernel,
     Loop,
     Matrix,
+    Parts,
     Product,
     Program,
     Routine,
@@ -87,7 +88,7 @@ INFINITY = Number(Fraction(10) ** 400)  # printed as the largest value of the ta
 
 def lower(
     derivation: Derivation,
-    sizes: Mapping[str, int] | None = None,
+    sizes: Mapping[str, int | Sequence[int]] | None = None,
     *,
     reduction: str = "mean",
     update: Update | None = None,
@@ -98,7 +99,7 @@ def lower(
     ----------
     derivation : Derivation
         Of a scalar objective, best of a network in stable form (`stable.stabilize`).
-    sizes : mapping of str to int, optional
+    sizes : mapping of str to int (or sequence of int), optional
         Sizes that are the same at every call; the others are read from the arrays.
     reduction : str
         ``mean`` or ``sum`` over the examples, if the network has no batch index.
@@ -111,20 +112,8 @@ def lower(
         If the network cannot be computed: a function without a body, or a circle that no index resolves.
     """
     forget()
-    _refuse_sizes_by_layer(derivation.network)
     made = assignments(derivation, reduction)
     return _Lowering(derivation, made, dict(sizes or {}), reduction, update).program()
-
-
-def _refuse_sizes_by_layer(network: Network) -> None:
-    limits = [limit for q in network.quantities.values() for a in q.axes for limit in (a.lower, a.upper)]
-    for limit in limits:
-        for node in walk(limit):
-            if isinstance(node, Size) and node.arguments:
-                raise MissingRuleError(
-                    f"the size {node} depends on an index, and compiled functions need arrays of fixed sizes",
-                    hint="Write the layers out, each with sizes of its own.",
-                )
 
 
 @dataclass
@@ -242,24 +231,34 @@ def _without_comments(body: tuple[Statement, ...]) -> Iterable[Statement]:
 
 @dataclass(frozen=True)
 class _Reading:
-    """A place where a line reads an array, with the ranges of the indices around it."""
+    """A place where a line reads an array, with the ranges of the indices around it where the reading happens.
+
+    `outer` are those of loops around the line.
+    """
 
     access: Access
     bounds: tuple[Bound, ...]
     line: Assignment
+    outer: tuple[Bound, ...] = ()
 
 
-def _readings(line: Assignment) -> tuple[_Reading, ...]:
+def _readings(line: Assignment, outer: tuple[Bound, ...] = ()) -> tuple[_Reading, ...]:
     found: list[_Reading] = []
+    count = len(outer)
 
     def visit(expr: Expr, scope: tuple[Bound, ...]) -> None:
         if isinstance(expr, Access):
-            found.append(_Reading(expr, scope, line))
+            found.append(_Reading(expr, scope[count:], line, scope[:count]))
+        if isinstance(expr, Where):
+            visit(expr.condition, scope)
+            visit(expr.then, _narrowed(scope, expr.condition))
+            visit(expr.otherwise, _narrowed(scope, junction("not", expr.condition)))
+            return
         inner = (*scope, *expr.bounds) if isinstance(expr, Reduction) else scope
         for child in expr.children:
             visit(child, inner)
 
-    visit(line.expression, line.bounds)
+    visit(line.expression, (*outer, *line.bounds))
     return tuple(found)
 
 
@@ -369,10 +368,12 @@ class _Scheduler:
         self.kernels = kernels
         self.outputs = outputs
         self.readers: dict[str, list[Assignment]] = {}
+        self.origins = 0
 
     def body(self, lines: list[Assignment]) -> tuple[Statement, ...]:
         # Lines are copied and changed on the way; their origin says which they are.
         lines = [replace(line, origin=number) for number, line in enumerate(lines)]
+        self.origins = len(lines)
         for line in lines:
             for name in line.reads:
                 self.readers.setdefault(name, []).append(line)
@@ -401,10 +402,20 @@ class _Scheduler:
                     components = _by_component(members, {bound.index for bound in fixed})
                     if components is None:
                         raise
-                    ready = self.block(components, fixed)
+                    ready = self.block(self.apart(components), fixed)
                 reads = frozenset().union(*(line.reads for line in members))
                 self.place(ops, _Op("ready", members, ready, reads, frozenset(m.name for m in members)), fixed)
         return self.emitted(ops, fixed)
+
+    def apart(self, components: list[Assignment]) -> list[Assignment]:
+        """Let each component be a reader of its own: another one in the same nest says nothing of it."""
+        result = []
+        for line in components:
+            self.origins += 1
+            result.append(replace(line, origin=self.origins))
+            for name in line.reads:
+                self.readers.setdefault(name, []).append(result[-1])
+        return result
 
     def order(self, lines: list[Assignment], fixed: tuple[Bound, ...]) -> list[list[int]]:
         writers: dict[str, list[int]] = {}
@@ -413,7 +424,7 @@ class _Scheduler:
         before: list[set[int]] = []
         for line in lines:
             mine: set[int] = set()
-            for reading in _readings(line):
+            for reading in _readings(line, fixed):
                 for place in writers.get(reading.access.name, ()):
                     if place not in mine and self.meets(lines[place], reading, fixed):
                         mine.add(place)
@@ -421,7 +432,7 @@ class _Scheduler:
         return _components(len(lines), before)
 
     def depends_on_itself(self, line: Assignment, fixed: tuple[Bound, ...]) -> bool:
-        return any(r.access.name == line.name and self.meets(line, r, fixed) for r in _readings(line))
+        return any(r.access.name == line.name and self.meets(line, r, fixed) for r in _readings(line, fixed))
 
     def meets(self, written: Assignment, reading: _Reading, fixed: tuple[Bound, ...]) -> bool:
         """Return whether a reading may need what `written` assigns in the same round of the outer loops."""
@@ -430,9 +441,8 @@ class _Scheduler:
         names = {bound.index for bound in fixed}
         for left, right in zip(written.target.indices, reading.access.indices, strict=True):
             if isinstance(left, Index) and left in names:
-                inner = tuple(b for b in reading.bounds if b.index not in names)
                 try:
-                    low, high = extremes(minus(right, left), inner)
+                    low, high = extremes(minus(right, left), (*reading.outer, *reading.bounds))
                 except ValueError:
                     continue
                 if sign(minus(low, ONE)) == "nonnegative" or sign(high) == "negative":
@@ -521,9 +531,9 @@ class _Scheduler:
                     continue
                 if not any(other.name == reading.access.name and not _disjoint(other, reading) for other in lines):
                     continue
-                inner = tuple(b for b in reading.bounds if b.index is not time)
                 try:
-                    low, high = extremes(minus(reading.access.indices[axes[reading.access.name]], time), inner)
+                    distance = minus(reading.access.indices[axes[reading.access.name]], time)
+                    low, high = extremes(distance, (*reading.outer, *reading.bounds))
                 except ValueError:
                     return None
                 if low is ZERO and high is ZERO:
@@ -626,21 +636,28 @@ class _Scheduler:
         return accesses <= targets and own <= {line.target for line in lines if line.name == name}
 
 
-def _narrowed(fixed: tuple[Bound, ...], condition: Expr) -> tuple[Bound, ...]:
-    """Return the ranges of outer loops where a condition holds, as far as limits can say it."""
-    result: list[Bound] = []
-    for bound in fixed:
-        part = condition
-        if isinstance(part, Compare) and part.operator in ("==", "!=") and bound.index in free_indices(part):
-            other = part.right if part.left is bound.index else part.left
+def _narrowed(ranges: tuple[Bound, ...], condition: Expr) -> tuple[Bound, ...]:
+    """Return ranges where a condition holds, as far as limits can say it."""
+    for part in conditions_of(condition):
+        result: list[Bound] = []
+        for bound in ranges:
+            result.append(tighten(bound, _as_limits(part, bound), tuple(result))[0])
+        ranges = tuple(result)
+    return ranges
+
+
+def _as_limits(part: Expr, bound: Bound) -> Expr:
+    """Return an equation (or what excludes an end of the range) of an index as inequalities."""
+    if isinstance(part, Compare) and part.operator in ("==", "!=") and bound.index in (part.left, part.right):
+        other = part.right if part.left is bound.index else part.left
+        if bound.index not in free_indices(other):
             if part.operator == "==":
-                part = junction("and", compare("<=", other, bound.index), compare("<=", bound.index, other))
-            elif other is bound.upper:
-                part = compare("<=", bound.index, minus(other, ONE))
-            elif other is bound.lower:
-                part = compare("<=", minus(other, MINUS_ONE), bound.index)
-        result.append(tighten(bound, part, tuple(result))[0])
-    return tuple(result)
+                return junction("and", compare("<=", other, bound.index), compare("<=", bound.index, other))
+            if other is bound.upper:
+                return compare("<=", bound.index, minus(other, ONE))
+            if other is bound.lower:
+                return compare("<=", minus(other, MINUS_ONE), bound.index)
+    return part
 
 
 # A quantity is taken apart into components only if it has at most this many.
@@ -782,11 +799,11 @@ def _hull(ranges: list[Bound]) -> tuple[Expr, Expr]:
 
 def _substituted(body: tuple[Statement, ...], mapping: Mapping[Expr, Expr]) -> tuple[Statement, ...]:
     """Substitute in statements of a routine."""
-    if not mapping:
-        return body
+    return _converted(body, lambda expr: normal_indices(substitute(expr, mapping))) if mapping else body
 
-    def put(expr: Expr) -> Expr:
-        return normal_indices(substitute(expr, mapping))
+
+def _converted(body: tuple[Statement, ...], put: Callable[[Expr], Expr]) -> tuple[Statement, ...]:
+    """Apply a function of expressions to every expression of a routine."""
 
     def matrix(m: Matrix) -> Matrix:
         return Matrix(m.array, normal(put(m.offset)), normal(put(m.row_stride)), normal(put(m.column_stride)))
@@ -815,7 +832,7 @@ def _substituted(body: tuple[Statement, ...], mapping: Mapping[Expr, Expr]) -> t
                         statement.index,
                         normal(put(statement.start)),
                         normal(put(statement.stop)),
-                        _substituted(statement.body, mapping),
+                        _converted(statement.body, put),
                         statement.descending,
                     )
                 )
@@ -823,8 +840,8 @@ def _substituted(body: tuple[Statement, ...], mapping: Mapping[Expr, Expr]) -> t
                 result.append(
                     If(
                         put(statement.condition),
-                        _substituted(statement.then, mapping),
-                        _substituted(statement.otherwise, mapping),
+                        _converted(statement.then, put),
+                        _converted(statement.otherwise, put),
                     )
                 )
             case _:
@@ -889,7 +906,8 @@ class Nest:
         """Return comments and the call of the kernel."""
         comments = tuple(Comment(line.comment) for line in self.lines)
         body = self.by_columns() or self.by_elements()
-        body = _with_local_loads(body, set())
+        integers = frozenset(name for name, variable in self.variables.items() if variable.integer)
+        body = _with_local_loads(body, set(), integers)
         stem = "compute_" + "_".join(dict.fromkeys(line.name for line in self.lines[:2]))
         ranks = {name: 1 if self.flat else max(1, len(variable.axes)) for name, variable in self.variables.items()}
         return (*comments, self.kernels.invoke((*comments, *body), ranks, stem, self.flat))
@@ -950,7 +968,7 @@ class Nest:
                 block.append(Assign(self.element(line.target), value))
             body += block if guard is TRUE else [If(self.placed(guard), tuple(block))]
         if self.flat:
-            count = normal(mul(*(extent(b.lower, b.upper) for b in self.loops)))
+            count = self.placed(normal(mul(*(extent(b.lower, b.upper) for b in self.loops))))
             return (Loop(ELEMENT, ZERO, count, tuple(body)),)
         return self.nest(self.loops, tuple(body))
 
@@ -967,7 +985,8 @@ class Nest:
         result: list[Statement] = []
         for access, count in counts.items():
             inside = free_indices(access) and free_indices(access) <= here | {b.index for b in self.fixed}
-            if count > 1 and inside and access.name not in own and not names_of(add(*access.indices)):
+            integer = self.variables[access.name].integer
+            if count > 1 and inside and not integer and access.name not in own and not names_of(add(*access.indices)):
                 local = self.local(f"{access.name}_value")
                 result.append(Assign(local, self.element(access)))
                 self.values[access] = local
@@ -977,9 +996,9 @@ class Nest:
         """Put loops over `bounds` around a body that uses their indices; variables count from 0."""
         for bound in reversed(bounds):
             lower = self.placed(bound.lower)
-            stop = extent(bound.lower, bound.upper)
+            stop = self.placed(extent(bound.lower, bound.upper))
             if lower is not ZERO:
-                shift: dict[Expr, Expr] = {bound.index: bound.index + bound.lower}
+                shift: dict[Expr, Expr] = {bound.index: bound.index + lower}
                 body = _mapped_values(body, shift)
             body = (Loop(bound.index, ZERO, stop, body),)
         return body
@@ -1004,6 +1023,8 @@ class Nest:
         if isinstance(expr, Access):
             found = self.values.get(expr)
             return found if found is not None else self.element(expr)
+        if isinstance(expr, Size) and expr.arguments:
+            return self.element(Access(expr.name, expr.arguments))
         children = tuple(self.placed(child) for child in expr.children)
         return expr if all(a is b for a, b in zip(children, expr.children, strict=True)) else expr.rebuild(children)
 
@@ -1135,9 +1156,16 @@ def _mapped_values(body: tuple[Statement, ...], shift: Mapping[Expr, Expr]) -> t
     return tuple(result)
 
 
-def _with_local_loads(body: tuple[Statement, ...], taken: set[str]) -> tuple[Statement, ...]:
-    """Load elements that do not change inside a loop before it: the compiler cannot know that no store changes them."""
-    written = {s.target.name for s in statements(body) if isinstance(s, (Assign, Accumulate)) and s.target.indices}
+def _with_local_loads(
+    body: tuple[Statement, ...], taken: set[str], integers: frozenset[str]
+) -> tuple[Statement, ...]:
+    """Load elements that do not change inside a loop before it: the compiler cannot know that no store changes them.
+
+    Those of `integers` stay: what stands in an index or a limit is no floating-point number.
+    """
+    written = {
+        s.target.name for s in statements(body) if isinstance(s, (Assign, Accumulate)) and s.target.indices
+    }
     used = taken | {node.name for expr in _expressions(body) for node in walk(expr) if isinstance(node, Access)}
     result: list[Statement] = []
     for statement in body:
@@ -1149,6 +1177,7 @@ def _with_local_loads(body: tuple[Statement, ...], taken: set[str]) -> tuple[Sta
                     if (
                         node.indices
                         and node.name not in written
+                        and node.name not in integers
                         and not (free_indices(node) & moving)
                         and not names_of(add(*node.indices))
                         and node not in loads
@@ -1159,13 +1188,13 @@ def _with_local_loads(body: tuple[Statement, ...], taken: set[str]) -> tuple[Sta
             if loads:
                 result += [Assign(local, node) for node, local in loads.items()]  # type: ignore[arg-type]
                 inner = _mapped(inner, partial(substitute, mapping=loads))
-            result.append(replace(statement, body=_with_local_loads(inner, used)))
+            result.append(replace(statement, body=_with_local_loads(inner, used, integers)))
         elif isinstance(statement, If):
             result.append(
                 If(
                     statement.condition,
-                    _with_local_loads(statement.then, used),
-                    _with_local_loads(statement.otherwise, used),
+                    _with_local_loads(statement.then, used, integers),
+                    _with_local_loads(statement.otherwise, used, integers),
                 )
             )
         else:
@@ -1203,13 +1232,15 @@ class _Lowering:
         self,
         derivation: Derivation,
         made: Assignments,
-        fixed: dict[str, int],
+        fixed: dict[str, int | Sequence[int]],
         reduction: str,
         update: Update | None,
     ) -> None:
         self.derivation = derivation
         self.network: Network = derivation.network
         self.made = made
+        assert made.boxes is not None
+        self.boxes = made.boxes
         self.fixed = fixed
         self.reduction = reduction
         self.update = update
@@ -1291,6 +1322,7 @@ class _Lowering:
 
     def program(self) -> Program:
         made, network, derivation = self.made, self.network, self.derivation
+        ragged = ((name, self.parts(name)) for name in made.forward)
         gradient = None
         outputs = (made.objective, *made.gradients.values())
         if derivation.wrt:
@@ -1303,9 +1335,8 @@ class _Lowering:
             sizes=tuple((name, network.sizes.get(name)) for name in self.size_names()),
             given=tuple(self.given(name) for name, v in made.variables.items() if v.role in GIVEN),
             hyperparameters=tuple((q.name, q.value) for q in network.of_role("hyperparameter")),
-            defined=tuple(
-                (name, extents(made.variables[name]), not made.variables[name].axes) for name in made.forward
-            ),
+            defined=tuple((name, self.extents(name), not made.variables[name].axes) for name in made.forward),
+            ragged=tuple((name, parts) for name, parts in ragged if parts is not None),
             objective=derivation.of.name,
             objective_buffer=made.objective,
             sense=objective.sense if objective is not None else "minimize",
@@ -1318,10 +1349,22 @@ class _Lowering:
             update=self.update,
             solves=tuple(self.solves()),
             checks=tuple(self.checks()),
-            fixed=tuple(sorted(self.fixed.items())),
+            fixed=tuple(
+                (name, size if isinstance(size, int) else tuple(size)) for name, size in sorted(self.fixed.items())
+            ),
             examples=self.examples_size(),
             depends=tuple(self.depends()),
+            layered=self.boxes.layered,
+            greatest=self.boxes.greatest,
         )
+
+    def extents(self, name: str) -> tuple[Expr, ...]:
+        """Return the extents of an array in sizes; of a ragged one those of its box."""
+        return tuple(map(self.boxes.placed, extents(self.made.variables[name])))
+
+    def parts(self, name: str) -> Parts | None:
+        """Return how an array is a list of arrays, if it is ragged."""
+        return self.boxes.parts(name, self.made.variables[name].ragged)
 
     def examples_size(self) -> str:
         """Return the size that counts the examples, or "" if none does."""
@@ -1355,14 +1398,18 @@ class _Lowering:
             for node in walk(line.expression):
                 if isinstance(node, Size):
                     names[node.name] = None
-        return tuple(names)
+        for _, last in self.boxes.layers.values():
+            names.update(dict.fromkeys(node.name for node in walk(last) if isinstance(node, Size)))
+        layered = self.boxes.layers
+        greatest = {size.name for size in self.boxes.greatest}
+        return tuple(name for name in names if name not in layered and name not in greatest)
 
     def routine(self, name: str, outputs: tuple[str, ...]) -> Routine:
         lines = _needed(self.lines, outputs)
         lines = _in_place(lines, self.made.variables, frozenset(outputs))
         variables = self.made.variables
         scheduler = _Scheduler(variables, self.kernels, frozenset(outputs))
-        body = scheduler.body(lines)
+        body = _converted(scheduler.body(lines), self.boxes.placed) if self.boxes.layers else scheduler.body(lines)
         used: dict[str, None] = {}
         for statement in statements(body):
             if isinstance(statement, Invoke):
@@ -1380,9 +1427,11 @@ class _Lowering:
             storage = "parameter" if name in self.network.parameters else "data"
         elif variable.role == "hyperparameter":
             storage = "hyperparameter"
+        elif variable.role == "size":
+            storage = "size"
         elif routine == "gradient" and name in self.made.gradients.values():
             storage = "gradient"
-        return Buffer(name, extents(variable), storage, not variable.axes, None, variable.integer)
+        return Buffer(name, self.extents(name), storage, not variable.axes, None, variable.integer)
 
     def given(self, name: str) -> Given:
         made, network = self.made, self.network
@@ -1398,19 +1447,20 @@ class _Lowering:
         limits = None
         if quantity.integer and quantity.domain is not None and quantity.domain.lower is not None:
             assert quantity.domain.upper is not None
-            limits = (quantity.domain.lower, quantity.domain.upper)
+            limits = (self.boxes.placed(quantity.domain.lower), self.boxes.placed(quantity.domain.upper))
         start, fan_in, fan_out = self.start(name)
         return Given(
             name,
             role,
             tuple(axis.index.name for axis in variable.axes),
-            tuple(extent(axis.lower, axis.upper) for axis in variable.axes),
+            self.extents(name) if variable.axes else (),
             examples,
             quantity.integer,
             limits,
             start,
-            fan_in,
-            fan_out,
+            self.boxes.placed(fan_in),
+            self.boxes.placed(fan_out),
+            self.parts(name),
         )
 
     def start(self, name: str) -> tuple[str, Expr, Expr]:
@@ -1420,7 +1470,13 @@ class _Lowering:
         at most one axis that only ever stands as a factor of elementwise products whose result has that axis.
         """
         variable = self.made.variables[name]
-        sizes = [extent(axis.lower, axis.upper) for axis in variable.axes]
+        parts = self.parts(name)
+        # Of a ragged parameter each part is a parameter of its own.
+        sizes = {
+            n: extent(axis.lower, axis.upper)
+            for n, axis in enumerate(variable.ragged or variable.axes)
+            if parts is None or n != parts.axis
+        }
         uses = [
             (equation, part)
             for equation in self.network.equations
@@ -1433,13 +1489,14 @@ class _Lowering:
         fan_in: Expr = ONE
         fan_out: Expr = ONE
         summed = self.summed_axes(name)
-        for n, size in enumerate(sizes):
+        for n, size in sizes.items():
             if n in summed:
                 fan_in = normal(fan_in * size)
             else:
                 fan_out = normal(fan_out * size)
-        if not summed and sizes and len(sizes) > 1:
-            fan_in, fan_out = sizes[-1], normal(mul(*sizes[:-1]))
+        if not summed and len(sizes) > 1:
+            *others, last = sizes.values()
+            fan_in, fan_out = last, normal(mul(*others))
         return "uniform", fan_in, fan_out
 
     def summed_axes(self, name: str) -> set[int]:
@@ -1454,36 +1511,36 @@ class _Lowering:
         return found
 
     def solves(self) -> Iterable[Solve]:
+        for name, (first, last) in self.boxes.layers.items():
+            yield from _solves(name, 0, extent(first, last))
         for name, variable in self.made.variables.items():
-            if variable.role not in GIVEN:
+            if variable.role not in GIVEN or not variable.axes:
                 continue
-            for axis, length in enumerate(extents(variable) if variable.axes else ()):
-                sizes = {node.name for node in walk(length) if isinstance(node, Size)}
-                for size in sorted(sizes):
-                    offset = normal(substitute(length, {Size(size): ZERO}))
-                    coefficient = normal(substitute(length, {Size(size): ONE}) - offset)
-                    if normal(coefficient * Size(size) + offset) == length and not (
-                        {n.name for n in walk(coefficient) if isinstance(n, Size)} & {size}
-                    ):
-                        yield Solve(size, name, axis, coefficient, offset)
+            parts = self.parts(name)
+            for axis, length in enumerate(self.extents(name)):
+                if parts is None or axis == parts.axis:
+                    yield from _solves(name, axis, length)
+            for axis, length in enumerate(parts.shape if parts is not None else ()):
+                for solve in _solves(name, axis, length):
+                    yield replace(solve, of_parts=True)
 
     def checks(self) -> Iterable[Check]:
-        """Yield the readings that are inside their axes for some sizes only."""
+        """Yield the readings, and the writings, that are inside their axes for some sizes only."""
         seen: set[tuple[Expr, ...]] = set()
         for line in self.made.lines:
-            for access, bounds in _unguarded(line.expression, line.bounds):
+            for access, bounds in (*_unguarded(line.expression, line.bounds), (line.target, line.bounds)):
                 variable = self.made.variables[access.name]
-                for index, axis in zip(access.indices, variable.axes, strict=True):
+                for index, (lower, upper) in zip(access.indices, variable.ranges(access.indices), strict=True):
                     if names_of(index):
+                        continue
+                    if at_least(index, lower, bounds) and at_least(upper, index, bounds):
                         continue
                     try:
                         low, high = extremes(index, bounds)
                     except ValueError:
                         continue
-                    if at_least(low, axis.lower) and at_least(axis.upper, high):
-                        continue
                     key = (access, low, high)
-                    if key in seen or free_indices(low) | free_indices(high):
+                    if key in seen or free_indices(add(low, high, lower, upper)):
                         continue
                     seen.add(key)
                     nonempty = []
@@ -1494,10 +1551,22 @@ class _Lowering:
                             continue
                         if not free_indices(limits[1]) and not at_least(limits[1], ZERO):
                             nonempty.append((ZERO, normal(limits[1])))
-                    yield Check(str(access), low, high, axis.lower, axis.upper, tuple(nonempty), line.line)
+                    least, greatest, lower, upper = map(self.boxes.placed, (low, high, lower, upper))
+                    yield Check(str(access), least, greatest, lower, upper, tuple(nonempty), line.line)
 
 
 GIVEN = ("input", "target", "parameter")
+
+
+def _solves(name: str, axis: int, length: Expr) -> Iterable[Solve]:
+    """Yield how sizes follow from the length of an axis that is linear in them."""
+    unknowns = {str(node): node for node in walk(length) if isinstance(node, (Size, Access))}
+    for _, size in sorted(unknowns.items()):
+        offset = normal(substitute(length, {size: ZERO}))
+        coefficient = normal(substitute(length, {size: ONE}) - offset)
+        if normal(coefficient * size + offset) == length and size not in set(walk(coefficient)):
+            layer = size.indices[0] if isinstance(size, Access) else None
+            yield Solve(size.name, name, axis, coefficient, offset, layer)
 
 
 def _parts(expr: Expr) -> Iterable[Expr]:

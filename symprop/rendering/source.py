@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pprint import pformat
 from typing import Any
 
-from symprop.algebra.expressions import ONE, Access, Expr, Number, Size, call, mul, walk
+from symprop.algebra.expressions import ONE, Access, Expr, Number, Size, call, free_indices, mul, transform, walk
 from symprop.algebra.indices import normal
 from symprop.errors import OptionError
 from symprop.lowering.program import (
@@ -15,16 +15,20 @@ from symprop.lowering.program import (
     Accumulate,
     Assign,
     Buffer,
+    Check,
     Comment,
     Given,
     If,
     Invoke,
     Kernel,
+    Layered,
     Loop,
     Matrix,
+    Parts,
     Product,
     Program,
     Routine,
+    Solve,
     Statement,
     statements,
 )
@@ -69,7 +73,9 @@ class _Module:
     def __init__(self, program: Program, dtype: str) -> None:
         self.program = program
         self.dtype = dtype
-        integers = frozenset(g.name for g in program.given if g.integer)
+        integers = frozenset((*(g.name for g in program.given if g.integer), *(each.name for each in program.layered)))
+        self.parts: dict[str, Parts] = {g.name: g.parts for g in program.given if g.parts is not None}
+        self.parts |= dict(program.ragged)
         self.code = Code(dtype == "float32", integers)
         self.exact = Code(False, integers)  # for what is computed once: sizes and factors
 
@@ -80,7 +86,7 @@ class _Module:
         routines = [self.routine(r) for r in made]
         update = self.update()
         parameters = tuple(g.name for g in program.given if g.role == "parameter")
-        sizes = tuple(name for name, _ in program.sizes)
+        sizes = (*(name for name, _ in program.sizes), *(each.name for each in program.greatest))
         shapes = [(g.name, self.shape(g.extents)) for g in program.given]
         shapes += [(name, self.shape(() if scalar else extents)) for name, extents, scalar in program.defined]
         batched = [self.batched(g) for g in program.given if g.examples is not None]
@@ -99,17 +105,24 @@ class _Module:
             "metadata": pformat(self.metadata(), width=110, sort_dicts=False),
             "sizes": repr(sizes),
             "size_names": [identifier(name) for name in sizes],
-            "solves": [self.solve(s) for s in program.solves],
+            "solves": [self.solve(s) for s in program.solves if s.layer is None and not s.of_parts],
             "derived": [(name, self.in_sizes(e)) for name, e in program.sizes if e is not None],
+            "layered": [(each.name, self.in_sizes(_count_of_layers(each))) for each in program.layered],
+            "layered_views": [
+                (identifier(each.name), self.exact.integer(_count_of_layers(each))) for each in program.layered
+            ],
+            "layer_solves": [self.layer_solve(s) for s in program.solves if s.layer is not None or s.of_parts],
+            "greatest": [(g.name, g.of, self.in_sizes(g.first), self.in_sizes(g.last)) for g in program.greatest],
+            "ragged": [self.ragged(name, parts) for name, parts in self.parts.items()],
             "shapes": shapes,
             "limits": [
-                (g.name, self.in_sizes(g.limits[0]), self.in_sizes(g.limits[1]))
+                (g.name, self.in_sizes(g.limits[0]), self.in_sizes(g.limits[1]), g.parts is not None)
                 for g in program.given
                 if g.limits is not None
             ],
             "checks": [self.check(c) for c in program.checks],
             "starts": [
-                (g.name, g.start, self.in_sizes(g.fan_in), self.in_sizes(g.fan_out))
+                (g.name, g.start, self.in_sizes(g.fan_in), self.in_sizes(g.fan_out), self.argument(g.parts))
                 for g in program.given
                 if g.role == "parameter"
             ],
@@ -150,8 +163,9 @@ class _Module:
             "dtype": self.dtype,
             "roles": {g.name: g.role for g in program.given},
             "axes": {g.name: list(g.indices) for g in program.given},
+            "ragged": {name: parts.axis for name, parts in self.parts.items()},
             "examples": {g.name: g.examples for g in program.given},
-            "sizes": [name for name, _ in program.sizes],
+            "sizes": [*(name for name, _ in program.sizes), *(each.name for each in program.layered)],
             "fixed": dict(program.fixed),
             "hyperparameters": {n: None if v is None else float(v) for n, v in program.hyperparameters},
             "objective": program.objective,
@@ -167,17 +181,34 @@ class _Module:
 
     def in_sizes(self, expr: Expr) -> str:
         """Return an expression of sizes as code that reads them from a dict ``s``."""
-        names = {node.name for node in walk(expr) if isinstance(node, Size)}
-        return self.exact.integer(_with_sizes(expr, {name: f's["{name}"]' for name in names}))
+
+        def rule(node: Expr) -> Expr:
+            if isinstance(node, Size):
+                return Size(f's["{node.name}"]')
+            return Access(f's["{node.name}"]', node.indices) if isinstance(node, Access) else node
+
+        return self.exact.integer(transform(expr, rule))
 
     def shape(self, extents: Iterable[Expr]) -> str:
         parts = [self.in_sizes(e) for e in extents]
         return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
 
-    def solve(self, s: Any) -> tuple[str, str, int, str, str]:
+    def solve(self, s: Solve) -> tuple[str, str, int, str, str]:
         return s.size, s.name, s.axis, self.in_sizes(s.coefficient), self.in_sizes(s.offset)
 
-    def check(self, c: Any) -> tuple[str, str, str, str, str, str]:
+    def layer_solve(self, s: Solve) -> tuple[str, str | None, str, int, str, str, str]:
+        position = self.in_sizes(s.layer) if s.layer is not None else None
+        index = self.argument(self.parts[s.name]) if s.of_parts else "_"
+        return s.size, position, s.name, s.axis, self.in_sizes(s.coefficient), self.in_sizes(s.offset), index
+
+    def ragged(self, name: str, parts: Parts) -> tuple[Any, ...]:
+        return name, parts.axis, self.in_sizes(parts.first), self.argument(parts), self.shape(parts.shape)
+
+    def argument(self, parts: Parts | None) -> str:
+        """Return the name of the index of the parts of a ragged array, "" for any other array."""
+        return "" if parts is None else self.exact.integer(parts.index)
+
+    def check(self, c: Check) -> tuple[str, ...]:
         nonempty = " and ".join(f"{self.in_sizes(a)} <= {self.in_sizes(b)}" for a, b in c.nonempty) or "True"
         return (c.reading, *map(self.in_sizes, (c.least, c.greatest, c.lower, c.upper)), nonempty)
 
@@ -225,9 +256,7 @@ class _Module:
             group("gradients", ((name, by_name[name].extents) for name in self.gradient_buffers()))
         work = [b for b in routine.buffers if b.storage == "work"]
         copies = [
-            normal(mul(s.columns, s.inner))
-            for s in statements(routine.body)
-            if isinstance(s, Product) and self.is_packed(s)
+            _room_of_copy(s, by_name) for s in statements(routine.body) if isinstance(s, Product) and self.is_packed(s)
         ]
         if copies:
             most = call("max", *dict.fromkeys(copies)) if len(set(copies)) > 1 else copies[0]
@@ -368,10 +397,14 @@ class _Module:
         return p.right.column_stride is not ONE and p.right.array != ONES
 
 
-def _with_sizes(expr: Expr, names: Mapping[str, str]) -> Expr:
-    from symprop.algebra.expressions import substitute
+def _room_of_copy(product: Product, buffers: Mapping[str, Buffer]) -> Expr:
+    """Return how many elements a copy of the right factor needs; where loops change that, what the array has."""
+    room = normal(mul(product.columns, product.inner))
+    return _count(buffers[product.right.array]) if free_indices(room) else room
 
-    return substitute(expr, {Size(name): Size(text) for name, text in names.items()})
+
+def _count_of_layers(each: Layered) -> Expr:
+    return normal(each.last - each.first + ONE)
 
 
 def _count(buffer: Buffer) -> Expr:

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
     from symprop.algebra.optimizers import Optimizer
     from symprop.declaration.network import Network
+    from symprop.declaration.sizes import SizeValue
 
 # Folders whose files decide what a generated module looks like.
 MAKERS = ("algebra", "declaration", "derivation", "lowering", "rendering", "templates")
@@ -76,6 +77,8 @@ class Metadata:
         ``input``, ``target`` or ``parameter`` of every given array.
     axes : mapping of str to list of str
         Index names of the axes of each, the examples' included.
+    ragged : mapping of str to int
+        Arrays, given or defined, that are lists of arrays, and the axis that the list stands for.
     examples : mapping of str to int or None
         Which axis of each counts the examples.
     sizes : list of str
@@ -96,6 +99,7 @@ class Metadata:
     dtype: str
     roles: Mapping[str, str]
     axes: Mapping[str, list[str]]
+    ragged: Mapping[str, int]
     examples: Mapping[str, int | None]
     sizes: list[str]
     fixed: Mapping[str, int]
@@ -188,17 +192,25 @@ class Outcome:
 class Functions:
     """The compiled functions of one network; see the top of `runtime.load`."""
 
-    def __init__(self, module: ModuleType, sizes: Mapping[str, int], path: Path | None = None) -> None:
+    def __init__(self, module: ModuleType, sizes: Mapping[str, SizeValue], path: Path | None = None) -> None:
         self.module: Any = module
         self.metadata = Metadata(**module.METADATA)
         self.path = path
-        self._given = arguments.sizes(sizes)
+        self._given = {name: _integers(value) for name, value in arguments.sizes(sizes).items()}
         for name in self._given:
             if name not in self.metadata.sizes:
                 guess = nearest(name, self.metadata.sizes)
                 known = ", ".join(self.metadata.sizes) or "none"
                 hint = f"Did you mean '{guess}'?" if guess else f"Its sizes are {known}."
                 raise DeclarationError(f"the network has no size '{name}'", hint=hint)
+            if name in getattr(module, "LAYERED", ()):
+                if isinstance(self._given[name], int):
+                    raise ShapeError(
+                        f"{name} differs from layer to layer, and {self._given[name]} is one integer",
+                        hint="Give a list, from its first layer on.",
+                    )
+            elif not isinstance(self._given[name], int):
+                raise ShapeError(f"the size {name} is one integer, not {list(self._given[name])}")  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         meta = self.metadata
@@ -209,7 +221,9 @@ class Functions:
         """Return the same functions with other given sizes."""
         return Functions(self.module, sizes, self.path)
 
-    def sizes_of(self, parameters: Mapping[str, Any] | None, data: Mapping[str, Any] | None = None) -> dict[str, int]:
+    def sizes_of(
+        self, parameters: Mapping[str, Any] | None, data: Mapping[str, Any] | None = None
+    ) -> dict[str, SizeValue]:
         """Return the value of every size, from the arrays and from the sizes that were given to `compile`.
 
         Raises
@@ -291,10 +305,10 @@ class Functions:
         name = next(iter(axes), None)
         counted = module.EXAMPLES
         if name is not None and not counted:
-            if batch_size is not None and batch_size < np.shape(data[name])[axes[name]]:
+            if batch_size is not None and batch_size < self._examples(name, data[name]):
                 raise OptionError("the examples' axis has no size of its own, so it cannot be cut into minibatches")
             name = None
-        count = int(np.shape(data[name])[axes[name]]) if name is not None else 1
+        count = self._examples(name, data[name]) if name is not None else 1
         size = count if batch_size is None else min(int(batch_size), count)
         if size < 1:
             raise OptionError(f"batch_size is {batch_size}; it must be an integer of at least 1")
@@ -303,7 +317,7 @@ class Functions:
             of_batch[counted] = size
         try:
             arrays = module.data_arrays(data, sizes)
-            flat = module.flatten(parameters)
+            flat = module.flatten(parameters, sizes)
             hyperparameters = module.hyperparameters(data)
         except ValueError as error:
             raise self._explained(error, parameters, data) from None
@@ -316,7 +330,7 @@ class Functions:
             "size_array": module.size_array(sizes),
             "arrays": arrays,
             "hyperparameters": hyperparameters,
-            "gradient": np.empty_like(flat),
+            "gradient": np.zeros_like(flat),  # beside the parts of ragged arrays it stays 0
             "work": np.empty(room, flat.dtype),
             "shuffled": shuffled,
             "batch_size": size,
@@ -330,6 +344,17 @@ class Functions:
             max(1, -(-count // size)),
             fixed,
         )
+
+    def _examples(self, name: str, value: Any) -> int:
+        """Return how many examples an array holds that counts them along one of its axes."""
+        import numpy as np
+
+        axis = self.metadata.examples[name]
+        place = self.metadata.ragged.get(name)
+        assert axis is not None
+        if place is not None and isinstance(value, list | tuple):  # a list of arrays that lack the axis of the list
+            return int(np.shape(value[0])[axis - (axis > place)])
+        return int(np.shape(value)[axis])
 
     def run(
         self, training: Training, steps: int, learning_rate: float | None = None, **hyperparameters: float
@@ -445,9 +470,9 @@ class Functions:
         except ValueError as error:
             raise self._explained(error, own, rest) from None
 
-    def _complete(self, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, int]:
+    def _complete(self, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, SizeValue]:
         found = self._call(self.module.all_sizes, parameters, data)
-        return {name: int(found[name]) for name in self.metadata.sizes}
+        return {name: _integers(value) for name, value in found.items()}
 
     def _explained(self, error: ValueError, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> SympropError:
         """Return the error that says which sizes contradict each other, and why."""
@@ -461,13 +486,20 @@ class Functions:
             shapes = {}
             for name, value in {**data, **parameters}.items():
                 if name in network.quantities and name in self.metadata.roles:
-                    shape = list(np.shape(value))
+                    if name in self.metadata.ragged:
+                        continue  # what the module says of them is clear
+                    try:
+                        shape = list(np.shape(value))
+                    except ValueError:
+                        return ShapeError(f"{name} is one array, and what was given are rows of different lengths")
                     axis = self.metadata.example_axis(name)
                     if axis is not None and network.batch is None and len(shape) > axis:
                         del shape[axis]
                     shapes[name] = tuple(shape)
             mine = {name: value for name, value in self._given.items() if name in network.sizes}
-            solve_sizes(network, shapes, mine)
+            # What parts of ragged arrays say of sizes is left to the module.
+            complete = not any(name in self.metadata.ragged for name in (*parameters, *data))
+            solve_sizes(network, shapes, mine, complete=complete)
         except SympropError as better:
             if isinstance(better, ShapeError):
                 return better
@@ -484,9 +516,14 @@ class Functions:
         return "{" + ", ".join(f'"{name}": ...' for name in names) + "}"
 
 
+def _integers(value: Any) -> SizeValue:
+    """Return a size as an integer, or as the tuple of one that differs from layer to layer."""
+    return tuple(map(int, value)) if hasattr(value, "__iter__") else int(value)
+
+
 def compile(
     network: Network | str,
-    sizes: Mapping[str, int] | None = None,
+    sizes: Mapping[str, SizeValue] | None = None,
     dtype: str = "float64",
     target: str = "numba",
     reduction: str = "mean",
@@ -503,8 +540,8 @@ def compile(
     ----------
     network : Network or str
         The network, or its text.
-    sizes : mapping of str to int, optional
-        Sizes that arrays do not tell, dimensionless.
+    sizes : mapping of str to int (or sequence of int), optional
+        Sizes that arrays do not tell, dimensionless; of ``n(l)`` a list from its first layer on.
     dtype : str
         ``float64`` or ``float32``.
     target : str
@@ -552,8 +589,9 @@ def module_text(
     optimizer: str | Optimizer | None = None,
     wrt: Iterable[str] | None = None,
     of: str | None = None,
+    sizes: Mapping[str, SizeValue] | None = None,
 ) -> str:
-    """Return the stand-alone module of a network as text; options as for `compile`."""
+    """Return the stand-alone module of a network as text; options as for `compile`, `sizes` once and for all."""
     from symprop.algebra.optimizers import optimizer as named
     from symprop.derivation.reverse_sweep import backpropagate
     from symprop.lowering.schedule import lower
@@ -575,7 +613,7 @@ def module_text(
     stable, _ = stabilize(network, names or ())
     derivation = backpropagate(stable, of, names, simplify=False)
     update = lower_update(row) if row is not None else None
-    return source(lower(derivation, reduction=reduction, update=update), target, dtype)
+    return source(lower(derivation, sizes, reduction=reduction, update=update), target, dtype)
 
 
 def _check_options(dtype: str, target: str, reduction: str, optimizer: object) -> None:

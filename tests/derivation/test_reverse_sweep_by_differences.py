@@ -13,10 +13,11 @@ from random_networks import Example, examples
 
 from symprop.algebra.expressions import Bound
 from symprop.derivation.reverse_sweep import backpropagate
+from symprop.derivation.steps import Derivation
 
 
-def assert_adjoints_are_right(example: Example) -> None:
-    derivation = backpropagate(example.network)
+def assert_adjoints_are_right(example: Example, derivation: Derivation | None = None) -> None:
+    derivation = derivation or backpropagate(example.network)
     plain, objective = example.witness(), ("L", ())
     difference = cache(lambda by: central_difference(plain, objective, by))
 

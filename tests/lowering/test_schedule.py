@@ -10,6 +10,7 @@ from brute_force import UndefinedError, Witness, central_difference, real
 from corpus import CORPUS, Case, deep
 from hypothesis import given, settings
 from random_networks import Example, examples, random_values
+from whole_language import Written, written
 
 from symprop.declaration.network import Network
 from symprop.declaration.parser import parse
@@ -76,6 +77,13 @@ def test_programs_of_random_networks_compute_values_and_gradients(example: Examp
 @given(examples(depth=3))
 @settings(max_examples=400)
 def test_programs_of_deeper_random_networks_compute_values_and_gradients(example: Example) -> None:
+    with suppress(UndefinedError):
+        assert_program_is_right(example.network, dict(example.sizes), example.values)
+
+
+@given(written(most=3))
+@settings(max_examples=15)
+def test_programs_over_the_whole_language_compute_values_and_gradients(example: Written) -> None:
     with suppress(UndefinedError):
         assert_program_is_right(example.network, dict(example.sizes), example.values)
 

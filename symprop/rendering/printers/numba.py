@@ -74,6 +74,8 @@ def identifier(name: str) -> str:
     """
     if name.startswith("("):
         return name[1:-1]
+    if name.startswith('s["'):  # an entry of a mapping of sizes
+        return name
     if keyword.iskeyword(name) or name in RESERVED or name.startswith(("compute_", "_")):
         return f"{name}_" if not name.startswith("_") else f"q{name}"
     return name
@@ -264,7 +266,7 @@ class Code:
                     return str(value), UNARY if value < 0 else ATOM
                 return f"{value.numerator}//{value.denominator}", PRODUCT
             case Index(name=name) | Size(name=name):
-                return name if name.startswith('s["') else identifier(name), ATOM
+                return identifier(name), ATOM
             case Access():
                 return self.element(expr), ATOM
             case Call(function="floor", arguments=(argument,)):
