@@ -183,11 +183,11 @@ GOLD = [
     ("softmax_batch", "W_bar", "X.T @ A_bar"),
     ("softmax_batch", "b_bar", "sum(A_bar, axis=0)"),
     ("factorisation", "E", "R - U @ V.T"),
-    ("factorisation", "V_bar", "-E_bar.T @ U"),
+    ("factorisation", "V_bar", "-2*E.T @ U"),
     ("attention", "dP", "q @ diag(W) @ k.T/sqrt(C)"),
     ("attention", "dP_bar", "P*(P_bar - outer(sum(P_bar*P, axis=1), ones(T)))"),
     ("quadratic", "q", "x.T @ A @ x + trace(A)*(u.T @ x) + sum(sum(A*eye(D), axis=1)*x)"),
-    ("quadratic", "dx", "A @ x + A.T @ x + trace(A)*u + sum(A*eye(D), axis=1)"),
+    ("quadratic", "dx", "(A + A.T) @ x + trace(A)*u + sum(A*eye(D), axis=1)"),
 ]
 
 
