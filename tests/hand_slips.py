@@ -408,6 +408,12 @@ class Wrong:
         return f"[{self.derivation.name}] {self.claim}   ({made}; right: {show(self.right.right)})"
 
 
+def cancels(tree: Tree) -> bool:
+    """Whether a term and its opposite stand in a formula: what is written there, and with which indices, is nothing."""
+    sums = [part.parts for _, part in walk(tree) if part.head == "+"]
+    return any(Tree("neg", parts=(term,)) in terms for terms in sums for term in terms)
+
+
 def is_wrong(claim: Claim, network: Network, seed: str) -> bool:
     """Whether a line is false, as the derivative of the objective and as the local one, at a random point."""
     point = draw(network, random.Random(seed))
@@ -443,7 +449,7 @@ def wrong_lines(seed: str, count: int, edits: int = 1, only: Sequence[str] = ())
             slip = dice.choice([slip for slip in choices if slip.made == manner])
             slips.append(slip)
             claim = replace(claim, right=slip.right)
-        if len(slips) < edits or str(claim) in seen or claim.right == right.right:
+        if len(slips) < edits or str(claim) in seen or claim.right == right.right or cancels(claim.right):
             continue
         if not is_wrong(claim, derivation.network, f"{seed} {attempt}"):
             continue
