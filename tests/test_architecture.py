@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ MAY_READ = {
 }
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """The modules that a file imports, anywhere in it."""
     names = set()

@@ -375,7 +375,7 @@ def _own_optimizer(network: Network | str) -> Optimizer | None:
         from symprop.declaration.parser import parse
 
         network = parse(network)
-    return network.optimizer
+    return getattr(network, "optimizer", None)  # what is no network is refused where it is compiled
 
 
 def _check(

@@ -437,7 +437,10 @@ class Functions:
             return {}
         given = arguments.by_name(data, "arrays", self._example("input", "target"))
         return {
-            name: self._arranged(name, value) if roles.get(name, "parameter") != "parameter" else value
+            # The parts of a ragged array are looked at one by one where they are put together.
+            name: value
+            if roles.get(name, "parameter") == "parameter" or name in self.metadata.ragged
+            else self._arranged(name, value)
             for name, value in given.items()
         }
 

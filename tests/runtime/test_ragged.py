@@ -214,7 +214,7 @@ def test_a_missing_part_is_a_shape_error() -> None:
 
 def test_rows_of_different_lengths_are_no_array() -> None:
     functions, parameters, data = layers()
-    with pytest.raises(ShapeError, match="x is one array"):
+    with pytest.raises(ShapeError, match="the rows of x differ in length"):
         functions.gradient(parameters, {**data, "x": [[1.0, 2.0, 3.0], [1.0]]})
 
 
