@@ -11,6 +11,7 @@ be read is an error of that line alone.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -42,7 +43,7 @@ from symprop.algebra.expressions import (
 from symprop.algebra.indices import normal
 from symprop.declaration.axes import AxisNames, Shaped, shape_of
 from symprop.declaration.matrix import ArrayReader
-from symprop.declaration.names import spelled
+from symprop.declaration.names import is_forbidden, spelled
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.parser import parse_point
 from symprop.declaration.quantity import Axis
@@ -186,6 +187,7 @@ class ClaimReader:
             error = NotationError(f"the text has {len(text)} characters; {LONGEST_TEXT} are read at most")
             yield Claim(1, "", "error", error=error)
             return
+        text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
         lines = text.split("\n")
         if len(lines) > MOST_LINES:
             yield Claim(
@@ -219,12 +221,20 @@ class ClaimReader:
         """Yield the claims of a LaTeX or Markdown text; what was understood is their note."""
         from symprop.declaration.latex import read_latex
 
+        # A line that cannot be read whatever it says costs itself, not the text.
+        lines = text.split("\n")
+        hopeless = [n for n, line in enumerate(lines) if len(line) > LONGEST_LINE or any(map(is_forbidden, set(line)))]
+        aside = deque((n + 1, lines[n]) for n in hopeless)
+        for n in hopeless:
+            lines[n] = ""
         try:
-            reading = read_latex(text, self.network)
+            reading = read_latex("\n".join(lines), self.network)
         except SympropError as error:
             yield Claim(error.line or 1, "", "error", error=error)
             return
         for line in reading.lines:
+            while aside and aside[0][0] < line.line:
+                yield from self.safely(*aside.popleft())
             if line.error is not None:
                 yield Claim(line.line, line.written[:LONGEST_SHOWN], "error", error=line.error)
                 continue
@@ -237,6 +247,8 @@ class ClaimReader:
                 note = line.text + (f" ({claim.note})" if claim.note else "")
                 shown = line.written[:LONGEST_LINE]
                 yield replace(claim, text=shown, error=wrong, note=note)
+        for number, written in aside:
+            yield from self.safely(number, written)
 
     def line(self, number: int, written: str) -> Iterator[Claim]:
         fixed = re.match(r"at\b\s*:?\s*(.*)", written)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import symprop
+
 ROOT = Path(__file__).parents[2]
 NETWORK = """
 index i = 1..D
@@ -195,3 +197,18 @@ def test_long_lines_of_latex_cost_only_themselves(name: str) -> None:
 def test_every_hostile_line_of_one_file_costs_only_itself() -> None:
     every = [*CODE.values(), *list(NUMBERS.values())[:6], SHAPES["100,000 brackets"], SHAPES["5 MB of digits"]]
     judge({"in one file": in_one_file(every)})
+
+
+def test_among_latex_a_line_that_nobody_can_read_costs_only_itself() -> None:
+    network = symprop.parse("parameter w; input x; target t; y = w*x; L = (y - t)**2/2")
+    lines = [
+        r"\frac{\partial L}{\partial y} = y - t",
+        "x\0y = 3",
+        r"\delta = " + "x" * 50_000,
+        r"\frac{\partial L}{\partial w} = (t - y) x",
+        "z\u202e = 2",
+    ]
+    for ends in ("\n", "\r\n"):
+        report = symprop.check(network, ends.join(lines))
+        assert [line.verdict for line in report.lines] == ["proved", None, None, "refuted", None]
+        assert [line.line for line in report.lines] == [1, 2, 3, 4, 5]
