@@ -463,6 +463,26 @@ class Declarations:
                     f"See line {self.source.line_of(early.start)} too; give one of them another name.",
                 )
 
+        self.check_copies()
+
+    def check_copies(self) -> None:
+        """Refuse ``i_2`` beside an index ``i``, whose copies ``i_1, i_2, ...`` a derivation reads without declaring."""
+        places: dict[str, tuple[Statement, Syntax]] = {
+            **{name: (statements[0], statements[0].syntax.parts[0]) for name, statements in self.defined.items()},
+            **{name: (declared.statement, declared.target) for name, declared in self.declared.items()},
+            **self.size_statements,
+        }
+        for name, (statement, item) in places.items():
+            stem, _, count = name.rpartition("_")
+            if count.isdecimal() and stem in self.bound and name not in self.bound:
+                raise self.error(
+                    DeclarationError,
+                    f"'{name}' is a copy of the index '{stem}', and no name of its own",
+                    self.at(statement, item),
+                    f"Sums over '{stem}' that stand inside one another use {stem}_1, {stem}_2, ...: "
+                    "give one of them another name.",
+                )
+
     def read_ranges(self) -> None:
         scope = self.scope
         quantities = {*self.declared, *self.defined}

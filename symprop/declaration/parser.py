@@ -7,6 +7,7 @@ and order.  Nothing of a text is ever evaluated by Python.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -54,6 +55,7 @@ MOST_COMPONENTS = 200
 MOST_STEPS_TOLD = 10  # of a circle
 # Names for axes that only constants read.
 _AXIS_NAMES = "ijklmnpqrstuvw"
+_COMMENT = re.compile(r"(?<!\\)#[^\n]*")
 
 
 def parse(text: str) -> Network:
@@ -88,7 +90,7 @@ def parse(text: str) -> Network:
     if isinstance(text, str) and "\\" in text:
         from symprop.declaration.latex import looks_like_latex, read_network
 
-        if looks_like_latex(text):
+        if looks_like_latex(_COMMENT.sub("", text)):  # a comment may hold anything: # C:\data
             reading = read_network(text)
             try:
                 return replace(_infix(reading.text), text=text)

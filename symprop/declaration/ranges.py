@@ -235,6 +235,8 @@ def may_leave(
                 continue
             return None  # a condition on sizes: they may be made to agree by it
         found = limit_of(one, part)
+        if found is None and names_of(part):
+            continue  # a condition on values limits no index
         if found is None:
             return None
         is_lower, value = found

@@ -619,8 +619,14 @@ def _solved(expr: Expr, way: Way, context: Context) -> Iterable[tuple[Expr, Way]
         solved = after
     if solved is not expr:
         result = _by_rules(solved, tuple(steps), context)
-        if result[0] != expr:
+        # h/g for sum(i, w[i]*x[i]) has no value where g is 0, and the sum has one.
+        if result[0] != expr and _divisors(result[0]) <= _divisors(expr):
             yield result
+
+
+def _divisors(expr: Expr) -> set[Expr]:
+    """Return what an expression divides by, sizes and numbers apart."""
+    return {node.base for node in walk(expr) if isinstance(node, Power) and _is_below(node) and names_of(node.base)}
 
 
 def without_statistics(expr: Expr, bounds: tuple[Bound, ...], terms: tuple[Term, ...], context: Context) -> Expr | None:

@@ -1527,8 +1527,9 @@ class _Lowering:
     def checks(self) -> Iterable[Check]:
         """Yield the readings, and the writings, that are inside their axes for some sizes only."""
         seen: set[tuple[Expr, ...]] = set()
+        integers = frozenset(name for name, variable in self.made.variables.items() if variable.integer)
         for line in self.made.lines:
-            for access, bounds in (*_unguarded(line.expression, line.bounds), (line.target, line.bounds)):
+            for access, bounds in (*_unguarded(line.expression, line.bounds, integers), (line.target, line.bounds)):
                 variable = self.made.variables[access.name]
                 for index, (lower, upper) in zip(access.indices, variable.ranges(access.indices), strict=True):
                     if names_of(index):
@@ -1580,12 +1581,17 @@ def _parts(expr: Expr) -> Iterable[Expr]:
         yield expr if not isinstance(expr, Access) else mul(expr, expr)
 
 
-def _unguarded(expr: Expr, scope: tuple[Bound, ...]) -> Iterable[tuple[Access, tuple[Bound, ...]]]:
+def _unguarded(
+    expr: Expr, scope: tuple[Bound, ...], integers: frozenset[str]
+) -> Iterable[tuple[Access, tuple[Bound, ...]]]:
+    """Yield the readings whose place no condition on indices limits, a condition on `integers` being one."""
     if isinstance(expr, Access):
         yield expr, scope
+    if isinstance(expr, Where) and any(names_of(part) <= integers for part in conditions_of(expr.condition)):
+        return
     inner = (*scope, *expr.bounds) if isinstance(expr, Reduction) else scope
-    for child in (expr.condition,) if isinstance(expr, Where) else expr.children:
-        yield from _unguarded(child, inner)
+    for child in expr.children:
+        yield from _unguarded(child, inner, integers)
 
 
 # Functions that generated code computes without branches, so that loops over them become vector instructions.

@@ -6,6 +6,7 @@ error.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,24 @@ def test_what_guards_limits_and_sizes_prove_is_read(text: str) -> None:
 def test_what_students_write_in_other_signs_is_read(text: str, plain: str) -> None:
     found, wanted = (parse(DECLARATIONS + each).equations for each in (text, plain))
     assert [(one.target, one.expression) for one in found] == [(one.target, one.expression) for one in wanted]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("input x[j]; parameter b[k]; L = sum(j, where(x[j] > 0, b[j], 0))", "'b' was declared as b[k]"),
+        ("input x[j]; parameter b[k]; L = sum(j, where(x[j] > 0 or j <= K, b[j], 0))", "'b' was declared as b[k]"),
+        ("parameter b[k], k_2; L = sum(k, b[k]**2)*k_2", "'k_2' is a copy of the index 'k'"),
+        ("size k_2 = 3; parameter b[k]; L = sum(k, b[k]**2)*k_2", "'k_2' is a copy of the index 'k'"),
+    ],
+)
+def test_what_would_be_read_as_something_else_is_refused(text: str, told: str) -> None:
+    with pytest.raises(SympropError, match=re.escape(told)):
+        parse(f"index k = 1..K, j = 1..H\n{text}")
+
+
+def test_a_comment_does_not_make_a_text_latex() -> None:
+    assert (
+        parse("parameter w  # C:\\name, \\alpha\nL = w**2  # \\n").equations[0].expression
+        == parse("L = w**2").equations[0].expression
+    )

@@ -496,3 +496,13 @@ def test_longer_expressions_cost_more() -> None:
     costs = [x, x + y, x - y * z, x - y * z + call("exp", x), (x - y * z + call("exp", x)) / (y + z)]
     assert list(map(cost, costs)) == sorted(map(cost, costs))
     assert cost(x) < cost(-x + ZERO - ONE)
+
+
+def test_a_forward_name_brings_no_divisor_that_may_be_0() -> None:
+    """The sum is h/g, which has no value where g is 0."""
+    import symprop
+
+    network = "index i = 1..2; input x[i]; parameter w[i], g; h = sum(i, w[i]*x[i])*g; L = h**2"
+    gradient = symprop.derive(network).gradients["g"].expression
+    shown = symprop.evaluate(network, {"x": [1, 2], "w": [3, 4], "g": 0}, show=[str(gradient)]).shown
+    assert list(shown.values()) == [0]  # 2*h*11, and h is 0

@@ -387,3 +387,49 @@ def test_twenty_layers_train() -> None:
     training = functions.start(functions.initialize(0, data), data)
     losses = functions.run(training, 300, learning_rate=0.01).losses
     assert losses[-1] < losses[0]
+
+
+MASKED = (
+    (
+        "a recurrence that stands still",
+        "index t = 1..3; input x[t]; parameter a; h[0] = 1; L = h[3];"
+        " h[t] = where(x[t] > 0, a*h[t-1] + x[t], h[t-1]) for t = 1..3",
+        {"a": 0.5},
+        {"x": [[1.0, -1.0, 2.0]]},
+        {"a": 2.0},  # h = 1, a + 1, a + 1, a*(a + 1) + 2
+    ),
+    (
+        "neighbours",
+        "index t = 1..4; input x[t]; parameter w[t]; L = sum(t = 1..3, where(x[t] > 0, (w[t+1] - w[t])**2, 0))",
+        {"w": [1.0, 2.0, 4.0, 8.0]},
+        {"x": [[1.0, -1.0, 2.0, 1.0]]},
+        {"w": [-2.0, 2.0, -8.0, 8.0]},  # of (w2 - w1)**2 + (w4 - w3)**2
+    ),
+    (
+        "a part of the range",
+        "index k = 1..4, j = 2..3; input x[j]; parameter b[k]; L = sum(j, where(x[j] > 0, b[j], 0)*x[j])",
+        {"b": [1.0, 2.0, 4.0, 8.0]},
+        {"x": [[1.0, 2.0]]},
+        {"b": [0.0, 1.0, 2.0, 0.0]},
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters", "data", "expected"), [row[1:] for row in MASKED], ids=[r[0] for r in MASKED]
+)
+def test_conditions_on_values_may_stand_around_shifts(
+    text: str, parameters: dict[str, Any], data: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    arrays = {name: np.asarray(value) for name, value in parameters.items()}
+    _, gradients = compile(text, target="numpy").gradient(arrays, data)
+    for name, gradient in expected.items():
+        np.testing.assert_allclose(gradients[name], gradient)
+
+
+def test_a_condition_on_values_keeps_no_reading_inside_its_range() -> None:
+    functions = compile(
+        "index k = 1..K, t = 1..2*K; input x[k]; parameter b[k]; L = sum(k, where(x[k] > 0, b[2*k], 0))", target="numpy"
+    )
+    with pytest.raises(ShapeError, match="outside its range"):
+        functions.gradient({"b": np.ones(2)}, {"x": np.ones((1, 2))})
