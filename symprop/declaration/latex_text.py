@@ -23,11 +23,13 @@ _DELIMITER = re.compile(
     re.VERBOSE | re.MULTILINE,
 )
 _IS_ENVIRONMENT = re.compile(rf"(?:{_ENVIRONMENTS})\*?")
+# Dollars count in pairs: "it cost me 5$" is a sentence, and no formula begins in it.
+_DOLLARS = r"\$\$[^$]*\$\$|\$[^$\n]+(?:\n[^$\n]+)?\$"
 _DOCUMENT = re.compile(
-    rf"\\documentclass|\\begin\s*\{{document\}}|\\(?:sub)*section\b|\$|\\\[|\\\(|^\s*```|\\begin\s*\{{(?:{_ENVIRONMENTS})\*?\}}",
+    rf"\\documentclass|\\begin\s*\{{document\}}|\\(?:sub)*section\b|{_DOLLARS}|\\\[|\\\(|^\s*```|\\begin\s*\{{(?:{_ENVIRONMENTS})\*?\}}",
     re.MULTILINE,
 )
-_COMMAND = re.compile(r"\\[A-Za-z,;:!]+|[_^]\{|\$|\\\[|\\\(|\\\\")
+_COMMAND = re.compile(rf"\\[A-Za-z,;:!]+|[_^]\{{|{_DOLLARS}|\\\[|\\\(|\\\\")
 _BESIDE = re.compile(r"[A-Za-z0-9_)\]]\s+[A-Za-z(\[]")
 _WORDS = re.compile(r"\\(?:text|mbox|textrm)\s*\{[^{}]{0,500}\}")
 _KEYWORDS = re.compile(r"\b(?:for|if|and|or|not|in|where|at|all)\b")
@@ -88,7 +90,9 @@ def stretches(text: str) -> Iterator[Stretch]:
 def _has_prose(text: str) -> bool:
     """Whether what stands outside of formulas is prose to pass over, and not formulas without delimiters."""
     return (
-        re.search(r"\\documentclass|\\begin\s*\{document\}|\\(?:sub)*section\b|\$|\\\[|\\\(|^\s*```", text, re.M)
+        re.search(
+            rf"\\documentclass|\\begin\s*\{{document\}}|\\(?:sub)*section\b|{_DOLLARS}|\\\[|\\\(|^\s*```", text, re.M
+        )
         is not None
     )
 
