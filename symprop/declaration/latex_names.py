@@ -321,10 +321,19 @@ class Names:
         if ranges is None or len(axes) != len(placed):
             return True
         for place, index in enumerate(placed):
-            own = axes.index(index) if index in axes and index in indices else place
-            if own != place and ranges[own] != ranges[place]:
+            own = self._own_axis(index, axes, ranges) if index in indices else None
+            if own is not None and own != place and ranges[own] != ranges[place]:
                 return False
         return True
+
+    @staticmethod
+    def _own_axis(index: str, axes: Sequence[str], ranges: Sequence[tuple[str, str]]) -> int | None:
+        """Return the axis whose letter an index has, ``t+1``, or at whose end alone it stands, ``T``; None if none."""
+        letters = set(_WORD.findall(index))
+        named = [place for place, axis in enumerate(axes) if axis in letters]
+        ends = [place for place, limits in enumerate(ranges) if limits[1] == index]
+        found = named or ends
+        return found[0] if len(found) == 1 else None
 
     def _placed(self, name: str, indices: tuple[str, ...], layer: str) -> tuple[str, ...]:
         """Return the indices with that of the superscript at the axis of its name, else in front."""

@@ -178,3 +178,38 @@ def test_the_one_slip_of_a_page_is_found(name: str) -> None:
     for line in lines:
         assert line.verdict == "refuted" if slip in line.claim else line.verdict in RIGHT, line.claim
     assert sum(slip in line.claim for line in lines) == 1
+
+
+RECURRENT = """
+size T = 4, D = 3, H = 2, K = 3
+index t = 1..T
+input x[t]: (D), y[t]: (K)
+parameter W: (H, D), U: (H, H), V: (K, H)
+h[0] = zeros(H)
+a[t] = W @ x[t] + U @ h[t-1]
+h[t] = tanh(a[t])
+o[t] = V @ h[t]
+L = sum(t, 1/2*norm(o[t] - y[t])**2)
+"""
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        r"\frac{\partial L}{\partial a_t} = (1 - h_t^2) \odot \frac{\partial L}{\partial h_t}",
+        r"\frac{\partial L}{\partial a_{t+1}} = (1 - h_{t+1}^2) \odot \frac{\partial L}{\partial h_{t+1}}"
+        r" \text{ for } t = 1..T-1",
+        r"\frac{\partial L}{\partial a_T} = (1 - h_T^2) \odot V^\top (o_T - y_T)",
+    ],
+)
+def test_the_square_of_a_state_is_elementwise_at_every_step(claim: str) -> None:
+    network = parse(RECURRENT)
+    assert check(network, claim).verdict in ("proved", "agrees")
+    assert check(network, claim.replace("1 - h", "2 - h")).verdict == "refuted"
+
+
+@pytest.mark.parametrize("between", ["this cost me 5$ of coffee", "$$", "$$$"])
+def test_lone_dollars_lose_no_line(between: str) -> None:
+    network = parse("input x, t; parameter w; y = w*x; L = (y - t)**2")
+    report = check(network, f"dL/dy = 2*(y - t)\n{between}\ndL/dw = 7")
+    assert [line.verdict for line in report.lines] == ["proved", None, "refuted"]
