@@ -200,10 +200,10 @@ def partial(expr: Expr, node: Expr) -> Expr:
     """
     if expr == node:
         return ONE
+    if isinstance(expr, Add):  # linear: no need to ask sympy about the other terms, nor to look at each of them
+        return add(*(partial(term, node) for term in _terms_by_node(expr).get(node, ())))
     if not _occurs(expr, node):
         return ZERO
-    if isinstance(expr, Add):  # linear: no need to ask sympy about the other terms
-        return add(*(partial(term, node) for term in expr.terms))
     if isinstance(expr, Mul):
         having = [factor for factor in expr.factors if _occurs(factor, node)]
         if len(having) == 1 and having[0] == node:
@@ -211,6 +211,16 @@ def partial(expr: Expr, node: Expr) -> Expr:
     template, nodes = scalar_template(expr)
     derivative = _differentiate(template, Access(f"#{nodes.index(node)}", ()))
     return substitute(derivative, {Access(f"#{n}", ()): inner for n, inner in enumerate(nodes)})
+
+
+@lru_cache(maxsize=64)
+def _terms_by_node(expr: Add) -> dict[Expr, list[Expr]]:
+    """Return the terms of a sum in which each node occurs that sympy sees as a symbol."""
+    found: dict[Expr, list[Expr]] = {}
+    for term in expr.terms:
+        for node in opaque_nodes(term):
+            found.setdefault(node, []).append(term)
+    return found
 
 
 def _occurs(expr: Expr, node: Expr) -> bool:
