@@ -43,7 +43,7 @@ LARGEST_STAGE = 300  # nodes
 MOST_STAGES = 14
 MOST_SLIPS = 1500
 MOST_MARKS = 100_000  # expressions in slips that are kept from claim to claim
-TIME_LIMIT = 1.0  # seconds for one slip
+TIME_LIMIT = 2.0  # seconds for one slip
 LEFT_OUT_TIME = 0.3
 PAIR_TIME = 1.0  # seconds more for two
 
