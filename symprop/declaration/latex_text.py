@@ -25,10 +25,8 @@ _DELIMITER = re.compile(
 _IS_ENVIRONMENT = re.compile(rf"(?:{_ENVIRONMENTS})\*?")
 # Dollars count in pairs: "it cost me 5$" is a sentence, and no formula begins in it.
 _DOLLARS = r"\$\$[^$]*\$\$|\$[^$\n]+(?:\n[^$\n]+)?\$"
-_DOCUMENT = re.compile(
-    rf"\\documentclass|\\begin\s*\{{document\}}|\\(?:sub)*section\b|{_DOLLARS}|\\\[|\\\(|^\s*```|\\begin\s*\{{(?:{_ENVIRONMENTS})\*?\}}",
-    re.MULTILINE,
-)
+_PROSE = rf"\\documentclass|\\begin\s*\{{document\}}|\\(?:sub)*section\b|{_DOLLARS}|\\\[|\\\(|^\s*```"
+_DOCUMENT = re.compile(rf"{_PROSE}|\\begin\s*\{{(?:{_ENVIRONMENTS})\*?\}}", re.MULTILINE)
 _COMMAND = re.compile(rf"\\[A-Za-z,;:!]+|[_^]\{{|{_DOLLARS}|\\\[|\\\(|\\\\")
 _BESIDE = re.compile(r"[A-Za-z0-9_)\]]\s+[A-Za-z(\[]")
 _WORDS = re.compile(r"\\(?:text|mbox|textrm)\s*\{[^{}]{0,500}\}")
@@ -89,12 +87,7 @@ def stretches(text: str) -> Iterator[Stretch]:
 
 def _has_prose(text: str) -> bool:
     """Whether what stands outside of formulas is prose to pass over, and not formulas without delimiters."""
-    return (
-        re.search(
-            rf"\\documentclass|\\begin\s*\{{document\}}|\\(?:sub)*section\b|{_DOLLARS}|\\\[|\\\(|^\s*```", text, re.M
-        )
-        is not None
-    )
+    return re.search(_PROSE, text, re.MULTILINE) is not None
 
 
 def _lines(text: str, start: int, end: int) -> Iterator[Stretch]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from symprop.algebra.expressions import (
+    TRUE,
     ZERO,
     Access,
     Bound,
@@ -20,7 +21,7 @@ from symprop.algebra.expressions import (
     mul,
     substitute,
 )
-from symprop.algebra.indices import conditions_to_where, decide
+from symprop.algebra.indices import conditions_to_where, decide, within
 from symprop.declaration.network import Equation, Network
 from symprop.derivation.gather import gather, sum_over
 from symprop.derivation.local_partials import expand_functions, readings
@@ -81,10 +82,12 @@ class _Sweep:
     def components(self, taken: set[Index]) -> tuple[Bound, ...]:
         """The indices of the component that everything is differentiated by, apart from those `taken`."""
         bounds = []
+        renamed: dict[Expr, Expr] = {}  # an axis may be as long as n(l), l being an axis before it
         for axis in self.network.quantities[self.by].axes:
             index = fresh_index(axis.index, taken)
             taken.add(index)
-            bounds.append(Bound(index, axis.lower, axis.upper))
+            bounds.append(Bound(index, substitute(axis.lower, renamed), substitute(axis.upper, renamed)))
+            renamed[axis.index] = index
         return tuple(bounds)
 
     def run(self) -> None:
@@ -134,12 +137,21 @@ class _Sweep:
             elif name in self.wanted:
                 tangent = Access(self.tangent(name), (*reading.operand.indices, *components))
                 value = mul(reading.partial, tangent)
-                found = sum_over(loops, conditions_to_where(reading.guard, value))
+                guard = junction("and", reading.guard, self.inside(reading.operand, (*aligned.bounds, *loops)))
+                found = sum_over(loops, conditions_to_where(guard, value))
             else:
                 continue
             if found is not ZERO:
                 found = conditions_to_where(decide(here, own), found)
                 yield Term(equation, reading.operand, reading.bounds, reading.guard, reading.partial, value, found)
+
+    def inside(self, operand: Access, bounds: tuple[Bound, ...]) -> Expr:
+        """Return where a reading is within its ranges, if it may leave them: a constant 0 beyond has no tangent."""
+        quantity = self.network.quantities[operand.name]
+        if not quantity.zero_outside:
+            return TRUE
+        pairs = zip(operand.indices, quantity.axes, strict=True)
+        return junction("and", *(within(index, axis.lower, axis.upper, bounds) for index, axis in pairs))
 
     def gradient(self) -> Gradient:
         tangent = self.tangents.get(self.key(self.source.name))

@@ -25,13 +25,7 @@ def number_of(value: Any) -> Any:
     return real(value) if isinstance(value, Fraction) else exactly(value.mid())
 
 
-# Their tangents are read before their guards: the evaluator meets n(-1), or a component before the first.
-OPEN = {"autoregressive", "layers"}
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.xfail(strict=True)) if name in OPEN else name for name in SIZES]
-)
+@pytest.mark.parametrize("name", SIZES)
 def test_tangents_of_the_objective_are_its_gradients(name: str) -> None:
     network = network_of(name)
     for objective in network.objectives:
@@ -106,7 +100,8 @@ COSTS = {
     "rnn": ("V", {"T": 6, "D": 10, "H": 20, "K": 5}),
     "layer_norm": ("W", {"D": 20, "H": 30}),
 }
-# What products cost at most, in gradients. Those over 3 repeat products of matrices that could be joined.
+# What products cost at most, in gradients. The aim is 3 for each. Two miss it, as they repeat products of matrices that
+# could be joined: their figures are what was counted, and guard against worse.
 MOST = {"mlp_matrix": 3.0, "rnn": 4.1, "layer_norm": 3.2}
 
 
