@@ -550,7 +550,8 @@ def _with_free_scalars(network: Network, values: Mapping[str, Any], sizes: Mappi
     from symprop.declaration.sizes import size_names
 
     known = {*network.quantities, *size_names(network), *sizes}
-    free = [name for name, value in values.items() if name not in known and not hasattr(value, "__len__")]
+    scalars = [name for name, value in values.items() if isinstance(value, str) or not hasattr(value, "__len__")]
+    free = [name for name in scalars if name not in known]
     if network.declares_roles or not free:
         return network
     return replace(network, quantities={**network.quantities, **{name: Quantity(name, "input") for name in free}})

@@ -150,6 +150,12 @@ def test_exact_numbers_stay_exact_and_are_found_by_text() -> None:
         values["nonsense"]
 
 
+@pytest.mark.parametrize("eta", [0.125, "1/8", "0.125", Fraction(1, 8)])
+def test_a_network_without_roles_may_be_shown_with_further_scalars(eta: object) -> None:
+    values = symprop.evaluate("y = w*x; L = y**2", {"w": 2, "x": 3, "eta": eta}, show=["w - eta*D(L,w)"])
+    assert values.shown["w - eta*D(L,w)"] == 2 - Fraction(1, 8) * 2 * 6 * 3
+
+
 def test_numbers_that_are_not_rational_are_floats() -> None:
     value = symprop.evaluate("J = exp(x)", {"x": 1}).values["J"]
     assert value == float(sympy.E)
