@@ -6,6 +6,7 @@ symbol or function to it; indices never reach it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 from math import gcd, lcm
@@ -30,6 +31,7 @@ from symprop.algebra.expressions import (
     add,
     call,
     coefficient_and_rest,
+    compare,
     mul,
     negative,
     power,
@@ -37,8 +39,10 @@ from symprop.algebra.expressions import (
     terms_of,
     transform,
     walk,
+    where,
 )
 from symprop.algebra.functions import FUNCTIONS
+from symprop.algebra.indices import decide
 
 # Symbols are declared real: sympy then knows sqrt(x**2) = abs(x), as the language means it.
 
@@ -208,9 +212,53 @@ def partial(expr: Expr, node: Expr) -> Expr:
         having = [factor for factor in expr.factors if _occurs(factor, node)]
         if len(having) == 1 and having[0] == node:
             return mul(*(factor for factor in expr.factors if factor != node))
+    powers = tuple(_powers_at_indices(expr, node))
+    if powers:
+        return _through_powers(expr, node, powers)
     template, nodes = scalar_template(expr)
     derivative = _differentiate(template, Access(f"#{nodes.index(node)}", ()))
     return substitute(derivative, {Access(f"#{n}", ()): inner for n, inner in enumerate(nodes)})
+
+
+def _powers_at_indices(expr: Expr, node: Expr) -> Iterator[Power]:
+    """Yield the outermost powers of `node` whose exponent is made of indices and sizes, as in ``w**n``."""
+    if isinstance(expr, Power) and _occurs(expr.base, node) and _is_of_indices(expr.exponent):
+        yield expr
+    elif isinstance(expr, (Add, Mul, Power)) or _is_transparent(expr):
+        for child in expr.children:
+            yield from _powers_at_indices(child, node)
+
+
+def _is_of_indices(exponent: Expr) -> bool:
+    parts = tuple(walk(exponent))
+    return any(isinstance(part, (Index, Size)) for part in parts) and not any(
+        isinstance(part, (Access, Call)) for part in parts
+    )
+
+
+def _through_powers(expr: Expr, node: Expr, powers: tuple[Power, ...]) -> Expr:
+    """Return the derivative of an expression with powers such as ``w**n``, that of each being 0 where n is 0.
+
+    The power rule alone, ``n*w**(n - 1)``, has no value at w = 0 and n = 0, where the function is the number 1.
+    """
+    stands_for: dict[Expr, Expr] = {one: Access(f"##{place}", ()) for place, one in enumerate(powers)}
+    outside = substitute(expr, stands_for)
+    terms = []
+    for one in dict.fromkeys(powers):
+        slope = mul(one.exponent, power(one.base, add(one.exponent, MINUS_ONE)), partial(one.base, node))
+        slope = where(decide(_not_zero(one.exponent), ()), slope, ZERO)
+        terms.append(mul(slope, partial(outside, stands_for[one])))
+    terms.append(partial(outside, node))
+    back = {stand_in: one for one, stand_in in stands_for.items()}
+    return substitute(add(*terms), back)
+
+
+def _not_zero(exponent: Expr) -> Expr:
+    """Return the condition that an exponent is not 0, its number on the right: ``K != 1`` for K - 1."""
+    terms = terms_of(exponent)
+    numbers = [term for term in terms if isinstance(term, Number)]
+    rest = add(*(term for term in terms if not isinstance(term, Number)))
+    return compare("!=", rest, negative(add(*numbers)))
 
 
 @lru_cache(maxsize=64)

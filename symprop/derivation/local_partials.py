@@ -18,11 +18,13 @@ from symprop.algebra.expressions import (
     Access,
     Bound,
     Call,
+    Compare,
     Expr,
     Reduction,
     Where,
     call,
     compare,
+    factors_of,
     free_indices,
     fresh_index,
     iverson,
@@ -36,6 +38,7 @@ from symprop.algebra.expressions import (
     where,
 )
 from symprop.algebra.functions import FUNCTIONS, derivative
+from symprop.algebra.indices import at_least, conditions_of, decide, is_integral, isolate, tighten
 from symprop.algebra.scalars import opaque_nodes, partial
 from symprop.declaration.network import Equation, Network
 from symprop.errors import MissingRuleError
@@ -89,13 +92,55 @@ def expand_functions(expr: Expr, network: Network) -> Expr:
 def through(expr: Expr, so_far: Expr, bounds: tuple[Bound, ...], guard: Expr) -> Iterator[Reading]:
     """Push the partial `so_far` through a scalar expression down to what it reads."""
     for node in opaque_nodes(expr):
-        factor = mul(so_far, settle(partial(expr, node)))
+        slope, condition = _apart_from_conditions(settle(partial(expr, node)), bounds, guard)
+        factor = mul(so_far, slope)
         if factor is ZERO:
             continue
+        here = junction("and", guard, condition)
         if isinstance(node, Access):
-            yield Reading(node, factor, bounds, guard)
+            yield Reading(node, factor, bounds, here)
         else:
-            yield from _inside(node, factor, bounds, guard)
+            yield from _inside(node, factor, bounds, here)
+
+
+def _apart_from_conditions(slope: Expr, bounds: tuple[Bound, ...], guard: Expr) -> tuple[Expr, Expr]:
+    """Return a partial without the conditions on indices that are its factors, as of ``w**n`` by w, and these.
+
+    What the ranges decide is no condition, and ``n != 0`` for n from 0 on is the limit ``n >= 1``.
+    """
+    if not any(isinstance(node, Where) for node in walk(slope)):
+        return slope, TRUE
+    ranges = _narrowed(bounds, guard)
+    factors: list[Expr] = []
+    conditions: list[Expr] = []
+    for factor in factors_of(transform(slope, lambda node: _not_zero(node, ranges))):
+        if isinstance(factor, Where) and factor.otherwise is ZERO and not names_of(factor.condition):
+            conditions.extend(conditions_of(factor.condition))
+            factor = factor.then
+        factors.append(factor)
+    for _ in conditions[1:]:  # n >= 1 makes n >= 2 of n != 1
+        ranges = _narrowed(ranges, junction("and", *conditions))
+        conditions = [_not_zero(condition, ranges) for condition in conditions]
+    return mul(*factors), junction("and", *conditions)
+
+
+def _narrowed(bounds: tuple[Bound, ...], condition: Expr) -> tuple[Bound, ...]:
+    parts = (_not_zero(part, bounds) for part in conditions_of(condition))
+    condition = junction("and", *parts)
+    return tuple(tighten(bound, condition, bounds[:place])[0] for place, bound in enumerate(bounds))
+
+
+def _not_zero(node: Expr, ranges: tuple[Bound, ...]) -> Expr:
+    """Return ``e != 0``, an exponent being no 0, as what is left of it over `ranges`: n >= 1, or nothing."""
+    if not (isinstance(node, Compare) and node.operator == "!=") or names_of(node):
+        return node
+    difference = node.left - node.right
+    decided = decide(node, ranges)
+    if decided is not node or not free_indices(node):
+        return decided
+    if is_integral(difference) and at_least(difference, ZERO, ranges):
+        return isolate(compare(">=", difference, ONE))
+    return isolate(node)
 
 
 def _inside(node: Expr, factor: Expr, bounds: tuple[Bound, ...], guard: Expr) -> Iterator[Reading]:

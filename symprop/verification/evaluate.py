@@ -792,7 +792,7 @@ class Evaluator:
             return ZERO
         base, exponent = self._value(expr.base, frame), self._value(expr.exponent, frame)
         terms = []
-        if not is_zero(below):
+        if not (is_zero(below) or is_zero(exponent)):  # 0**0 is 1, and so is what is near it
             terms.append([exponent, self.arithmetic.raise_to(base, exponent - ONE), below])
         if not is_zero(above):
             terms.append([self.arithmetic.raise_to(base, exponent), self.arithmetic.apply("log", [base]), above])
