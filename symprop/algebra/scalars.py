@@ -51,6 +51,10 @@ from symprop.algebra.indices import decide
 LARGEST_EXPONENT = 24
 
 
+# Of a product of more factors sympy differentiates the one that matters alone.
+MOST_FACTORS = 16
+
+
 # Operations up to which sympy is asked to factor.
 LARGEST_TO_FACTOR = 36
 
@@ -212,6 +216,8 @@ def partial(expr: Expr, node: Expr) -> Expr:
         having = [factor for factor in expr.factors if _occurs(factor, node)]
         if len(having) == 1 and having[0] == node:
             return mul(*(factor for factor in expr.factors if factor != node))
+        if len(having) == 1 and len(expr.factors) > MOST_FACTORS:
+            return mul(*(partial(factor, node) if factor is having[0] else factor for factor in expr.factors))
     powers = tuple(_powers_at_indices(expr, node))
     if powers:
         return _through_powers(expr, node, powers)

@@ -6,7 +6,7 @@ the checks of a whole network need no second walk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from fractions import Fraction
@@ -20,6 +20,7 @@ from symprop.algebra.expressions import (
     ZERO,
     Access,
     Bound,
+    Call,
     Derivative,
     Expr,
     Index,
@@ -46,6 +47,7 @@ from symprop.algebra.expressions import (
 from symprop.algebra.functions import ALIASES, FUNCTIONS
 from symprop.algebra.indices import affine, normal, within
 from symprop.algebra.losses import LOSSES, log_softmax
+from symprop.declaration.network import Function
 from symprop.declaration.scope import Known, Reading, Scope
 from symprop.declaration.source import Span
 from symprop.declaration.syntax import ARRAY_CALLS, Syntax
@@ -766,7 +768,9 @@ class Resolver:
         values = [self.value(part) for part in self.arguments(syntax, count)]
         for parameter in hidden:
             values.append(self._read(parameter, (), syntax))
-        return call(name, *values, orders=self._orders(syntax, len(values)))
+        result = call(name, *values, orders=self._orders(syntax, len(values)))
+        self._refuse_doubling(result, syntax)
+        return result
 
     def _listed(self, name: str, syntax: Syntax) -> Expr:
         row = FUNCTIONS[name]
@@ -1021,6 +1025,45 @@ class Resolver:
                 self.at_name(syntax),
                 "Give inner expressions a name by an equation of their own.",
             )
+
+    def _refuse_doubling(self, called: Call, syntax: Syntax) -> None:
+        """Refuse a call that functions of functions make too long: doubled sixteen times a text is 65,536 texts."""
+        length = _written_out(called, self.scope.functions, self.scope.occurrences).get("", 0)
+        if length > LARGEST_EXPANSION:
+            raise self.error(
+                NotationError,
+                f"'{called.function}' becomes too long when the functions that it calls are written out: "
+                f"more than {LARGEST_EXPANSION:,} symbols",
+                self.at_name(syntax),
+                "Give inner values a name by an equation of their own, and call functions of the names.",
+            )
+
+
+def _written_out(
+    expr: Expr, functions: Mapping[str, Function], known: dict[str, dict[str, int]]
+) -> dict[str, int]:
+    """Return how many nodes an expression has when functions are written out, under the name "".
+
+    Under the name of each scalar stands how often it occurs: so a body is looked at once, whatever is put into it.
+    """
+    if isinstance(expr, Access) and not expr.indices:
+        return {"": 1, expr.name: 1}
+    total = {"": 1}
+    function = functions.get(expr.function) if isinstance(expr, Call) else None
+    body = None if function is None else function.body
+    inner = [_written_out(child, functions, known) for child in expr.children]
+    times = [1] * len(inner)
+    if function is not None and body is not None and isinstance(expr, Call):
+        if function.name not in known:
+            known[function.name] = {"": 1}  # while it is looked at
+            known[function.name] = _written_out(body, functions, known)
+        counts = known[function.name]
+        times = [counts.get(parameter, 0) for parameter in function.parameters]
+        total[""] = counts[""]
+    for count, part in zip(times, inner, strict=True):
+        for name, amount in part.items():
+            total[name] = total.get(name, 0) + count * amount
+    return total
 
 
 CALLABLE = frozenset((*FUNCTIONS, *ALIASES, *LOSSES, *REDUCTIONS, *BODY_FIRST, *SOFTMAXES, *SPECIAL)) - {"Sigma", "Pi"}

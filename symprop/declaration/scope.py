@@ -82,6 +82,8 @@ class Scope:
     layered : set of str
         The sizes that differ from layer to layer, ``n(l)``.
     functions : dict of str to Function
+    occurrences : dict of str to dict of str to int
+        How long each function is when written out, and how often its parameters occur.
     quantities : dict of str to Known
     axes : dict of str to tuple of Axis
         Where they are known already.
@@ -108,6 +110,7 @@ class Scope:
     defined_sizes: set[str] = field(default_factory=set)
     layered: set[str] = field(default_factory=set)
     functions: dict[str, Function] = field(default_factory=dict)
+    occurrences: dict[str, dict[str, int]] = field(default_factory=dict)  # see resolve._written_out
     quantities: dict[str, Known] = field(default_factory=dict)
     axes: dict[str, tuple[Axis, ...]] = field(default_factory=dict)
     constants: dict[str, Fraction] = field(default_factory=dict)

@@ -44,6 +44,12 @@ from symprop.declaration.network import Equation, Network
 from symprop.errors import MissingRuleError
 
 
+# The partials of one equation may have so many nodes together, and so many for each node of its right side: a product
+# of a thousand factors has a thousand partials of 999.
+LARGEST_PARTIALS = 20_000
+LARGEST_GROWTH = 20
+
+
 @dataclass(frozen=True)
 class Reading:
     """One place where an equation reads a quantity, and the local partial derivative there.
@@ -62,9 +68,28 @@ def readings(equation: Equation, network: Network) -> tuple[Reading, ...]:
     """Return every reading in the right side of `equation` whose partial is not 0, outermost first.
 
     Readings of the same components in one scalar expression are one: ``x*x`` reads ``x`` once, with partial ``2*x``.
+
+    Raises
+    ------
+    MissingRuleError
+        If the partials are too long to be written.
     """
     expression = expand_functions(equation.expression, network)
-    return tuple(through(expression, ONE, equation.bounds, TRUE))
+    most = LARGEST_PARTIALS + LARGEST_GROWTH * sum(1 for _ in walk(expression))
+    found: list[Reading] = []
+    length = 0
+    for reading in through(expression, ONE, equation.bounds, TRUE):
+        found.append(reading)
+        length += sum(1 for _ in walk(reading.partial))
+        if length > most:
+            raise MissingRuleError(
+                f"the partial derivatives of '{equation.name}' are too long together: more than {most:,} symbols",
+                text=network.text or None,
+                line=equation.line or None,
+                hint="Each repeats almost the whole right side. Give parts of it names by equations of their own, or "
+                "write\na product over an index, prod(i, ...).",
+            )
+    return tuple(found)
 
 
 def expand_functions(expr: Expr, network: Network) -> Expr:

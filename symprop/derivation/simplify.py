@@ -293,13 +293,17 @@ def sums_joined(expr: Expr, context: Context) -> Expr:
         if not isinstance(node, Add):
             return node
         terms: list[Expr] = []
+        sums: list[int] = []  # the places of those that are sums over indices
         for term in node.terms:
-            for place, before in enumerate(terms):
-                one = _joined_sum(before, term)
+            is_sum = _sum_among(factors_of(term)) is not None
+            for place in sums if is_sum else ():
+                one = _joined_sum(terms[place], term)
                 if one is not None:
                     terms[place] = one
                     break
             else:
+                if is_sum:
+                    sums.append(len(terms))
                 terms.append(term)
         return node if len(terms) == len(node.terms) else add(*terms)
 
@@ -704,6 +708,18 @@ def write_out(expr: Expr, access: Access, adjoint: Adjoint) -> Expr:
     return transform(expr, rule)
 
 
+def all_written_out(expr: Expr, adjoints: Mapping[str, Adjoint]) -> Expr:
+    """Return `expr` with every reading of one of `adjoints`, by access name, replaced by its textbook form."""
+
+    def rule(node: Expr) -> Expr:
+        adjoint = adjoints.get(node.name) if isinstance(node, Access) else None
+        if adjoint is None or not isinstance(node, Access):
+            return node
+        return substitute(adjoint.textbook, dict(zip(adjoint.access.indices, node.indices, strict=True)))
+
+    return transform(expr, rule)
+
+
 def near(expr: Expr, terms: Iterable[Term], network: Network) -> tuple[Equation, ...]:
     """Return the forward equations that a rule should try on an adjoint: those of its terms, and those of what it
     reads.  Only these, so that the cost stays linear in the number of equations."""
@@ -817,7 +833,7 @@ def consistent(
     named: set[str] = set()
     waiting = [final[name] for name in wanted]
     while waiting:
-        for name in names_of(waiting.pop()) & by_access.keys() - named:
+        for name in (names_of(waiting.pop()) & by_access.keys()) - named:
             named.add(name)
             waiting.append(by_access[name].textbook)
     result = dict(final)
@@ -845,9 +861,7 @@ def _in_forward_names(
         return adjoint.textbook
     if any(access.name not in written_out for access in reads):
         return None
-    expr = adjoint.textbook
-    for access in reads:
-        expr = write_out(expr, access, written_out[access.name])
+    expr = all_written_out(adjoint.textbook, written_out)
     # Rules shorten by little: what is far too long needs no closer look, and depth costs no more than length.
     if cost(expr) > 1.5 * LARGEST_FINAL or depth_of_sums(expr) > 1 + depth_of_sums(adjoint.textbook):
         return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from symprop.algebra.expressions import (
     MINUS_ONE,
@@ -27,6 +28,7 @@ from symprop.algebra.expressions import (
     Power,
     Reduction,
     Where,
+    add,
     free_indices,
     names_of,
     reduce,
@@ -514,8 +516,11 @@ _RULES = ("sum", "product", "quotient", "power", "exponential")
 
 def rule(term: Term) -> str:
     """Return the rules of differentiation that a term needs: ``sum and product rule, chain rule through log``."""
-    expression = term.equation.expression
-    found = tuple(dict.fromkeys(_rules(expression, _way(term))))
+    expression = _part_that_reads(term.equation.expression, term.operand.name)
+    rules = list(_rules(expression, _way(term, expression)))
+    if isinstance(term.equation.expression, Add):
+        rules.insert(0, ("rule", "sum"))
+    found = tuple(dict.fromkeys(rules))
     named = {name for kind, name in found if kind == "rule"}
     parts = [_conjoined([name for name in _RULES if name in named], " rule")]
     parts.extend(name for kind, name in found if kind == "other")
@@ -567,8 +572,22 @@ class _Way:
         return _Way(tuple(same), (), self.operand, self.exact)
 
 
-def _way(term: Term) -> _Way:
-    expression, operand = term.equation.expression, term.operand
+def _part_that_reads(expr: Expr, name: str) -> Expr:
+    """Return those terms of a sum that read a quantity: of a thousand terms the others need not be looked at."""
+    return expr if not isinstance(expr, Add) else add(*_terms_by_name(expr).get(name, expr.terms))
+
+
+@lru_cache(maxsize=16)
+def _terms_by_name(expr: Add) -> dict[str, list[Expr]]:
+    found: dict[str, list[Expr]] = {}
+    for term in expr.terms:
+        for name in names_of(term):
+            found.setdefault(name, []).append(term)
+    return found
+
+
+def _way(term: Term, expression: Expr) -> _Way:
+    operand = term.operand
     readers = [node for node in opaque_nodes(expression) if operand.name in names_of(node)]
     found = readers
     if len(readers) > 1:
@@ -680,7 +699,7 @@ def _definitions(derivation: Derivation) -> tuple[Formula, ...]:
     waiting = [gradient.expression for gradient in derivation.gradients.values()]
     found: set[str] = set()
     while waiting:
-        for name in names_of(waiting.pop()) & by_name.keys() - found:
+        for name in (names_of(waiting.pop()) & by_name.keys()) - found:
             found.add(name)
             waiting.append(by_name[name].textbook)
     named = [adjoint for adjoint in derivation.adjoints.values() if adjoint.access.name in found]

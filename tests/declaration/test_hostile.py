@@ -52,10 +52,10 @@ READ = {
     "only separators": ";" * LONGEST_TEXT,
     "only comments": filled("", "#\n"),
     "only a comment": filled("#", "#"),
-    "many index names": "index " + numbered("i# = 0..N#", 5_500, ", "),
+    "many index names": "index " + numbered("i# = 0..N#", 2_500, ", "),
     "many ranges to compare": numbered("index i# = 1..N+#\n", 1_500) + "y = " + numbered("sum(i#,x[i#])", 1_500, "+"),
     "many sizes in a row": "size " + ", ".join(f"P{n + 1} = P{n}*2 + 1" for n in range(4_000)),
-    "many components": numbered("u[#] = x\n", 200) + "\n".join(f"a{n}=sum(k=0..{n % 200},u[k])" for n in range(3_500)),
+    "many components": numbered("u[#] = x\n", 200) + "\n".join(f"a{n}=sum(k=0..{n % 200},u[k])" for n in range(1_500)),
     "many functions": numbered("function f#(u)=u\n", 3_500),
     "many indices of one sum": "y = sum(" + numbered("i#, ", 30) + "x[" + numbered("i#", 30, ",") + "])",
     "a product of sizes in an index": "size "

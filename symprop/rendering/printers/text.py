@@ -4,7 +4,7 @@ can be helped."""
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from symprop.algebra.expressions import Bound, Derivative, Expr
 from symprop.rendering.document import Document, Formula, Line, Sentence, Simplification
@@ -102,6 +102,8 @@ def _best_break(text: str, room: int, depth: int) -> int | None:
 def _compared(text: str) -> list[bool]:
     """Tell of every place whether it stands in an argument that is a comparison: between two commas or brackets."""
     result = [False] * len(text)
+    if not any(sign in text for sign in _COMPARISONS):
+        return result
     starts = [0]
 
     def close(end: int) -> None:
@@ -221,12 +223,14 @@ class TextPage:
 
     def backward(self) -> str:
         """Return the backward lines: a table if each fits on one line, else blocks headed by the forward equations."""
-        table = self._table()
-        if max(map(len, table)) <= self.width:
-            return "\n".join(table)
+        rows = self._rows()
+        if all(len(cell) <= self.width for row in rows for cell in row):
+            table = self._table(rows)
+            if max(map(len, table)) <= self.width:
+                return "\n".join(table)
         return "\n".join(self._blocks())
 
-    def _table(self) -> list[str]:
+    def _rows(self) -> list[list[str]]:
         lines = self.document.lines
         left = max(len(spell(line.backward.left)) for line in lines)
         plus = any(line.backward.sign == "+=" for line in lines)
@@ -239,22 +243,33 @@ class TextPage:
             cells = _backward(line.backward, left, plus, 0, None)
             rows.append([forward, cells[0], partial, line.rule.replace(" rule", "")])
             rows.extend(["", cell, "", ""] for cell in cells[1:])
+        return rows
+
+    def _table(self, rows: list[list[str]]) -> list[str]:
         table = columns(rows, 2)
         widths = [max(len(row[place]) for row in rows) for place in range(4)]
         return [table[0], "  ".join("-" * width for width in widths), *table[1:]]
 
     def _blocks(self) -> list[str]:
+        known: dict[tuple[int, bool], list[str]] = {}
+
+        def below(line: Line, plus: bool) -> list[str]:
+            key = id(line), plus  # not the line: equal ones may be written in another order
+            if key not in known:
+                known[key] = self._below(line, plus)
+            return known[key]
+
         lengths = [len(text) for line in self.document.lines for text in _backward(line.backward, 0, True, 2, None)]
         middles = sorted({min(max(length + 3, self.width // 3), 2 * self.width // 3) for length in lengths})
 
         # The column of the partials is where most of them have room; a line without room costs as much as four.
         def length(middle: int) -> int:
             without_room = sum(self._beside(line, False, middle) is None for line in self.document.lines)
-            return len(self._blocks_at(middle)) + 4 * without_room
+            return len(self._blocks_at(middle, below)) + 4 * without_room
 
-        return self._blocks_at(min(middles, key=length))
+        return self._blocks_at(min(middles, key=length), below)
 
-    def _blocks_at(self, middle: int) -> list[str]:
+    def _blocks_at(self, middle: int, below: Callable[[Line, bool], list[str]]) -> list[str]:
         result: list[str] = []
         before = None
         summed: Expr | None = None  # the adjoint that the last lines added to
@@ -264,7 +279,7 @@ class TextPage:
                 result.extend(self._equation(line.forward, 0, 0, self.width))
                 before = line.forward
             plus = line.backward.sign == "+=" or line.backward.left is summed
-            result.extend(self._beside(line, plus, middle) or self._below(line, plus))
+            result.extend(self._beside(line, plus, middle) or below(line, plus))
             summed = line.backward.left
         return result if result[0] else result[1:]
 
