@@ -43,7 +43,6 @@ from symprop.algebra.scalars import opaque_nodes, partial
 from symprop.declaration.network import Equation, Network
 from symprop.errors import MissingRuleError
 
-
 # The partials of one equation may have so many nodes together, and so many for each node of its right side: a product
 # of a thousand factors has a thousand partials of 999.
 LARGEST_PARTIALS = 20_000

@@ -53,7 +53,8 @@ def test_what_grows_faster_is_refused_with_its_place(text: str, kind: type[Sympr
 
 
 def test_functions_of_functions_that_stay_short_are_read() -> None:
-    text = "function f0(u) = 2*u\n" + "\n".join(f"function f{n + 1}(u) = f{n}(u) + 1" for n in range(40)) + "\nL = f40(x)"
+    long = "\n".join(f"function f{n + 1}(u) = f{n}(u) + 1" for n in range(40))
+    text = f"function f0(u) = 2*u\n{long}\nL = f40(x)"
     assert str(symprop.derive(symprop.parse(text)).gradients["x"]) == "2"
     # Once more for each name: 2**8 factors, below the limit.
     doubled = NESTED.partition("function f9(")[0] + "L = f8(x)"
