@@ -260,6 +260,8 @@ class _Solver:
         size, value = solution
         if condition.quantity is None:
             origin = f"follows from {self.stated(condition.size)}"
+            if isinstance(self.network.sizes.get(size.name), Number):
+                origin = "is declared in the network"
         else:
             name_of_array = condition.quantity.name
             origin = f"follows from the shape {_tuple(self.shapes[name_of_array])} of {name_of_array}"
@@ -270,7 +272,7 @@ class _Solver:
         """Return what the definition of a size, or the length of its list, says."""
         if name in self.layers:
             return f"the {dict(self.lists)[name]} values of {name}"
-        return f"{name} = {self.network.sizes[name]}"
+        return f"size {name} = {self.network.sizes[name]}"
 
     def make_room(self) -> bool:
         """Settle the sizes that only components speak of: the least that have room for all of them."""
@@ -315,7 +317,9 @@ class _Solver:
             hint = "; ".join(reasons) + "." if reasons else ""
             default = next((size for size in found if isinstance(self.network.sizes.get(size.name), Number)), None)
             if default is not None:
-                hint += f' Another value: --size {default}=..., or sizes={{"{default}": ...}}.'
+                lengths = [length for axis, length in zip(quantity.axes, shape, strict=True) if axis.extent is default]
+                value = lengths[0] if lengths else "..."
+                hint += f' Another value: --size {default}={value}, or sizes={{"{default}": {value}}}.'
         return ShapeError(
             f"{quantity.name} has shape {_tuple(shape)}; the network declares {quantity.access} "
             f"with extents {expected}",
