@@ -345,10 +345,9 @@ def train(
             early_stopping=early_stopping,
         )
     except DivergenceError as error:
-        than = "" if learning_rate is None else f" than {learning_rate:g}"
-        raise DivergenceError(
-            error.message, hint=f"Try a smaller --learning-rate{than}. No model was saved."
-        ) from None
+        hint = (error.hint or "").replace("a smaller learning rate", "a smaller --learning-rate")
+        hint = f"{hint.partition(' The last')[0]}\nNo model was saved."
+        raise DivergenceError(error.message, hint=hint) from None
     saved = str(result.run.save(output)) if output else None
     click.echo(fit_table.report(result, network, saved, time.perf_counter() - began))
 
@@ -360,8 +359,13 @@ def train(
 @click.argument("model", metavar="MODEL.npz")
 @click.argument("data", metavar="NEW.csv")
 @output_option
-def predict(model: str, data: str, output: str | None) -> None:
-    """Print the predictions of a trained MODEL for the rows of a table, as CSV."""
+@click.pass_context
+def predict(ctx: click.Context, model: str, data: str, output: str | None) -> None:
+    """Print the predictions of a trained MODEL for the rows of a table, as CSV.
+
+    A row that cannot be read has empty cells, and is named on standard error.  Exit status: 0 every row has a
+    prediction, 2 some have none.
+    """
     from symprop import pipeline
     from symprop.runtime import fit_table, table
     from symprop.runtime.fit import load
@@ -376,14 +380,20 @@ def predict(model: str, data: str, output: str | None) -> None:
         click.echo(f"... and {len(complaints) - MOST_COMPLAINTS} more", err=True)
     if complaints:
         click.echo(f"{len(complaints)} of {len(new)} rows have no prediction", err=True)
+        ctx.exit(2)
 
 
 def _network(path: str) -> Network:
+    """Return the network of a file; what is likely a mistake in it is said on standard error."""
     from symprop import pipeline
 
     if path == "-":
-        return pipeline.parse(pipeline.decode(sys.stdin.buffer.read(), "standard input"))
-    return pipeline.read(path)
+        network = pipeline.parse(pipeline.decode(sys.stdin.buffer.read(), "standard input"))
+    else:
+        network = pipeline.read(path)
+    for notice in network.notices:
+        click.echo(f"notice: {notice}", err=True)
+    return network
 
 
 def _parts(text: str) -> list[str]:
@@ -404,6 +414,10 @@ def _sizes(settings: Sequence[str]) -> dict[str, Any]:
         name, _, value = (part.strip() for part in setting.partition("="))
         listed = value.startswith("[") and value.endswith("]")
         numbers = [part.strip() for part in value.strip("[]").split(",")]
+        if value and all(number.isdecimal() or number.startswith("-") for number in numbers):
+            wrong = [number for number in numbers if not number.isdecimal() or int(number) < 1]
+            if wrong:
+                raise OptionError(f"--size {setting}: {wrong[0]} is no size; a size is a positive integer")
         if not all(number.isdecimal() and int(number) >= 1 for number in numbers) or (len(numbers) > 1 and not listed):
             raise OptionError(
                 f"--size {setting} cannot be read",

@@ -254,7 +254,7 @@ class _Solver:
             if difference is not ZERO:
                 raise self.contradiction(condition)
             return True
-        solution = _only_unknown(difference)
+        solution = only_unknown(difference)
         if solution is None:
             return False
         size, value = solution
@@ -281,7 +281,7 @@ class _Solver:
             for axis, index in zip(self.network.quantities[name].axes, indices, strict=True):
                 if free_indices(axis.upper):
                     continue
-                solution = _only_unknown(fold(axis.upper - number(index), self.known))
+                solution = only_unknown(fold(axis.upper - number(index), self.known))
                 if solution is not None and (solution[0] not in least or least[solution[0]][0] < solution[1]):
                     least[solution[0]] = (max(solution[1], Fraction(1)), f"follows from the components of {name}")
         for size, (value, origin) in least.items():
@@ -342,7 +342,7 @@ class _Solver:
         return ShapeError(f"the size {size} is not known{others}", hint=hint)
 
 
-def _only_unknown(difference: Expr) -> tuple[Size, Fraction] | None:
+def only_unknown(difference: Expr) -> tuple[Size, Fraction] | None:
     """Return the one size that makes a linear `difference` zero and its value, or None."""
     coefficient, offset, size = Fraction(0), Fraction(0), None
     for monomial, factor in polynomial(difference).items():

@@ -531,7 +531,7 @@ def _train(
                 run.steps = outcome.diverged
                 if best is None:
                     run.kept = outcome.diverged // training.batches
-                raise _divergence(run, outcome.diverged, training.batches)
+                raise _divergence(run, outcome.diverged, training.batches, data)
             run.history["objective"] += (outcome.losses.reshape(count, -1) @ weights).tolist()
             bar.update(count)
             if held_out is None:
@@ -576,15 +576,44 @@ def _copies(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return Named("parameter", copies)
 
 
-def _divergence(run: Run, step: int, batches: int) -> DivergenceError:
+def _divergence(run: Run, step: int, batches: int, data: Mapping[str, np.ndarray]) -> DivergenceError:
+    """Return the error that says where the objective stopped being finite, and why if that can be seen."""
+    from symprop.declaration.parser import parse
+
     where = f"step {step + 1} (epoch {step // batches + 1})"
-    error = DivergenceError(
-        f"the objective is no longer finite at {where}",
-        hint=f"Try a smaller learning rate than {run.options['learning_rate']:g}. "
-        "The last parameters with a finite objective are in the attribute 'run' of this error.",
-    )
+    network = parse(run.network) if run.network else None
+    remedy = f"Try a smaller learning rate than {run.options['learning_rate']:g}."
+    if network is not None and network.turned_losses:
+        remedy = f"{network.turned_losses[0][0].upper()}{network.turned_losses[0][1:]}."
+    elif step == 0:
+        remedy = "No step was done yet, so the learning rate is not at fault."
+    if step == 0:
+        seen = _first_not_finite(run, data)
+        remedy = f"{seen}{remedy}"
+        message = "the objective is not finite at the initial parameters"
+        error = DivergenceError(message, hint="\n".join(textwrap.wrap(remedy, 78)))
+    else:
+        remedy += " The last parameters with a finite objective are in the attribute 'run' of this error."
+        message = f"the objective is no longer finite at {where}"
+        error = DivergenceError(message, hint="\n".join(textwrap.wrap(remedy, 78)))
     error.run = run
     return error
+
+
+def _first_not_finite(run: Run, data: Mapping[str, np.ndarray]) -> str:
+    """Return a sentence about the first computed quantity that is not finite, or nothing."""
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        values = run.functions.forward(run.parameters, data)
+    for name, value in values.items():
+        for part in value if isinstance(value, list | tuple) else [value]:
+            wrong = np.argwhere(~np.isfinite(part))
+            if len(wrong):
+                place = tuple(map(int, wrong[0]))
+                at = f" in example {place[0]} (counted from 0)" if place else ""
+                return f"{name} is {part[place]}{at}. "
+    return ""
 
 
 class _Silent:
