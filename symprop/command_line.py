@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from symprop import __version__
+from symprop import __version__, arguments
 from symprop.errors import OptionError, SympropError
 
 if TYPE_CHECKING:
@@ -28,8 +28,26 @@ FORMATS = ("text", "latex", "markdown", "html", "json")
 MOST_COMPLAINTS = 20
 
 
+class Command(click.Command):
+    """A command; an option that it does not have is answered with the one that was meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            names = [name for parameter in self.params for name in parameter.opts if name.startswith("--")]
+            known = {name.lstrip("-").replace("-", "_"): name for name in names}
+            close = arguments.meant(error.option_name.lstrip("-").replace("-", "_"), known)
+            if close is None:
+                raise
+            message = f"No such option '{error.option_name}'. Did you mean '{known[close]}'?"
+            raise click.UsageError(message, ctx) from None
+
+
 class Commands(click.Group):
     """The group of commands; it turns users' mistakes into words and status 2."""
+
+    command_class = Command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -381,6 +399,51 @@ def predict(ctx: click.Context, model: str, data: str, output: str | None) -> No
     if complaints:
         click.echo(f"{len(complaints)} of {len(new)} rows have no prediction", err=True)
         ctx.exit(2)
+
+
+# The form of a graph, by the ending of the file.
+GRAPHS = {".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid", ".md": "mermaid"}
+
+
+@main.command(
+    short_help="Draw the computational graph of NETWORK.",
+    epilog=examples("symprop graph heart.net | dot -Tsvg > heart.svg", "symprop graph heart.net -o heart.mmd"),
+)
+@network_argument
+@click.option("-o", "--output", metavar="FILE", help="Write there: .dot, .gv (Graphviz), .mmd or .md (Mermaid).")
+def graph(network: str, output: str | None) -> None:
+    """Print the computational graph of NETWORK as text for Graphviz, or for Mermaid by the ending of FILE.
+
+    Inputs are boxes, targets hexagons, parameters ellipses; a dashed edge leads from another step of a recurrence.
+    """
+    from symprop import pipeline
+
+    ending = ".dot" if output is None else Path(output).suffix.lower()
+    if ending not in GRAPHS:
+        raise OptionError(
+            f"{output}: a graph is written as {', '.join(GRAPHS)}",
+            hint="Graphviz makes a picture of it: symprop graph NETWORK | dot -Tsvg > graph.svg",
+        )
+    text = pipeline.graph(_network(network), GRAPHS[ending])
+    _write(f"```mermaid\n{text}```\n" if ending == ".md" else text, output)
+
+
+@main.command(
+    short_help="Draw the learning curve of a trained MODEL.",
+    epilog=examples("symprop plot heart.npz -o heart.png"),
+)
+@click.argument("model", metavar="MODEL.npz")
+@click.option("-o", "--output", metavar="FILE", help="Picture to write: .png, .svg or .pdf.  [default: MODEL.png]")
+def plot(model: str, output: str | None) -> None:
+    """Draw the objective by epoch, in training and on the rows held out, of a trained MODEL.
+
+    MODEL may also be a JSON file with the lists "objective" and "validation".  Needs matplotlib: pip install
+    'symprop[plot]'.
+    """
+    from symprop.runtime.plot import learning_curve, record
+
+    picture = output or f"{Path(model).with_suffix('')}.png"
+    click.echo(f"{learning_curve(record(model), picture)} written")
 
 
 def _network(path: str) -> Network:

@@ -658,6 +658,15 @@ def generate(
 
 
 @arguments.verb
+def graph(net: Network | str, form: str = "dot") -> str:
+    """Return the computational graph of the equations, as text for Graphviz (``dot``) or ``mermaid``."""
+    from symprop.rendering import graph as graphs
+
+    arguments.choice("form", form, graphs.FORMS)
+    return graphs.to_dot(_network(net)) if form == "dot" else graphs.to_mermaid(_network(net))
+
+
+@arguments.verb
 def check(net: Network | str, claims: str, seed: int = 0) -> Report:
     """Judge the lines of a hand derivation.
 

@@ -183,6 +183,11 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["train", str(EXAMPLES / "heart.net"), HEART, "--size", "H=-2"], "-2 is no size"),
     (["train", str(EXAMPLES / "heart.net"), HEART, "--seed", "-1"], "seed is -1"),
     (["train", str(EXAMPLES / "iris.net"), IRIS, "--size", "K=4"], "has 3 classes .*t has 4 components"),
+    (["train", str(EXAMPLES / "heart.net"), HEART, "--lr", "1"], "Did you mean '--learning-rate'"),
+    (["train", str(EXAMPLES / "heart.net"), HEART, "--epoch", "1"], "Did you mean '--epochs'"),
+    (["graph", str(EXAMPLES / "heart.net"), "-o", "heart.svg"], "dot -Tsvg"),
+    (["plot", "none.npz"], "there is no file none.npz"),
+    (["plot", HEART], "is not a model file"),
     (["equal", "x", "y", "--fromat"], "unexpected extra argument"),
     (["predict", HEART, HEART], "is not a model file"),
     (["predict", "none.npz", HEART], "there is no file none.npz"),
@@ -288,3 +293,11 @@ def test_what_is_likely_a_mistake_is_said_when_a_network_is_read() -> None:
     first, second = result.stderr.splitlines()
     assert "notice: line 1 takes the logarithm of the target 't'" in first
     assert second == "notice: the parameter 'u' on line 1 is read by no equation"
+
+
+def test_a_graph_is_written_in_the_form_of_its_ending(tmp_path: Path) -> None:
+    network = str(EXAMPLES / "heart.net")
+    for name, start in (("a.dot", "digraph"), ("a.gv", "digraph"), ("a.mmd", "flowchart"), ("a.md", "```mermaid\n")):
+        assert done("graph", network, "-o", str(tmp_path / name)) == ""
+        assert (tmp_path / name).read_text(encoding="utf-8").startswith(start)
+    assert done("graph", network) == (tmp_path / "a.dot").read_text(encoding="utf-8")

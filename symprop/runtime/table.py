@@ -437,7 +437,7 @@ def from_columns(columns: object, wanted: Sequence[str]) -> Table:
         If a column is missing, or columns differ in length.
     """
     given = dict(columns) if isinstance(columns, Mapping) else {name: columns[name] for name in columns.columns}  # type: ignore[attr-defined,index]
-    source = "the columns"
+    source = "the table"
     found: dict[str, tuple[str, ...]] = {}
     for name in wanted:
         if name not in given:
