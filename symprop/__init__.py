@@ -61,6 +61,13 @@ __all__ = [
     "read",
 ]
 
+# What other libraries call a verb of ours.
+OTHER_WORDS = {
+    "backprop": "derive", "backward": "derive", "differentiate": "derive", "diff": "derive", "grad": "derive",
+    "gradient": "derive", "jit": "compile", "judge": "check", "lambdify": "compile", "network": "parse",
+    "open": "read", "train": "fit", "verify": "check",
+}  # fmt: skip
+
 # Of what is neither an exception nor in the pipeline.
 _HOMES = {
     "fit": "symprop.runtime.fit",
@@ -74,7 +81,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         from symprop.errors import nearest
 
-        close = nearest(name, __all__)
+        close = OTHER_WORDS.get(name.lower()) or nearest(name, __all__)
         raise AttributeError(
             f"module 'symprop' has no attribute '{name}'" + (f"; did you mean '{close}'?" if close else "")
         )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from symprop import __version__
+from symprop import __version__, arguments
 from symprop.errors import OptionError, SympropError
 
 if TYPE_CHECKING:
@@ -28,8 +28,26 @@ FORMATS = ("text", "latex", "markdown", "html", "json")
 MOST_COMPLAINTS = 20
 
 
+class Command(click.Command):
+    """A command; an option that it does not have is answered with the one that was meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            names = [name for parameter in self.params for name in parameter.opts if name.startswith("--")]
+            known = {name.lstrip("-").replace("-", "_"): name for name in names}
+            close = arguments.meant(error.option_name.lstrip("-").replace("-", "_"), known)
+            if close is None:
+                raise
+            message = f"No such option '{error.option_name}'. Did you mean '{known[close]}'?"
+            raise click.UsageError(message, ctx) from None
+
+
 class Commands(click.Group):
     """The group of commands; it turns users' mistakes into words and status 2."""
+
+    command_class = Command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -345,10 +363,9 @@ def train(
             early_stopping=early_stopping,
         )
     except DivergenceError as error:
-        than = "" if learning_rate is None else f" than {learning_rate:g}"
-        raise DivergenceError(
-            error.message, hint=f"Try a smaller --learning-rate{than}. No model was saved."
-        ) from None
+        hint = (error.hint or "").replace("a smaller learning rate", "a smaller --learning-rate")
+        hint = f"{hint.partition(' The last')[0]}\nNo model was saved."
+        raise DivergenceError(error.message, hint=hint) from None
     saved = str(result.run.save(output)) if output else None
     click.echo(fit_table.report(result, network, saved, time.perf_counter() - began))
 
@@ -360,8 +377,13 @@ def train(
 @click.argument("model", metavar="MODEL.npz")
 @click.argument("data", metavar="NEW.csv")
 @output_option
-def predict(model: str, data: str, output: str | None) -> None:
-    """Print the predictions of a trained MODEL for the rows of a table, as CSV."""
+@click.pass_context
+def predict(ctx: click.Context, model: str, data: str, output: str | None) -> None:
+    """Print the predictions of a trained MODEL for the rows of a table, as CSV.
+
+    A row that cannot be read has empty cells, and is named on standard error.  Exit status: 0 every row has a
+    prediction, 2 some have none.
+    """
     from symprop import pipeline
     from symprop.runtime import fit_table, table
     from symprop.runtime.fit import load
@@ -376,14 +398,65 @@ def predict(model: str, data: str, output: str | None) -> None:
         click.echo(f"... and {len(complaints) - MOST_COMPLAINTS} more", err=True)
     if complaints:
         click.echo(f"{len(complaints)} of {len(new)} rows have no prediction", err=True)
+        ctx.exit(2)
+
+
+# The form of a graph, by the ending of the file.
+GRAPHS = {".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid", ".md": "mermaid"}
+
+
+@main.command(
+    short_help="Draw the computational graph of NETWORK.",
+    epilog=examples("symprop graph heart.net | dot -Tsvg > heart.svg", "symprop graph heart.net -o heart.mmd"),
+)
+@network_argument
+@click.option("-o", "--output", metavar="FILE", help="Write there: .dot, .gv (Graphviz), .mmd or .md (Mermaid).")
+def graph(network: str, output: str | None) -> None:
+    """Print the computational graph of NETWORK as text for Graphviz, or for Mermaid by the ending of FILE.
+
+    Inputs are boxes, targets hexagons, parameters ellipses; a dashed edge leads from another step of a recurrence.
+    """
+    from symprop import pipeline
+
+    ending = ".dot" if output is None else Path(output).suffix.lower()
+    if ending not in GRAPHS:
+        raise OptionError(
+            f"{output}: a graph is written as {', '.join(GRAPHS)}",
+            hint="Graphviz makes a picture of it: symprop graph NETWORK | dot -Tsvg > graph.svg",
+        )
+    text = pipeline.graph(_network(network), GRAPHS[ending])
+    _write(f"```mermaid\n{text}```\n" if ending == ".md" else text, output)
+
+
+@main.command(
+    short_help="Draw the learning curve of a trained MODEL.",
+    epilog=examples("symprop plot heart.npz -o heart.png"),
+)
+@click.argument("model", metavar="MODEL.npz")
+@click.option("-o", "--output", metavar="FILE", help="Picture to write: .png, .svg or .pdf.  [default: MODEL.png]")
+def plot(model: str, output: str | None) -> None:
+    """Draw the objective by epoch, in training and on the rows held out, of a trained MODEL.
+
+    MODEL may also be a JSON file with the lists "objective" and "validation".  Needs matplotlib: pip install
+    'symprop[plot]'.
+    """
+    from symprop.runtime.plot import learning_curve, record
+
+    picture = output or f"{Path(model).with_suffix('')}.png"
+    click.echo(f"{learning_curve(record(model), picture)} written")
 
 
 def _network(path: str) -> Network:
+    """Return the network of a file; what is likely a mistake in it is said on standard error."""
     from symprop import pipeline
 
     if path == "-":
-        return pipeline.parse(pipeline.decode(sys.stdin.buffer.read(), "standard input"))
-    return pipeline.read(path)
+        network = pipeline.parse(pipeline.decode(sys.stdin.buffer.read(), "standard input"))
+    else:
+        network = pipeline.read(path)
+    for notice in network.notices:
+        click.echo(f"notice: {notice}", err=True)
+    return network
 
 
 def _parts(text: str) -> list[str]:
@@ -404,6 +477,10 @@ def _sizes(settings: Sequence[str]) -> dict[str, Any]:
         name, _, value = (part.strip() for part in setting.partition("="))
         listed = value.startswith("[") and value.endswith("]")
         numbers = [part.strip() for part in value.strip("[]").split(",")]
+        if value and all(number.isdecimal() or number.startswith("-") for number in numbers):
+            wrong = [number for number in numbers if not number.isdecimal() or int(number) < 1]
+            if wrong:
+                raise OptionError(f"--size {setting}: {wrong[0]} is no size; a size is a positive integer")
         if not all(number.isdecimal() and int(number) >= 1 for number in numbers) or (len(numbers) > 1 and not listed):
             raise OptionError(
                 f"--size {setting} cannot be read",

@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 from symprop import arguments
 from symprop.arguments import Named
-from symprop.errors import NotationError, OptionError, UnknownNameError
+from symprop.errors import DeclarationError, IndexNotationError, NotationError, OptionError, UnknownNameError, nearest
 
 if TYPE_CHECKING:
     from symprop.algebra.expressions import Expr, Index
+    from symprop.algebra.optimizers import Optimizer
     from symprop.declaration.network import Network
     from symprop.declaration.sizes import SizeValue
     from symprop.derivation import steps
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 MODES = ("reverse", "forward")
 
 
+@arguments.verb
 def parse(text: str) -> Network:
     """Return the network that `text` declares.
 
@@ -50,6 +52,7 @@ def parse(text: str) -> Network:
     return parse_text(arguments.network_text(text) if isinstance(text, str) else text)
 
 
+@arguments.verb
 def read(path: str | Path) -> Network:
     """Return the network in a file (UTF-8).
 
@@ -87,6 +90,7 @@ def decode(content: bytes, source: str) -> str:
         raise NotationError(f"{source}, line {line}, is not UTF-8 text", hint="Save the file as UTF-8.") from None
 
 
+@arguments.verb
 def expression(text: str, net: Network | str) -> Expr:
     """Return one expression in the names of `net`; ``D(U, V)`` and ``P(U, V)`` may stand in it."""
     from symprop.declaration.parser import parse_expression
@@ -135,6 +139,7 @@ class Gradient:
     def __repr__(self) -> str:
         return f"Gradient({self.name}: {self})"
 
+    @arguments.verb
     def latex(self) -> str:
         """Return the expression as LaTeX, without the left side."""
         from symprop.rendering.printers.layout import Names
@@ -142,6 +147,7 @@ class Gradient:
 
         return latex_of(self.expression, Names.of(self._derivation.network))
 
+    @arguments.verb
     def sympy(self, expand: bool = False) -> Any:
         """Return the expression as a sympy object.
 
@@ -196,6 +202,7 @@ class Derivation:
             step for adjoint in derivation.adjoints.values() for step in adjoint.steps
         )
 
+    @arguments.verb
     def to_text(
         self, notation: str = "index", detail: str = "steps", sizes: Mapping[str, SizeValue] | None = None
     ) -> str:
@@ -207,6 +214,7 @@ class Derivation:
 
         return report.to_text(self.derivation, notation=notation, detail=detail, sizes=arguments.sizes(sizes))
 
+    @arguments.verb
     def to_latex(
         self,
         notation: str = "index",
@@ -221,6 +229,7 @@ class Derivation:
             self.derivation, notation=notation, detail=detail, fragment=fragment, sizes=arguments.sizes(sizes)
         )
 
+    @arguments.verb
     def to_markdown(
         self, notation: str = "index", detail: str = "steps", sizes: Mapping[str, SizeValue] | None = None
     ) -> str:
@@ -229,6 +238,7 @@ class Derivation:
 
         return report.to_markdown(self.derivation, notation=notation, detail=detail, sizes=arguments.sizes(sizes))
 
+    @arguments.verb
     def to_html(
         self,
         notation: str = "index",
@@ -243,12 +253,14 @@ class Derivation:
             self.derivation, notation=notation, detail=detail, fragment=fragment, sizes=arguments.sizes(sizes)
         )
 
+    @arguments.verb
     def to_dict(self) -> dict[str, Any]:
         """Return gradients, adjoints and steps as plain dicts and texts."""
         from symprop.rendering import report
 
         return report.to_dict(self.derivation)
 
+    @arguments.verb
     def hessian(self, by: str, and_by: str | None = None) -> Derivation:
         """Return the derivation of the second derivatives by two quantities (or twice by one).
 
@@ -262,6 +274,7 @@ class Derivation:
         self.gradients[by]
         return self.adjoints[by].access.name
 
+    @arguments.verb
     def hessian_vector_product(self, by: str, direction: str = "direction") -> Derivation:
         """Return the derivation of the Hessian by `by` times a vector, an input called `direction`.
 
@@ -289,6 +302,7 @@ class Derivation:
         return report.to_math(self.derivation)
 
 
+@arguments.verb
 def derive(
     net: Network | Derivation | str,
     wrt: Sequence[str] | str | None = None,
@@ -486,6 +500,7 @@ def _nested(values: Mapping[tuple[int, ...], Any], number: Any) -> Any:
     return [_nested(parts[first], number) for first in sorted(parts)]
 
 
+@arguments.verb
 def evaluate(
     net: Network | str,
     values: Mapping[str, Any],
@@ -538,9 +553,15 @@ def _by_component(values: Mapping[str, Any]) -> dict[str, Any]:
         match = _COMPONENT.fullmatch(key)
         if match is None:
             whole[key] = value
-        else:
+            continue
+        before = values.get(match[1], {})
+        if not isinstance(before, Mapping):
+            raise DeclarationError(f"'{match[1]}' is given twice: as a whole, and as {key}")
+        try:
             indices = tuple(int(part) for part in match[2].split(","))
-            whole.setdefault(match[1], {})[indices] = value
+        except ValueError:
+            raise IndexNotationError(f"the indices of {key} are no integers", hint="Write x[1], or w[0,2].") from None
+        whole[match[1]] = {**before, **whole.get(match[1], {}), indices: value}
     return whole
 
 
@@ -557,12 +578,16 @@ def _with_free_scalars(network: Network, values: Mapping[str, Any], sizes: Mappi
     return replace(network, quantities={**network.quantities, **{name: Quantity(name, "input") for name in free}})
 
 
+@arguments.verb
 def compile(
     net: Network | str,
     sizes: Mapping[str, Any] | None = None,
     dtype: str = "float64",
     target: str = "numba",
-    **options: Any,
+    reduction: str = "mean",
+    optimizer: str | Optimizer | None = None,
+    wrt: Sequence[str] | str | None = None,
+    of: str | None = None,
 ) -> Functions:
     """Return compiled functions of a network: ``forward``, ``gradient``, ``initialize``; see `runtime.load`.
 
@@ -575,43 +600,73 @@ def compile(
         ``float64`` or ``float32``.
     target : str
         ``numba`` or ``numpy``.
-    options
-        Further arguments of `runtime.load.compile`.
+    reduction : str
+        ``mean`` or ``sum`` over the examples, if the network has no batch index.
+    optimizer : str or Optimizer, optional
+        What `Functions.run` trains with; None means the one that the network brings, if it does.
+    wrt : sequence of str, or str, optional
+        By what ``gradient`` differentiates; None means every parameter.
+    of : str, optional
+        The scalar to differentiate; None means the objective.
     """
     from symprop.runtime import load as loading
 
-    return loading.compile(net, sizes=arguments.sizes(sizes), dtype=dtype, target=target, **options)
+    return loading.compile(net, arguments.sizes(sizes), dtype, target, reduction, optimizer, wrt, of)
 
 
+def _no_size(name: str, network: Network) -> DeclarationError:
+    from symprop.declaration.sizes import size_names
+
+    known = size_names(network)
+    close = nearest(name, known)
+    hint = f"Did you mean '{close}'?" if close else f"Its sizes are {', '.join(known)}." if known else "It has none."
+    return DeclarationError(f"the network has no size '{name}'", hint=hint)
+
+
+@arguments.verb
 def generate(
     net: Network | str,
     target: str = "numba",
     sizes: Mapping[str, Any] | None = None,
     dtype: str = "float64",
-    **options: Any,
+    reduction: str = "mean",
+    optimizer: str | Optimizer | None = None,
+    wrt: Sequence[str] | str | None = None,
+    of: str | None = None,
 ) -> str:
     """Return a stand-alone module as text: it needs numpy (and numba), not symprop.
 
     Parameters
     ----------
-    net, target, dtype
+    net, target, dtype, reduction, optimizer, wrt, of
         As for `compile`.
     sizes : mapping of str to int, optional
         Sizes to define once and for all; others follow from the arrays or are given to the module's functions.
-    options
-        Further arguments of `runtime.load.module_text`.
     """
     from symprop.runtime.load import module_text
 
     network = _network(net)
     sizes = arguments.sizes(sizes)
+    for name in sizes:
+        if name not in network.sizes:
+            raise _no_size(name, network)
     layered = {name: value for name, value in sizes.items() if not hasattr(value, "__index__")}
     single = [f"size {name} = {value}" for name, value in sizes.items() if name not in layered]
     if single:
         network = parse("\n".join([network.text, *single]))
-    return module_text(network, dtype=dtype, target=target, sizes=layered, **options)
+    return module_text(network, dtype, target, reduction, optimizer, wrt, of, layered)
 
 
+@arguments.verb
+def graph(net: Network | str, form: str = "dot") -> str:
+    """Return the computational graph of the equations, as text for Graphviz (``dot``) or ``mermaid``."""
+    from symprop.rendering import graph as graphs
+
+    arguments.choice("form", form, graphs.FORMS)
+    return graphs.to_dot(_network(net)) if form == "dot" else graphs.to_mermaid(_network(net))
+
+
+@arguments.verb
 def check(net: Network | str, claims: str, seed: int = 0) -> Report:
     """Judge the lines of a hand derivation.
 
@@ -630,12 +685,11 @@ def check(net: Network | str, claims: str, seed: int = 0) -> Report:
     """
     from symprop.verification.report import check as check_lines
 
-    if isinstance(claims, list | tuple) and all(isinstance(line, str) for line in claims):
-        claims = "\n".join(claims)
-    arguments.text(claims, "what to check", '"dJ/dw[i] = (y - t)*x[i]", several lines apart by line breaks')
-    return check_lines(_network(net), claims, seed)
+    arguments.integer("seed", seed, 0)
+    return check_lines(_network(net), arguments.claims(claims), seed)
 
 
+@arguments.verb
 def equal(left: str, right: str, seed: int = 0) -> Verdict:
     """Judge whether two scalar expressions in real variables are equal wherever both are defined.
 
@@ -648,4 +702,5 @@ def equal(left: str, right: str, seed: int = 0) -> Verdict:
 
     for side in (left, right):
         arguments.text(side, "an expression", '"(1 + tanh(x/2))/2"')
+    arguments.integer("seed", seed, 0)
     return equal_expressions(left, right, seed)

@@ -56,6 +56,7 @@ def test_a_stage_reads_only_earlier_ones(stage: str) -> None:
         ("flint", {"verification"}),
         ("lark", {"declaration"}),
         ("jinja2", {"rendering"}),
+        ("matplotlib", {"runtime"}),
     ],
 )
 def test_a_library_is_used_in_one_place(library: str, readers: set[str]) -> None:

@@ -14,6 +14,7 @@ import symprop
 from symprop.arguments import Named
 from symprop.errors import (
     DeclarationError,
+    IndexNotationError,
     NotationError,
     OptionError,
     ShapeError,
@@ -119,6 +120,51 @@ WRONG: list[tuple[str, Callable[[], object], type[SympropError], str]] = [
     ("an unknown shown value", lambda: at_2()["q"], UnknownNameError, "Known: y, x."),
     ("an unknown component", lambda: at_2().values["x"][7], UnknownNameError, "from [1] to [2]"),
     ("claims that are no text", lambda: symprop.check(NET, 3), NotationError, "is a text, not 3"),  # type: ignore[arg-type]
+    ("fit(lr=...)", lambda: symprop.fit(NET, DATA, lr=0.1), OptionError, "Did you mean 'learning_rate'?"),  # type: ignore[call-arg]
+    ("fit(n_epochs=...)", lambda: fit(n_epochs=3), OptionError, "Did you mean 'epochs'?"),
+    ("fit(patience=...)", lambda: fit(patience=3), OptionError, "Did you mean 'early_stopping'?"),
+    ("fit(beta1=...)", lambda: fit(beta1=0.9), OptionError, 'hyperparameters={"beta1": 0.9}'),
+    ("fit(net)", lambda: symprop.fit(NET), OptionError, "Write fit(net, data, ...)."),  # type: ignore[call-arg]
+    ("fit()", lambda: symprop.fit(), OptionError, "fit lacks net and data"),  # type: ignore[call-arg]
+    ("fit(net, x=X, t=T)", lambda: symprop.fit(NET, x=X, t=T), OptionError, 'fit(net, {"x": x, ...})'),  # type: ignore[call-arg]
+    ("fit(data, net)", lambda: symprop.fit(DATA, NET), NotationError, "The network comes first"),  # type: ignore[arg-type]
+    ("data twice", lambda: symprop.fit(NET, DATA, data=DATA), OptionError, "'data' twice"),  # type: ignore[misc]
+    ("too many by position", lambda: symprop.fit(NET, DATA, *range(9)), OptionError, "takes 10 arguments"),
+    ("a hyperparameter that is a text", lambda: fit(hyperparameters={"beta1": "x"}), OptionError, "beta1 is 'x'"),
+    ("a seed below 0", lambda: symprop.runtime.fit.split(9, 0.2, -1), OptionError, "seed is -1"),
+    ("a seed that is too large", lambda: fit(seed=2**70), OptionError, "below 2**63"),
+    ("a size of 0", lambda: fit(sizes={"n_i": 0}), ShapeError, "positive integer"),
+    ("an example without its axis", lambda: fit({"x": X[0], "t": T}), ShapeError, "x has shape (3,), expected (N, 3)"),
+    ("a missing array", lambda: fit({"x": X, "t": None}), ValueOutsideDomainError, "the array for t is None"),
+    ("a missing number", lambda: fit({"x": X, "t": [1, None]}), ValueOutsideDomainError, "position (1,): it is None"),
+    ("an array that is a set", lambda: fit({"x": X, "t": {1}}), ValueOutsideDomainError, "an array or a list"),
+    ("a parameter that is a text", lambda: fit(parameters={"w": "a"}), ValueOutsideDomainError, "the array for w"),
+    ("a parameter that is not finite", lambda: fit(parameters={"w": [1, np.nan]}), ValueOutsideDomainError,
+     "nan at position (1,)"),
+    ("a gradient at one", lambda: functions().gradient({"w": [1, 2, np.inf], "c": 0}, DATA), ValueOutsideDomainError,
+     "(2,)"),
+    ("gradient(data)", lambda: functions().gradient(DATA), OptionError, "gradient(parameters, data)"),
+    ("predict(x=X)", lambda: fit().predict(x=X), OptionError, 'predict({"x": x, ...})'),
+    ("save()", lambda: fit().save(), OptionError, "save(path)"),
+    ("compile(size=...)", lambda: symprop.compile(NET, size={}), OptionError, "Did you mean 'sizes'?"),  # type: ignore[call-arg]
+    ("compile(of=3)", lambda: symprop.compile(NET, of=3), NotationError, 'of="y"'),  # type: ignore[arg-type]
+    ("generate(language=...)", lambda: symprop.generate(NET, language="c"), OptionError, "Did you mean 'target'?"),  # type: ignore[call-arg]
+    ("generate of an unknown size", lambda: symprop.generate(NET, sizes={"q": 1}), DeclarationError, "no size 'q'"),
+    ("derive(by=...)", lambda: symprop.derive(NET, by="w"), OptionError, "Did you mean 'wrt'?"),  # type: ignore[call-arg]
+    ("to_text(notatoin=...)", lambda: derivation().to_text(notatoin="x"), OptionError, "Did you mean 'notation'?"),
+    ("evaluate(at=...)", lambda: symprop.evaluate(NET, at={}), OptionError, "Did you mean 'values'?"),  # type: ignore[call-arg]
+    ("evaluate of None", lambda: symprop.evaluate(NET, {"x": None}), ShapeError, "it is None"),
+    ("evaluate of 1/0", lambda: symprop.evaluate("y = 1/x", {"x": "1/0"}), ValueOutsideDomainError, "the value of x"),
+    ("a value twice", lambda: symprop.evaluate(NET, {"x[1]": 1, "x": [1, 2]}), DeclarationError, "given twice"),
+    ("a component at a text", lambda: symprop.evaluate(NET, {"x": {"a": 2}}), IndexNotationError, "which is no index"),
+    ("an unknown name", lambda: symprop.evaluate(NET, {"q": 1}), DeclarationError, "It has x, t, w, c, y, L."),
+    ("check(net)", lambda: symprop.check(NET), OptionError, "check lacks claims"),  # type: ignore[call-arg]
+    ("check of a file", lambda: symprop.check(NET, "mine.txt"), NotationError, "symprop check NETWORK mine.txt"),
+    ("a seed of check", lambda: symprop.check(NET, "dL/dc = 0", seed="a"), OptionError, "seed is 'a'"),  # type: ignore[arg-type]
+    ("equal(x)", lambda: symprop.equal("x"), OptionError, "equal lacks right"),  # type: ignore[call-arg]
+    ("load(filename=...)", lambda: symprop.load(filename="a"), OptionError, "Did you mean 'path'?"),  # type: ignore[call-arg]
+    ("parse()", lambda: symprop.parse(), OptionError, "parse(text)"),  # type: ignore[call-arg]
+    ("from_sympy(minimise=...)", lambda: symprop.from_sympy([], minimise="L"), OptionError, "Did you mean 'minimize'?"),  # type: ignore[call-arg]
     ("expressions that are no text", lambda: symprop.equal(3, "x"), NotationError, "not 3"),  # type: ignore[arg-type]
 ]  # fmt: skip
 
@@ -131,6 +177,32 @@ def test_a_wrong_argument_is_answered_with_the_right_form(
         call()
     assert type(caught.value) is error
     assert words in str(caught.value)
+
+
+def test_a_verb_of_another_library_is_recognised() -> None:
+    with pytest.raises(AttributeError, match="did you mean 'fit'"):
+        symprop.train  # noqa: B018
+
+
+def test_excerpts_do_not_point_at_the_network_when_a_value_is_at_fault() -> None:
+    with pytest.raises(ValueOutsideDomainError) as caught:
+        symprop.evaluate("y = 1/x", {"x": "1/0"})
+    assert "line" not in str(caught.value)
+
+
+def test_a_declared_size_holds_against_arrays_and_may_be_given_otherwise() -> None:
+    net = (
+        "size K = 3; index k = 1..K; input x; target t[k]; parameter w[k]; p[k] = softmax(k, w[k]*x); "
+        "L = cross_entropy(k, t[k], p[k])"
+    )
+    data = {"x": T, "t": np.eye(4)[np.arange(20) % 4]}
+    with pytest.raises(ShapeError, match=r"extents \(3,\)\n  K = 3 is declared .* --size K=4, or sizes={\"K\": 4}"):
+        fit(data, net=net)
+    assert fit(data, net=net, sizes={"K": 4}).parameters["w"].shape == (4,)
+    double = net.replace("size K = 3", "size P = 2; size K = P + 1")
+    with pytest.raises(ShapeError, match=r"K = 3 follows from size K = P \+ 1"):
+        fit(data, net=double)
+    assert fit(data, net=double, sizes={"P": 3}).parameters["w"].shape == (4,)
 
 
 def test_lists_frames_and_columns_are_arrays_too() -> None:

@@ -18,6 +18,7 @@ from symprop.command_line import main
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
+IRIS = str(EXAMPLES / "data" / "iris.csv")
 HEART = str(EXAMPLES / "data" / "heart.csv")
 
 
@@ -113,7 +114,7 @@ def test_predictions_carry_the_names_of_classes_and_say_what_is_missing(
     new = tmp_path / "new.csv"
     new.write_text("\n".join([lines[0], lines[1], strange, lacking]) + "\n")
     result = run("predict", trained[1], str(new))
-    assert result.exit_code == 0
+    assert result.exit_code == 2
     rows = [line.split(",") for line in result.stdout.splitlines()]
     assert rows[0] == ["line", "AHD", "y"]
     assert rows[1][1] == ("Yes" if float(rows[1][2]) > 0.5 else "No")
@@ -123,6 +124,15 @@ def test_predictions_carry_the_names_of_classes_and_say_what_is_missing(
         "new.csv, line 4: Ca is missing",
         "2 of 3 rows have no prediction",
     ]
+
+
+def test_a_table_without_a_readable_row_has_empty_predictions(trained: tuple[str, str], tmp_path: Path) -> None:
+    lines = Path(HEART).read_text().splitlines()
+    new = tmp_path / "new.csv"
+    new.write_text(f"{lines[0]}\n{lines[2].replace('asymptomatic', 'itchy')}\n")
+    result = run("predict", trained[1], str(new))
+    assert result.exit_code == 2
+    assert result.stdout.splitlines() == ["line,AHD,y", "2,,"]
 
 
 def test_several_classes_are_predicted_by_name(tmp_path: Path) -> None:
@@ -169,6 +179,15 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["train", str(EXAMPLES / "heart.net"), HEART, "--target", "ChestPain"], "do not fit the target t"),
     (["evaluate", str(EXAMPLES / "heart.net"), "--at", "beta=[1,2], x=[1,1]"], "Another value: --size H="),
     (["train", str(EXAMPLES / "networks" / "lstm.net"), HEART], "give the size: --size T=1 --size D=1"),
+    (["train", str(EXAMPLES / "heart.net"), HEART, "--size", "H=0"], "--size H=0: 0 is no size"),
+    (["train", str(EXAMPLES / "heart.net"), HEART, "--size", "H=-2"], "-2 is no size"),
+    (["train", str(EXAMPLES / "heart.net"), HEART, "--seed", "-1"], "seed is -1"),
+    (["train", str(EXAMPLES / "iris.net"), IRIS, "--size", "K=4"], "has 3 classes .*t has 4 components"),
+    (["train", str(EXAMPLES / "heart.net"), HEART, "--lr", "1"], "Did you mean '--learning-rate'"),
+    (["train", str(EXAMPLES / "heart.net"), HEART, "--epoch", "1"], "Did you mean '--epochs'"),
+    (["graph", str(EXAMPLES / "heart.net"), "-o", "heart.svg"], "dot -Tsvg"),
+    (["plot", "none.npz"], "there is no file none.npz"),
+    (["plot", HEART], "is not a model file"),
     (["equal", "x", "y", "--fromat"], "unexpected extra argument"),
     (["predict", HEART, HEART], "is not a model file"),
     (["predict", "none.npz", HEART], "there is no file none.npz"),
@@ -265,3 +284,20 @@ def test_every_public_name_is_there() -> None:
         assert getattr(symprop, name).__name__.rpartition(".")[2] == name
     with pytest.raises(AttributeError, match="nonsense"):
         symprop.nonsense  # noqa: B018
+
+
+def test_what_is_likely_a_mistake_is_said_when_a_network_is_read() -> None:
+    net = b"input x; target t; parameter w, u; y = sigmoid(w*x); L = binary_cross_entropy(y, t)"
+    result = run("derive", "-", text=net)
+    assert result.exit_code == 0
+    first, second = result.stderr.splitlines()
+    assert "notice: line 1 takes the logarithm of the target 't'" in first
+    assert second == "notice: the parameter 'u' on line 1 is read by no equation"
+
+
+def test_a_graph_is_written_in_the_form_of_its_ending(tmp_path: Path) -> None:
+    network = str(EXAMPLES / "heart.net")
+    for name, start in (("a.dot", "digraph"), ("a.gv", "digraph"), ("a.mmd", "flowchart"), ("a.md", "```mermaid\n")):
+        assert done("graph", network, "-o", str(tmp_path / name)) == ""
+        assert (tmp_path / name).read_text(encoding="utf-8").startswith(start)
+    assert done("graph", network) == (tmp_path / "a.dot").read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ With REFRESH_GOLDEN=1 the outputs are written anew; read them as prose before co
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import os
 import re
@@ -15,9 +16,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from symprop.algebra.optimizers import OPTIMIZERS
 from symprop.command_line import main
 from symprop.errors import SympropError
 from symprop.pipeline import parse
+from symprop.runtime.fit import fit
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -101,3 +104,34 @@ def test_the_second_command_of_the_readme_is_what_continuous_integration_runs() 
     command = "python3 -m venv .venv && .venv/bin/pip install -q '.[test]' && .venv/bin/python -m pytest"
     assert f"\n{command}\n" in README.read_text(encoding="utf-8")
     assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().endswith(command)
+
+
+def test_the_options_of_training_are_those_of_the_code() -> None:
+    readme = README.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(--[a-z-]+)[^|]*\| `(\w+)`[^|]*\| (.*) \|$", readme, re.M)
+    options = {option.opts[0]: option for option in main.commands["train"].params if option.opts[0].startswith("--")}
+    arguments = inspect.signature(fit).parameters
+    assert {row[0] for row in rows} == set(options) - {"--target", "--columns"}
+    for option, argument, default in rows:
+        found = arguments[argument].default
+        if found is None:  # it follows from the network or the data, and the README says how
+            assert options[option].required is False
+            continue
+        assert f"`{found}`" in default
+        assert str(options[option].default) == str(found)
+    alone = readme.split("`fit` alone has")[1].split("\n\n")[0]
+    named = {name for name in arguments if f"`{name}" in alone}
+    assert named | {row[1] for row in rows} | {"net", "data"} == set(arguments)
+    for name in ("dtype", "target", "reduction"):
+        assert f'`{name}="{arguments[name].default}"`' in alone
+
+
+def test_every_optimizer_stands_in_the_readme() -> None:
+    row = next(line for line in README.read_text(encoding="utf-8").splitlines() if line.startswith("| `--optimizer"))
+    names = " ".join(re.findall(r"`([a-z ]+)`", row.split("|")[3])).split()
+    assert sorted(names) == sorted(OPTIMIZERS)
+
+
+@pytest.mark.parametrize("command", list(main.commands))
+def test_every_command_stands_in_the_readme(command: str) -> None:
+    assert f"symprop {command} " in README.read_text(encoding="utf-8")

@@ -27,6 +27,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from symprop import arguments
 from symprop.algebra.expressions import (
     ONE,
     ZERO,
@@ -69,6 +70,7 @@ _CONSTANT_NAMES = ("pi", "E", "e")
 _LETTERS = "ijklmnpqrstuvw"
 
 
+@arguments.verb
 def from_sympy(
     equations: Any,
     *,

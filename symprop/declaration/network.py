@@ -6,7 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from symprop.algebra.expressions import Access, Bound, Derivative, Expr, Index, Number, names_of
+from symprop.algebra.expressions import (
+    Access,
+    Bound,
+    Call,
+    Derivative,
+    Expr,
+    Index,
+    Mul,
+    Number,
+    Reduction,
+    names_of,
+    walk,
+)
 from symprop.algebra.optimizers import Optimizer
 from symprop.declaration.order import groups_in_order
 from symprop.declaration.quantity import Quantity
@@ -139,17 +151,52 @@ class Network:
 
     @cached_property
     def notices(self) -> tuple[str, ...]:
-        """What is no mistake and yet likely one, a sentence each: inputs, targets and parameters that nothing reads."""
+        """What is no mistake and yet likely one, a sentence each.
+
+        Target and prediction of a cross entropy that have changed places; inputs, targets and parameters that nothing
+        reads.
+        """
         read: set[str] = set()
         for equation in self.equations:
             read |= names_of(equation.expression)
         for fact in self.facts:
             read |= names_of(fact.left) | names_of(fact.right)
-        return tuple(
+        return self.turned_losses + tuple(
             f"the {quantity.role} '{quantity.name}' on line {quantity.line} is read by no equation"
             for quantity in self.of_role("input", "target", "parameter")
             if quantity.name not in read and quantity.name not in self.predictions
         )
+
+    @cached_property
+    def turned_losses(self) -> tuple[str, ...]:
+        """A sentence for each equation that multiplies what is computed by the logarithm of a target.
+
+        That is a cross entropy whose arguments have changed places; at a target of 0 it is not finite.
+        """
+        found = []
+        for equation in self.equations:
+            factors = (node.factors for node in walk(equation.expression) if isinstance(node, Mul))
+            turned = (pair for each in factors if (pair := self._turned(each)) is not None)
+            for target, prediction in turned:
+                found.append(
+                    f"line {equation.line} takes the logarithm of the target '{target}' and multiplies it by "
+                    f"'{prediction}': losses take the target first, then the prediction"
+                )
+                break
+        return tuple(found)
+
+    def _turned(self, factors: tuple[Expr, ...]) -> tuple[str, str] | None:
+        """Return a target under a logarithm among `factors`, and what is computed beside it."""
+        targets = {quantity.name for quantity in self.of_role("target")}
+        for factor in factors:
+            names = names_of(factor)
+            if not names or not names <= targets or not any(_is_logarithm(node) for node in walk(factor)):
+                continue
+            for other in factors:
+                for name in sorted(names_of(other)):
+                    if name in self.definitions:
+                        return min(names), name
+        return None
 
     @cached_property
     def groups(self) -> tuple[tuple[str, ...], ...]:
@@ -184,3 +231,11 @@ class Network:
             for quantity in self.of_role("constant")
             if quantity.value is not None
         }
+
+
+def _is_logarithm(node: Expr) -> bool:
+    """Return whether a node is a logarithm of names, also as cross entropies of logits have it."""
+    kinds = (isinstance(node, Call) and node.function in ("log", "log2", "log10", "softplus")) or (
+        isinstance(node, Reduction) and node.kind == "logsumexp"
+    )
+    return kinds and bool(names_of(node))

@@ -254,12 +254,14 @@ class _Solver:
             if difference is not ZERO:
                 raise self.contradiction(condition)
             return True
-        solution = _only_unknown(difference)
+        solution = only_unknown(difference)
         if solution is None:
             return False
         size, value = solution
         if condition.quantity is None:
             origin = f"follows from {self.stated(condition.size)}"
+            if isinstance(self.network.sizes.get(size.name), Number):
+                origin = "is declared in the network"
         else:
             name_of_array = condition.quantity.name
             origin = f"follows from the shape {_tuple(self.shapes[name_of_array])} of {name_of_array}"
@@ -270,7 +272,7 @@ class _Solver:
         """Return what the definition of a size, or the length of its list, says."""
         if name in self.layers:
             return f"the {dict(self.lists)[name]} values of {name}"
-        return f"{name} = {self.network.sizes[name]}"
+        return f"size {name} = {self.network.sizes[name]}"
 
     def make_room(self) -> bool:
         """Settle the sizes that only components speak of: the least that have room for all of them."""
@@ -279,7 +281,7 @@ class _Solver:
             for axis, index in zip(self.network.quantities[name].axes, indices, strict=True):
                 if free_indices(axis.upper):
                     continue
-                solution = _only_unknown(fold(axis.upper - number(index), self.known))
+                solution = only_unknown(fold(axis.upper - number(index), self.known))
                 if solution is not None and (solution[0] not in least or least[solution[0]][0] < solution[1]):
                     least[solution[0]] = (max(solution[1], Fraction(1)), f"follows from the components of {name}")
         for size, (value, origin) in least.items():
@@ -315,7 +317,9 @@ class _Solver:
             hint = "; ".join(reasons) + "." if reasons else ""
             default = next((size for size in found if isinstance(self.network.sizes.get(size.name), Number)), None)
             if default is not None:
-                hint += f' Another value: --size {default}=..., or sizes={{"{default}": ...}}.'
+                lengths = [length for axis, length in zip(quantity.axes, shape, strict=True) if axis.extent is default]
+                value = lengths[0] if lengths else "..."
+                hint += f' Another value: --size {default}={value}, or sizes={{"{default}": {value}}}.'
         return ShapeError(
             f"{quantity.name} has shape {_tuple(shape)}; the network declares {quantity.access} "
             f"with extents {expected}",
@@ -338,7 +342,7 @@ class _Solver:
         return ShapeError(f"the size {size} is not known{others}", hint=hint)
 
 
-def _only_unknown(difference: Expr) -> tuple[Size, Fraction] | None:
+def only_unknown(difference: Expr) -> tuple[Size, Fraction] | None:
     """Return the one size that makes a linear `difference` zero and its value, or None."""
     coefficient, offset, size = Fraction(0), Fraction(0), None
     for monomial, factor in polynomial(difference).items():

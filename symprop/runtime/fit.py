@@ -36,7 +36,6 @@ from symprop.errors import (
     OptionError,
     ShapeError,
     TableError,
-    ValueOutsideDomainError,
 )
 from symprop.runtime import model
 
@@ -118,14 +117,17 @@ class Run:
             say("predicts", "from columns of a table, or a CSV file")
         return "\n".join(lines)
 
+    @arguments.verb
     def forward(self, data: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Return every quantity that can be computed from `data`, the examples as first axis."""
         return self.functions.forward(self.parameters, data)
 
+    @arguments.verb
     def objective(self, data: Mapping[str, Any]) -> float:
         """Return the objective over the examples in `data`, as it is written."""
         return float(self.functions.objective(self.parameters, data))
 
+    @arguments.verb
     def predict(self, data: Mapping[str, Any]) -> Any:
         """Return what the network predicts.
 
@@ -187,6 +189,7 @@ class Run:
             )
         return arrays
 
+    @arguments.verb
     def save(self, path: str | Path) -> Path:
         """Write a model file that `load` reads back; see `runtime.model` for what stands in it."""
         return model.save(
@@ -202,6 +205,7 @@ class Run:
         )
 
 
+@arguments.verb
 def load(path: str | Path) -> Run:
     """Return the run that `Run.save` wrote.
 
@@ -238,6 +242,7 @@ def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarra
     """
     import numpy as np
 
+    arguments.integer("seed", seed, 0)
     if not 0 <= fraction < 1:
         raise OptionError(f"validation is {fraction:g}; it is the part of the examples to hold out, from 0 to below 1")
     if count == 0:
@@ -249,8 +254,9 @@ def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarra
     return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 
+@arguments.verb
 def fit(
-    network: Network | str,
+    net: Network | str,
     data: Mapping[str, Any],
     sizes: Mapping[str, SizeValue] | None = None,
     optimizer: str | None = None,
@@ -272,7 +278,7 @@ def fit(
 
     Parameters
     ----------
-    network : Network or str
+    net : Network or str
         The network, or its text.
     data : mapping of str to array
         Inputs and targets, the examples as first axis.
@@ -315,13 +321,13 @@ def fit(
         If the objective is no longer finite; its ``run`` holds the last parameters with a finite objective.
     """
     if not isinstance(data, Mapping):
-        raise _by_name(network, data)
+        raise _by_name(net, data)
     sizes = arguments.sizes(sizes)
     if hyperparameters is not None:
-        arguments.by_name(hyperparameters, "hyperparameters", 'hyperparameters={"beta": 0.99}')
+        arguments.numbers(hyperparameters, "hyperparameters", 'hyperparameters={"beta": 0.99}')
     if parameters is not None:
         arguments.by_name(parameters, "parameters", 'parameters={"w": ...}')
-    own = _own_optimizer(network)
+    own = _own_optimizer(net)
     if optimizer is None:
         optimizer = "adam" if own is None else own.name
     if learning_rate is None:
@@ -340,9 +346,11 @@ def fit(
         "reduction": reduction,
         "hyperparameters": dict(hyperparameters or {}),
     }
-    functions = _compile(network, sizes, options)
+    from symprop.runtime.load import finite
+
+    functions = _compile(net, sizes, options)
     training_data = _finite(functions, data)
-    _obey(network, training_data)
+    _obey(net, training_data)
     held_out: dict[str, np.ndarray] | None
     if isinstance(validation, Mapping):
         held_out = _finite(functions, validation)
@@ -354,8 +362,9 @@ def fit(
         if unknown:
             raise DeclarationError(f"the network has no parameter '{unknown[0]}'", hint=f"It has {', '.join(start)}.")
         start |= parameters
+        finite(functions.checked(parameters))
     run = Run(
-        network if isinstance(network, str) else network.text,
+        net if isinstance(net, str) else net.text,
         start,
         sizes=_sizes(functions, start, training_data),
         options=options,
@@ -451,14 +460,10 @@ def _by_name(network: Network | str, data: object) -> OptionError:
 
 
 def _finite(functions: Functions, data: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    import numpy as np
+    from symprop.runtime.load import finite
 
     arrays = functions.arrays(data)
-    for name, array in arrays.items():
-        array = np.asarray(array)
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-            raise ValueOutsideDomainError(f"the array for {name} has the value {array[place]} at position {place}")
+    finite(arrays)
     return arrays
 
 
@@ -526,7 +531,7 @@ def _train(
                 run.steps = outcome.diverged
                 if best is None:
                     run.kept = outcome.diverged // training.batches
-                raise _divergence(run, outcome.diverged, training.batches)
+                raise _divergence(run, outcome.diverged, training.batches, data)
             run.history["objective"] += (outcome.losses.reshape(count, -1) @ weights).tolist()
             bar.update(count)
             if held_out is None:
@@ -571,15 +576,44 @@ def _copies(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return Named("parameter", copies)
 
 
-def _divergence(run: Run, step: int, batches: int) -> DivergenceError:
+def _divergence(run: Run, step: int, batches: int, data: Mapping[str, np.ndarray]) -> DivergenceError:
+    """Return the error that says where the objective stopped being finite, and why if that can be seen."""
+    from symprop.declaration.parser import parse
+
     where = f"step {step + 1} (epoch {step // batches + 1})"
-    error = DivergenceError(
-        f"the objective is no longer finite at {where}",
-        hint=f"Try a smaller learning rate than {run.options['learning_rate']:g}. "
-        "The last parameters with a finite objective are in the attribute 'run' of this error.",
-    )
+    network = parse(run.network) if run.network else None
+    remedy = f"Try a smaller learning rate than {run.options['learning_rate']:g}."
+    if network is not None and network.turned_losses:
+        remedy = f"{network.turned_losses[0][0].upper()}{network.turned_losses[0][1:]}."
+    elif step == 0:
+        remedy = "No step was done yet, so the learning rate is not at fault."
+    if step == 0:
+        seen = _first_not_finite(run, data)
+        remedy = f"{seen}{remedy}"
+        message = "the objective is not finite at the initial parameters"
+        error = DivergenceError(message, hint="\n".join(textwrap.wrap(remedy, 78)))
+    else:
+        remedy += " The last parameters with a finite objective are in the attribute 'run' of this error."
+        message = f"the objective is no longer finite at {where}"
+        error = DivergenceError(message, hint="\n".join(textwrap.wrap(remedy, 78)))
     error.run = run
     return error
+
+
+def _first_not_finite(run: Run, data: Mapping[str, np.ndarray]) -> str:
+    """Return a sentence about the first computed quantity that is not finite, or nothing."""
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        values = run.functions.forward(run.parameters, data)
+    for name, value in values.items():
+        for part in value if isinstance(value, list | tuple) else [value]:
+            wrong = np.argwhere(~np.isfinite(part))
+            if len(wrong):
+                place = tuple(map(int, wrong[0]))
+                at = f" in example {place[0]} (counted from 0)" if place else ""
+                return f"{name} is {part[place]}{at}. "
+    return ""
 
 
 class _Silent:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from symprop.algebra.expressions import ONE, Access, Add, Call, Expr, Number, Po
 from symprop.arguments import Named
 from symprop.declaration.network import Network
 from symprop.declaration.quantity import Quantity
-from symprop.declaration.sizes import SizeValue, fold, solve_sizes
+from symprop.declaration.sizes import SizeValue, fold, only_unknown, solve_sizes
 from symprop.errors import DeclarationError, DivergenceError, OptionError
 from symprop.runtime import table as tables
 from symprop.runtime.fit import Run, fit, split
@@ -37,13 +37,16 @@ def prediction_of(network: Network) -> str | None:
     """Return the name of what the network predicts, or None if that is not clear.
 
     What ``predict`` names, if it is one quantity; else the only defined quantity with the axes of the target that an
-    equation reads beside the target.
+    equation reads beside the target, or that a target which is a class number indexes.
     """
     if network.predictions:
         return network.predictions[0] if len(network.predictions) == 1 else None
-    targets = network.of_role("target")
+    targets = [network.quantities[name] for name in targets_of(network)]
     if len(targets) != 1:
         return None
+    if targets[0].integer:
+        indexed = _indexed_by(network, targets[0].name)
+        return indexed[0] if len(indexed) == 1 else None
     extents = _extents(targets[0])
     found: dict[str, None] = {}
     for equation in network.equations:
@@ -55,6 +58,48 @@ def prediction_of(network: Network) -> str | None:
                 if network.quantities[name].role == "defined" and _extents(network.quantities[name]) == extents
             }
     return next(iter(found)) if len(found) == 1 else None
+
+
+def targets_of(network: Network) -> list[str]:
+    """Return the targets of `network`: those declared, else the integers that only the objective reads.
+
+    ``integer t in 1..K`` with ``L = -log(p[t])`` is a class number, although nothing declares it a target.
+    """
+    declared = [quantity.name for quantity in network.of_role("target")]
+    if declared:
+        return declared
+    found = []
+    for quantity in network.of_role("input"):
+        if quantity.integer and quantity.domain and not any(axis.index != network.batch for axis in quantity.axes):
+            shown = network.predictions or _indexed_by(network, quantity.name)
+            if shown and quantity.name not in _needed(network, shown):
+                found.append(quantity.name)
+    return found
+
+
+def _indexed_by(network: Network, name: str) -> list[str]:
+    """Return the defined quantities in whose indices the integer `name` stands."""
+    found: dict[str, None] = {}
+    for equation in network.equations:
+        for node in walk(equation.expression):
+            if isinstance(node, Access) and network.quantities[node.name].role == "defined":
+                reads = (part for index in node.indices for part in walk(index))
+                if any(isinstance(part, Access) and part.name == name for part in reads):
+                    found[node.name] = None
+    return list(found)
+
+
+def _needed(network: Network, names: Iterable[str]) -> set[str]:
+    """Return every quantity that `names` are computed from, themselves included."""
+    needed: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            for equation in network.definitions.get(name, ()):
+                waiting += [node.name for node in walk(equation.expression) if isinstance(node, Access)]
+    return needed
 
 
 def _extents(quantity: Quantity) -> list[Expr]:
@@ -106,14 +151,15 @@ def _slot(network: Network, quantity: Quantity, known: Mapping[Expr, Expr], prob
     axes = [axis for axis in quantity.axes if axis.index != network.batch]
     positions = [place for place, axis in enumerate(quantity.axes) if axis.index == network.batch]
     members = quantity.domain.members if quantity.domain else ()
+    role = "target" if quantity.name in targets_of(network) else quantity.role
     return Slot(
         quantity.name,
-        quantity.role,
+        role,
         tuple(_integer(axis.extent, known) for axis in axes),
         _fixed(network, quantity, known),
         quantity.integer,
         tuple(sorted(float(member.value) for member in members if isinstance(member, Number))),
-        probability and quantity.role == "target",
+        probability and role == "target",
         positions[0] if positions else 0,
         tuple(
             dict.fromkeys(
@@ -124,7 +170,17 @@ def _slot(network: Network, quantity: Quantity, known: Mapping[Expr, Expr], prob
                 if isinstance(node, Size) and node not in known
             )
         ),
+        _classes(quantity, known) if role == "target" and not axes else None,
     )
+
+
+def _classes(quantity: Quantity, known: Mapping[Expr, Expr]) -> tuple[int, int | None] | None:
+    """Return the first and the last class number of an integer target, the last being None if it is open."""
+    domain = quantity.domain
+    if not quantity.integer or domain is None or domain.lower is None or domain.upper is None:
+        return None
+    first = _integer(domain.lower, known)
+    return None if first is None else (first, _integer(domain.upper, known))
 
 
 def _fixed(network: Network, quantity: Quantity, known: Mapping[Expr, Expr]) -> dict[int, float]:
@@ -243,7 +299,7 @@ def fit_table(
     # Without a batch index the shapes that the network declares are those of one example.
     first = 0 if network.batch is not None else 1
     shapes = {name: array.shape[first:] for name, array in data.items()}
-    solved = solve_sizes(network, shapes, sizes or {})
+    solved = solve_sizes(network, shapes, {**_sizes_of_classes(network, preparation), **(sizes or {})})
     scaled = _scaling(network, preparation, data, solved, options)
     standard = scaled.standard if scaled else dict
     try:
@@ -271,6 +327,19 @@ def fit_table(
         if score is not None:
             result.scores[part] = score
     return result
+
+
+def _sizes_of_classes(network: Network, preparation: Preparation) -> dict[str, int]:
+    """Return the sizes that follow from how many classes a column has: K of ``target integer t in 1..K``."""
+    found = target_column(preparation)
+    if found is None or found[0].classes is None or found[0].classes[1] is not None:
+        return {}
+    slot, column = found
+    domain = network.quantities[slot.name].domain
+    assert domain is not None
+    assert domain.upper is not None
+    solution = only_unknown(domain.upper - number(int(column.codes[-1][0])))
+    return {} if solution is None else {solution[0].name: int(solution[1])}
 
 
 def _scaling(
@@ -311,12 +380,13 @@ def target_column(preparation: Preparation) -> tuple[Slot, Column] | None:
 def decide(column: Column, predicted: np.ndarray) -> np.ndarray:
     """Return the number of the level for each prediction.
 
-    One-hot targets: the largest component.  Else the level whose code is nearest: at a probability, 1/2 decides.
+    One-hot targets and class numbers: the largest component.  Else the level whose code is nearest: at a probability,
+    1/2 decides.
     """
     import numpy as np
 
     codes = np.array(column.codes)
-    if codes.shape[1] > 1:
+    if codes.shape[1] > 1 or predicted.size > len(predicted):
         return predicted.reshape(len(predicted), -1).argmax(axis=1)
     return np.abs(predicted.reshape(-1, 1) - codes[:, 0]).argmin(axis=1)
 
@@ -330,7 +400,8 @@ def _score(result: TableRun, arrays: Mapping[str, np.ndarray], training: Mapping
     slot, column = found
     truth, reference = (np.moveaxis(part[slot.name], slot.example_axis, 0) for part in (arrays, training))
     predicted = predictions(result.run, result.prediction, arrays, slot.example_axis)
-    if predicted.shape != truth.shape:
+    of_classes = slot.classes is not None and predicted.shape in ((len(truth), len(column.levels)), truth.shape)
+    if predicted.shape != truth.shape and not of_classes:
         return None
     if column.levels:
         classes = decide(column, truth)
@@ -509,11 +580,11 @@ def predict_table(run: Run, network: Network, table: Table) -> tuple[str, dict[i
     found = target_column(preparation)
     axis = found[0].example_axis if found else 0
     values = predictions(run, name, arrays, axis) if kept else np.empty((0,))
-    values = values.reshape(len(kept), -1)
+    values = values.reshape(len(kept), -1) if kept else values
     cells: dict[int, list[str]] = {}
     if found and found[1].levels:
         column = found[1]
-        several = len(column.codes[0]) > 1
+        several = values.shape[1] > 1 if kept else len(column.codes[0]) > 1 or found[0].classes is not None
         header = [column.name, *(f"{name}[{level}]" for level in column.levels)] if several else [column.name, name]
         for row, level, outputs in zip(kept, decide(column, values), values, strict=True):
             cells[row] = [column.levels[level], *(f"{output:.6g}" for output in outputs)]

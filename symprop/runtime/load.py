@@ -38,6 +38,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import math
 import os
 import sys
 import tempfile
@@ -50,7 +51,14 @@ from typing import TYPE_CHECKING, Any
 
 from symprop import arguments
 from symprop.arguments import Named
-from symprop.errors import DeclarationError, OptionError, ShapeError, SympropError, nearest
+from symprop.errors import (
+    DeclarationError,
+    OptionError,
+    ShapeError,
+    SympropError,
+    ValueOutsideDomainError,
+    nearest,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -221,6 +229,7 @@ class Functions:
         """Return the same functions with other given sizes."""
         return Functions(self.module, sizes, self.path)
 
+    @arguments.verb
     def sizes_of(
         self, parameters: Mapping[str, Any] | None, data: Mapping[str, Any] | None = None
     ) -> dict[str, SizeValue]:
@@ -234,6 +243,7 @@ class Functions:
         found = self._call(self.module.sizes_of, parameters, data)
         return {name: found[name] for name in self.metadata.sizes if name in found}
 
+    @arguments.verb
     def initialize(self, seed: int = 0, data: Mapping[str, Any] | None = None) -> dict[str, np.ndarray]:
         """Return random parameters to start from; the same `seed` gives the same.
 
@@ -248,6 +258,7 @@ class Functions:
             raise self._explained(error, {}, known) from None
         return Named("parameter", result)
 
+    @arguments.verb
     def forward(self, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Return every defined quantity by name, the examples as first axis.
 
@@ -256,19 +267,31 @@ class Functions:
         result: dict[str, np.ndarray] = self._call(self.module.forward, parameters, data)
         return Named("computed quantity", result)
 
+    @arguments.verb
     def objective(self, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> float:
         """Return the objective over the examples in `data`, as it is written."""
         return float(self._call(self.module.objective, parameters, data))
 
+    @arguments.verb
     def gradient(self, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[float, dict[str, np.ndarray]]:
-        """Return the objective and its derivatives, as written (also under ``maximize``)."""
+        """Return the objective and its derivatives, as written (also under ``maximize``).
+
+        Raises
+        ------
+        ValueOutsideDomainError
+            If the objective is not finite because a given number is not.
+        """
         if not self.metadata.wrt:
             raise OptionError("nothing was named to differentiate by, and the network has no parameters")
         value, gradients = self._call(self.module.gradient, parameters, data)
+        if not math.isfinite(value):  # looked for only then: a check of all arrays at each call would cost time
+            finite(self.checked(parameters))
+            finite(self.arrays(data))
         return value, Named("gradient by", gradients)
 
     # ---- training -----------------------------------------------------------------------------------------------
 
+    @arguments.verb
     def start(
         self,
         parameters: Mapping[str, Any],
@@ -299,7 +322,7 @@ class Functions:
             raise OptionError("the functions were compiled without an optimizer", hint="compile(..., optimizer='adam')")
         if list(meta.wrt) != [name for name, role in meta.roles.items() if role == "parameter"]:
             raise OptionError("training needs the gradient by all parameters, and wrt names others")
-        parameters, data = self._parameters(parameters), self.arrays(data)
+        parameters, data = self.checked(parameters), self.arrays(data)
         sizes = self._complete(parameters, data)
         axes = {name: axis for name, axis in meta.examples.items() if axis is not None}
         name = next(iter(axes), None)
@@ -425,10 +448,16 @@ class Functions:
 
     # ---- calling and explaining -----------------------------------------------------------------------------------
 
-    def _parameters(self, parameters: object) -> Mapping[str, Any]:
+    def checked(self, parameters: object) -> Mapping[str, Any]:
+        """Return parameters by name, as arrays of real numbers."""
         first = next((name for name, role in self.metadata.roles.items() if role == "parameter"), "w")
         example = f'{{"{first}": ...}}, as initialize() returns them'
-        return {} if parameters is None else arguments.by_name(parameters, "parameters", example)
+        given = {} if parameters is None else arguments.by_name(parameters, "parameters", example)
+        roles, ragged = self.metadata.roles, self.metadata.ragged
+        return {
+            name: arguments.array(name, value) if roles.get(name) == "parameter" and name not in ragged else value
+            for name, value in given.items()
+        }
 
     def arrays(self, data: object) -> dict[str, Any]:
         """Return data as arrays of as many axes as the network declares."""
@@ -455,10 +484,20 @@ class Functions:
                 f"{name} has shape {array.shape}, and the network declares {declared} for each example",
                 hint=f"Class numbers from 0 become one-hot rows by numpy.eye(K)[{name}], K being how many classes.",
             )
+        place = self.metadata.example_axis(name)
+        if array.ndim == expected - 1 and place is not None:
+            wanted = [str(extent) for extent in array.shape]
+            wanted.insert(place, "N")
+            shape = f"({', '.join(wanted)}{',' if expected == 1 else ''})"
+            order = "the examples first" if place == 0 else "N examples"
+            raise ShapeError(
+                f"{name} has shape {array.shape}, expected {shape}: {order}",
+                hint=f"One example alone is numpy.expand_dims({name}, {place}).",
+            )
         return array
 
     def _call(self, function: Any, parameters: Mapping[str, Any] | None, data: Mapping[str, Any] | None) -> Any:
-        known = {**self._parameters(parameters), **self.arrays(data)}
+        known = {**self.checked(parameters), **self.arrays(data)}
         roles = self.metadata.roles
         for name in known:
             if name not in roles and name not in self.metadata.hyperparameters:
@@ -519,11 +558,26 @@ class Functions:
         return "{" + ", ".join(f'"{name}": ...' for name in names) + "}"
 
 
+def finite(arrays: Mapping[str, Any]) -> None:
+    """Refuse arrays, or lists of arrays, that hold a number that is not finite, and name the first."""
+    import numpy as np
+
+    for name, value in arrays.items():
+        for number, part in enumerate(value) if isinstance(value, list | tuple) else [(None, value)]:
+            array = np.asarray(part)
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+                where = "" if number is None else f"{name}[{number}], "
+                at = f" at {where}position {place}" if place or where else ""
+                raise ValueOutsideDomainError(f"the array for {name} has the value {array[place]}{at}")
+
+
 def _integers(value: Any) -> SizeValue:
     """Return a size as an integer, or as the tuple of one that differs from layer to layer."""
     return tuple(map(int, value)) if hasattr(value, "__iter__") else int(value)
 
 
+@arguments.verb
 def compile(
     network: Network | str,
     sizes: Mapping[str, SizeValue] | None = None,
@@ -572,6 +626,8 @@ def compile(
     text = network if isinstance(network, str) else network.text
     names = arguments.names(wrt, "wrt")
     _check_options(dtype, target, reduction, optimizer)
+    if of is not None:
+        arguments.text(of, "of", 'of="y"')
     key = _key(network, dtype, target, reduction, optimizer, names, of)
     name = f"symprop_generated_{key}"
     module = sys.modules.get(name)

@@ -7,7 +7,8 @@ categories         one 0/1 column for each level but the first (the reference, i
                    network with a bias has one optimum; two levels (Yes/No) become one column
 integer inputs     left as they are (they index)
 targets            numbers keep their units; two classes become 0 and 1 (or the declared members) in sorted
-                   order; with an axis, one-hot
+                   order; with an axis, one-hot; a class number takes the integers of its range, and classes that
+                   are no such integers are numbered from its first value in sorted order
 missing values     a row that lacks a value in a column that is used is left out, and counted
 =================  =====================================================================================
 
@@ -125,6 +126,8 @@ class Slot:
         Where the examples stand among the axes.
     sizes : tuple of str
         Names of the sizes that would tell the extents that are not known.
+    classes : tuple of int, optional
+        Of a target that is a class number: the first and the last one, which is None where the table decides.
     """
 
     name: str
@@ -136,6 +139,7 @@ class Slot:
     probability: bool = False
     example_axis: int = 0
     sizes: tuple[str, ...] = ()
+    classes: tuple[int, int | None] | None = None
 
     def arrange(self, features: np.ndarray) -> np.ndarray:
         """Return prepared columns, shape (rows, columns), as the array of this slot.
@@ -329,6 +333,7 @@ class Preparation:
                     "shape": tuple(row["shape"]),
                     "members": tuple(row["members"]),
                     "sizes": tuple(row.get("sizes", ())),
+                    "classes": tuple(row["classes"]) if row.get("classes") else None,
                 }
             )
         columns = {
@@ -432,7 +437,7 @@ def from_columns(columns: object, wanted: Sequence[str]) -> Table:
         If a column is missing, or columns differ in length.
     """
     given = dict(columns) if isinstance(columns, Mapping) else {name: columns[name] for name in columns.columns}  # type: ignore[attr-defined,index]
-    source = "the columns"
+    source = "the table"
     found: dict[str, tuple[str, ...]] = {}
     for name in wanted:
         if name not in given:
@@ -726,6 +731,8 @@ def _target(slot: Slot, table: Table, name: str, rows: Sequence[int]) -> Column:
     texts = [table.columns[name][row] for row in rows]
     levels = levels_of(texts)
     numeric = all(as_number(level) is not None for level in levels)
+    if slot.classes is not None:
+        return _class_numbers(slot, slot.classes, table, name, levels, numeric)
     if slot.shape and slot.shape != (1,):
         measured = numeric and any(float(level) != int(float(level)) for level in levels)
         if measured or len(levels) > MOST_CLASSES:
@@ -734,6 +741,8 @@ def _target(slot: Slot, table: Table, name: str, rows: Sequence[int]) -> Column:
                 f"the target {slot.name} has an index, so each would be a class",
                 hint=f"Declare {slot.name} without an index if it is a number.",
             )
+        if len(slot.shape) == 1 and slot.shape[0] not in (None, len(levels)):
+            raise _not_as_many(slot, table, name, levels, f"has {slot.shape[0]} components")
         return Column(name, levels=levels, codes=tuple(tuple(float(a == b) for b in levels) for a in levels))
     members = slot.members if len(slot.members) == 2 else (0.0, 1.0)
     values = set(map(float, levels)) if numeric else set()
@@ -758,3 +767,40 @@ def _target(slot: Slot, table: Table, name: str, rows: Sequence[int]) -> Column:
         f"which do not fit the target {slot.name}: {wanted}",
         hint=f"Declare {slot.name}[k] with a softmax for several classes, or choose another column with --target.",
     )
+
+
+def _not_as_many(slot: Slot, table: Table, name: str, levels: Sequence[str], declared: str) -> TableError:
+    """Return the error for a target that has room for more or fewer classes than a column has."""
+    few = ", ".join(levels[:5]) + (", ..." if len(levels) > 5 else "")
+    return TableError(
+        f"column '{name}' of {table.source} has {len(levels)} classes ({few}), and the target {slot.name} {declared}",
+        hint=f"Give the size for {len(levels)} classes, or leave it open: then the column tells it.",
+    )
+
+
+def _class_numbers(
+    slot: Slot, classes: tuple[int, int | None], table: Table, name: str, levels: Sequence[str], numeric: bool
+) -> Column:
+    """Return how the classes of a column become the integers of a range."""
+    first, last = classes
+    values = [float(level) for level in levels] if numeric else []
+    whole = numeric and all(value == int(value) for value in values)
+    if (numeric and not whole) or len(levels) > MOST_CLASSES:
+        raise TableError(
+            f"column '{name}' of {table.source} has {len(levels)} different values; "
+            f"the target {slot.name} is the number of a class",
+            hint=f"Declare target {slot.name} if it is a measured number.",
+        )
+    if len(levels) == 1:
+        raise TableError(
+            f"column '{name}' of {table.source} has only the value {levels[0]}, so there is nothing to learn",
+            hint="Choose another column with --target.",
+        )
+    # Integers that are numbers of classes already keep their meaning, also where one of them does not occur.
+    top = first + len(levels) - 1 if last is None else last
+    if whole and first <= values[0] and values[-1] <= top:
+        numbers = range(first, top + 1)
+        return Column(name, levels=tuple(map(str, numbers)), codes=tuple((float(number),) for number in numbers))
+    if last is not None and len(levels) != last - first + 1:
+        raise _not_as_many(slot, table, name, levels, f"goes from {first} to {last}")
+    return Column(name, levels=tuple(levels), codes=tuple((float(first + place),) for place in range(len(levels))))

@@ -8,7 +8,14 @@ from typing import Any
 
 from symprop.algebra.expressions import free_indices
 from symprop.declaration.network import Network
-from symprop.errors import DeclarationError, IndexNotationError, ShapeError, nearest
+from symprop.errors import (
+    DeclarationError,
+    IndexNotationError,
+    ShapeError,
+    ValueOutsideDomainError,
+    listed,
+    nearest,
+)
 from symprop.verification.arithmetic import Inner, exact_number
 
 
@@ -45,13 +52,17 @@ class Given:
         if quantity is None:
             guess = nearest(name, network.quantities)
             raise DeclarationError(
-                f"the network has no quantity '{name}'", hint=f"Did you mean '{guess}'?" if guess else None
+                f"the network has no quantity '{name}'",
+                hint=f"Did you mean '{guess}'?" if guess else f"It has {listed(name, network.quantities)}.",
             )
         if quantity.role == "constant" or (quantity.role == "defined" and name in network.definitions):
             raise DeclarationError(
                 f"'{name}' has a value already: it is {'a constant' if quantity.role == 'constant' else 'defined'}",
                 hint="Give values to inputs, targets, parameters and hyperparameters only.",
             )
+        if value is None:
+            hint = f"Give {quantity.access} numbers, or leave it out."
+            raise ShapeError(f"{name} has no value: it is None", hint=hint)
         self.quantity = quantity
         self.cells: dict[tuple[int, ...], Any] | None = None
         self.array: Any = None
@@ -61,6 +72,11 @@ class Given:
         if isinstance(value, Mapping):
             self.cells = {(key if isinstance(key, tuple) else (key,)): each for key, each in value.items()}
             for key in self.cells:
+                if not all(hasattr(index, "__index__") for index in key):
+                    raise IndexNotationError(
+                        f"a component of {name} is given at {key[0] if len(key) == 1 else key!r}, which is no index",
+                        hint=f"Write {quantity.access} with integers for its indices.",
+                    )
                 if len(key) != rank:
                     raise IndexNotationError(
                         f"{written(name, key)} has {len(key)} indices, and {quantity.access} has {rank}"
@@ -88,10 +104,20 @@ class Given:
     def at(self, indices: tuple[int, ...], first: tuple[int, ...]) -> Inner | None:
         """Return the component at `indices`; `first` are the first values of the axes."""
         if self.cells is not None:
-            return exact_number(self.cells[indices]) if indices in self.cells else None
+            return self._number(indices, self.cells[indices]) if indices in self.cells else None
         cell = self.array
         for n, lower in zip(indices, first, strict=True):
             if not isinstance(cell, (list, tuple)) or not 0 <= n - lower < len(cell):
                 return None
             cell = cell[n - lower]
-        return exact_number(cell)
+        return self._number(indices, cell)
+
+    def _number(self, indices: tuple[int, ...], value: Any) -> Inner:
+        try:
+            return exact_number(value)
+        except ValueOutsideDomainError as error:
+            raise ValueOutsideDomainError(
+                f"the value of {written(self.quantity.name, indices)} cannot be used: {error.message}",
+                line=0,  # in no line of the network
+                hint='A number, or a text such as "1/3" or "0.1", is exact.',
+            ) from None

@@ -680,3 +680,29 @@ def test_what_nothing_reads_is_noticed(text: str, notices: tuple[str, ...]) -> N
     found = parse(text).notices
     assert len(found) == len(notices)
     assert all(notice in told for notice, told in zip(notices, found, strict=True))
+
+
+CLASSES = "index k = 1..3\ninput x[k]\ntarget t[k]\nparameter w\np[k] = softmax(k, w*x[k])\nL = "
+
+
+@pytest.mark.parametrize(
+    ("loss", "noticed"),
+    [
+        ("cross_entropy(k, p[k], t[k])", True),
+        ("-sum(k, p[k]*log(t[k]))", True),
+        ("sum(k, binary_cross_entropy(p[k], t[k]))", True),
+        ("cross_entropy_with_logits(k, p[k], t[k])", True),
+        ("sum(k, binary_cross_entropy_with_logits(p[k], t[k]))", True),
+        ("cross_entropy(k, t[k], p[k])", False),
+        ("sum(k, binary_cross_entropy(t[k], p[k]))", False),
+        ("cross_entropy_with_logits(k, t[k], p[k])", False),
+        ("mse(k, p[k], t[k])", False),
+        # The divergence of distributions, in two spellings.
+        ("sum(k, t[k]*log(t[k]/p[k]))", False),
+        ("sum(k, t[k]*log(t[k]) - t[k]*log(p[k]))", False),
+    ],
+)
+def test_a_target_and_a_prediction_that_changed_places_are_noticed(loss: str, noticed: bool) -> None:
+    (*found,) = parse(CLASSES + loss).notices
+    assert bool(found) == noticed
+    assert all("line 6 takes the logarithm of the target 't' and multiplies it by 'p'" in each for each in found)

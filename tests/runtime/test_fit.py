@@ -205,7 +205,7 @@ def test_arrays_that_cannot_be_used_are_refused() -> None:
         symprop.fit(LINE, {**data, "t": data["t"][1:]})
     with pytest.raises(ShapeError, match="there are no examples"):
         symprop.fit(LINE, {name: array[:0] for name, array in data.items()})
-    with pytest.raises(ShapeError, match="without an axis for the examples"):
+    with pytest.raises(ShapeError, match=r"expected \(N,\): the examples first"):
         symprop.fit(LINE, {"x": 1.0, "t": 2.0})
     with pytest.raises(ShapeError, match="lack 't'"):
         symprop.fit(LINE, {"x": data["x"]})
@@ -248,3 +248,17 @@ def test_slots_tell_what_columns_have_to_fill() -> None:
     assert slots_of(network, {"D": 4})[0].shape == (5,)
     with pytest.raises(DeclarationError, match="no parameters"):
         slots_of(symprop.parse("input x; L = x**2"), {})
+
+
+def test_an_objective_that_is_not_finite_from_the_start_is_no_matter_of_the_learning_rate() -> None:
+    net = "index k = 1..2; input x; target t[k]; parameter w[k]; p[k] = softmax(k, w[k]*x); L = {loss}"
+    data = {"x": [1.0, 2.0], "t": [[0, 1], [1, 0]]}
+    with pytest.raises(DivergenceError, match="at the initial parameters") as caught:
+        symprop.fit(net.format(loss="cross_entropy(k, p[k], t[k])"), data, target="numpy", validation=0)
+    words = " ".join(str(caught.value).split())
+    assert "L is inf in example 0" in words
+    assert "losses take the target first" in words
+    assert "smaller learning rate" not in words
+    with pytest.raises(DivergenceError) as caught:
+        symprop.fit(net.format(loss="sum(k, log(x - 1)*p[k])"), data, target="numpy", validation=0)
+    assert "L is -inf in example 0" in str(caught.value)
