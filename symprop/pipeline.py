@@ -281,10 +281,16 @@ class Derivation:
         It is the gradient of the inner product of gradient and direction, so it costs about two gradients and never
         forms the Hessian (Pearlmutter, Fast exact multiplication by the Hessian, 1994).
         """
-        from symprop.derivation.extended import with_direction
+        from symprop.derivation.extended import as_network, with_arguments_named, with_direction
+        from symprop.derivation.reverse_sweep import backpropagate
 
         gradient = self._gradient_name(by)
-        network = with_direction(_network(self), gradient, direction, f"{gradient}_times_{direction}")
+        network = as_network(self.derivation)
+        named = with_arguments_named(self.network)
+        # Several objectives, components and tangents keep the derivation they have.
+        if len(named.equations) > len(self.network.equations) and _is_plain(self.derivation):
+            network = as_network(backpropagate(named, None, (by,)))
+        network = with_direction(network, gradient, direction, f"{gradient}_times_{direction}")
         return derive(network, wrt=by)
 
     def __str__(self) -> str:
@@ -300,6 +306,12 @@ class Derivation:
         from symprop.rendering import report
 
         return report.to_math(self.derivation)
+
+
+def _is_plain(derivation: steps.Derivation) -> bool:
+    """Whether a derivation is by reverse mode of the one objective of its network."""
+    one = len(derivation.network.objectives) == 1
+    return one and derivation.objective is not None and derivation.mode == "reverse"
 
 
 @arguments.verb

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 import pytest
 import sympy
 
@@ -166,3 +168,27 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: object) -> None:
         symprop.read("nowhere/none.net")
     with pytest.raises(NotationError, match="line 2, is not UTF-8"):
         symprop.pipeline.decode(b"a\n\xff", "text")
+
+
+def test_a_product_with_the_hessian_is_the_change_of_the_gradient_along_the_direction() -> None:
+    # The pre-activation gets a name on the way, in the recurrence and after it; from t = 1 on.
+    net = symprop.parse(
+        "index i = 1..2, t = 0..3; input x[i]; parameter w[i], v; h[0] = 0\n"
+        "h[t] = tanh(sum(i, w[i]*x[i]) + v*h[t-1]) for t = 1..3; p = sigmoid(v*h[3] + sum(i, w[i])); L = p**2"
+    )
+    x, w, v, step = [0.3, -0.7], np.array([0.4, 0.9]), 0.6, 1e-5
+    along = np.array([0.8, -0.5])
+
+    def gradient(at: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        shown = symprop.evaluate(net, {"x": x, "w": list(at), "v": v}, show=["D(L, w[1])", "D(L, w[2])"]).shown
+        return np.array([float(value) for value in shown.values()])
+
+    product = symprop.derive(net, wrt="w").hessian_vector_product("w")
+    assert "h_argument" in product.network.quantities
+    point = {"x": x, "w": list(w), "v": v, "direction": list(along)}
+    objective = product.network.objective
+    assert objective is not None
+    asked = [f"D({objective.name}, w[{place}])" for place in (1, 2)]
+    found = [float(value) for value in symprop.evaluate(product.network, point, show=asked).shown.values()]
+    # Central differences: the error is of the order of step**2, far below 1e-8.
+    assert found == pytest.approx((gradient(w + step * along) - gradient(w - step * along)) / (2 * step), abs=1e-8)

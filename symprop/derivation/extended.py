@@ -6,9 +6,11 @@ Deriving it again gives second derivatives: the Jacobian of ``w_bar`` by ``w`` i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 
-from symprop.algebra.expressions import Access, Bound, Derivative, Index
+from symprop.algebra.expressions import Access, Add, Bound, Call, Derivative, Expr, Index, Reduction, Where
 from symprop.declaration.network import Equation, Network, Objective
 from symprop.declaration.quantity import Axis, Quantity
 from symprop.derivation.simplify import with_denominators_last
@@ -49,6 +51,42 @@ def as_network(derivation: Derived) -> Network:
         text="",
         derivatives={**network.derivatives, **derivatives},
     )
+
+
+def with_arguments_named(network: Network) -> Network:
+    """Return `network` with a name for each sum that a function on a right side is applied to: ``a`` in ``tanh(a)``.
+
+    Derived twice, ``h = tanh(sum(...))`` has a product of matrices for every path through tanh'; with a name these
+    paths meet in the adjoint of ``a``, and one product serves all of them.
+    """
+    quantities = dict(network.quantities)
+    equations: list[Equation] = []
+    for equation in network.equations:
+
+        def named(node: Expr, equation: Equation = equation) -> Expr:
+            if isinstance(node, (Access, Reduction, Where)):  # indices of their own, or no value everywhere
+                return node
+            if isinstance(node, Call) and not node.orders and len(node.arguments) == 1:
+                (argument,) = node.arguments
+                if isinstance(argument, (Add, Reduction)):
+                    name = next(n for n in _names_for_argument(equation.name) if n not in quantities)
+                    axes = tuple(Axis(bound.index, bound.lower, bound.upper) for bound in equation.bounds)
+                    target = Access(name, tuple(bound.index for bound in equation.bounds))
+                    quantities[name] = Quantity(name, "defined", axes)
+                    equations.append(Equation(target, equation.bounds, argument))
+                    return Call(node.function, (target,), ())
+            changed = tuple(map(named, node.children))
+            same = all(a is b for a, b in zip(changed, node.children, strict=True))
+            return node if same else node.rebuild(changed)
+
+        expression = named(equation.expression)
+        equations.append(equation if expression is equation.expression else replace(equation, expression=expression))
+    return replace(network, quantities=quantities, equations=tuple(equations))
+
+
+def _names_for_argument(name: str) -> Iterator[str]:
+    yield f"{name}_argument"
+    yield from (f"{name}_argument{number}" for number in count(2))
 
 
 def with_direction(network: Network, of: str, direction: str, product: str) -> Network:

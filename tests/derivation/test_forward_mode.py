@@ -1,4 +1,4 @@
-"""Forward mode agrees with reverse mode on every example network; a Hessian-vector product costs a few gradients."""
+"""Forward mode agrees with reverse mode on every example network; products with a Hessian cost three gradients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from three_roads import Example, exactly
 
 from symprop.algebra.expressions import Access, Call, Expr, Index, Number, Power, Size, number, substitute, walk
 from symprop.declaration.parser import parse
-from symprop.derivation.extended import as_network, with_direction
+from symprop.derivation.extended import as_network, with_arguments_named, with_direction
 from symprop.derivation.forward_sweep import propagate
 from symprop.derivation.reverse_sweep import backpropagate
 from symprop.lowering.program import Accumulate, Assign, If, Invoke, Loop, Product, Program, Statement
@@ -99,22 +99,22 @@ COSTS = {
     "mlp_matrix": ("W1", {"D": 20, "H": 30, "M": 20, "K": 5}),
     "rnn": ("V", {"T": 6, "D": 10, "H": 20, "K": 5}),
     "layer_norm": ("W", {"D": 20, "H": 30}),
+    "lstm": ("Ui", {"T": 4, "D": 6, "H": 10}),
+    "softmax_regression": ("W", {"D": 20, "K": 6}),
 }
-# What products cost at most, in gradients. The aim is 3 for each. Two miss it, as they repeat products of matrices that
-# could be joined: their figures are what was counted, and guard against worse.
-MOST = {"mlp_matrix": 3.0, "rnn": 4.1, "layer_norm": 3.2}
 
 
 @pytest.mark.parametrize("name", COSTS)
-def test_a_product_with_the_hessian_costs_a_few_gradients(name: str) -> None:
+def test_a_product_with_the_hessian_costs_at_most_three_gradients(name: str) -> None:
     by, sizes = COSTS[name]
     stable, _ = stabilize(parse(network_of(name).text))
     gradient = backpropagate(stable, None, (by,), simplify=False)
     of = gradient.adjoints[by].access.name
-    extended = with_direction(as_network(gradient), of, "direction", "product")
+    named = backpropagate(with_arguments_named(stable), None, (by,), simplify=False)
+    extended = with_direction(as_network(named), of, "direction", "product")
     product = backpropagate(extended, None, (by,), simplify=False)
     counts = []
     for derivation in (gradient, product):
         program = lower(derivation)
         counts.append(operations(program, {**sizes, program.examples: 1}))
-    assert counts[1] <= MOST[name] * counts[0], counts
+    assert counts[1] <= 3 * counts[0], counts
