@@ -510,10 +510,14 @@ class Judge:
         plain = all(isinstance(index, Index) for index in equation.target.indices)
         if plain and len(self.network.definitions[name]) == 1 and name not in names_of(expression):
             self.inlined[name] = kept
+        own = self.network.definitions.keys() - self.original.definitions.keys()
         for draw in self.known_draws():
             draw.probe.network = self.network
-            draw.probe.define(kept.target, kept.bounds, expression, axes)
-            draw.probe.tables.pop(name, None)
+            draw.probe.define(kept.target, kept.bounds, expression)
+            draw.probe.axes[name] = axes
+            for each in own:  # one may read another, of which there is more now
+                draw.probe.tables.pop(each, None)
+                draw.probe.known.pop(each, None)
             draw.evaluators.clear()
 
     def with_definitions(self, expr: Expr) -> Expr:
