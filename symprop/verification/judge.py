@@ -516,8 +516,7 @@ class Judge:
             draw.probe.define(kept.target, kept.bounds, expression)
             draw.probe.axes[name] = axes
             for each in own:  # one may read another, of which there is more now
-                draw.probe.tables.pop(each, None)
-                draw.probe.known.pop(each, None)
+                draw.probe.forget(each)
             draw.evaluators.clear()
 
     def with_definitions(self, expr: Expr) -> Expr:
