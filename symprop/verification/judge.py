@@ -28,14 +28,18 @@ from symprop.algebra.expressions import (
     ZERO,
     Access,
     Bound,
+    Compare,
     Derivative,
     Expr,
     Index,
+    Junction,
     Number,
     Reduction,
     Size,
     Where,
+    add,
     free_indices,
+    junction,
     names_of,
     reduce,
     substitute,
@@ -50,7 +54,7 @@ from symprop.derivation.local_partials import expand_functions, local_partial
 from symprop.derivation.reverse_sweep import backpropagate
 from symprop.derivation.steps import Adjoint, Derivation
 from symprop.errors import SympropError, ValueOutsideDomainError
-from symprop.verification.corners import corners, points_at
+from symprop.verification.corners import Corners, paths, thresholds
 from symprop.verification.evaluate import Evaluator, format_number
 from symprop.verification.normal_form import Normalizer
 from symprop.verification.probe import Probe, TooLargeError
@@ -100,6 +104,9 @@ JUMP = Fraction(1, 10**4)
 
 # How the reason of a claim about a component that does not exist begins.
 NO_LEFT_SIDE = "the left side is not defined"
+
+MOST_CORNER_POINTS = 400
+LARGEST_SIZE = 200  # that a number in a condition may ask for
 
 LARGEST_WRITTEN_OUT = 400  # nodes; a longer expression is left to the numbers
 
@@ -231,6 +238,11 @@ class Question:
     by_convention: bool = True
 
     @property
+    def bounds_may_fit(self) -> bool:
+        """Whether every index has its own range: limits that a line states may leave no value."""
+        return not any(bound.written for bound in self.bounds)
+
+    @property
     def needs_sizes(self) -> bool:
         """Whether components or limits beyond 1 are written as numbers: sizes must have room for them."""
         limits = [limit for bound in self.bounds for limit in bound[1:3]]
@@ -241,6 +253,8 @@ class Question:
         """Whether a number stands on the claimed side that may be meant as a size."""
         return any(isinstance(node, Number) and abs(node.value) != 1 and node.value for node in walk(self.right))
 
+
+SizesDrawn = Mapping[str, Any]
 
 # How to make a point, the how manieth it is, meet a condition; a text is the name of a size that is 1.
 Condition = Callable[[Point, int], None] | str
@@ -541,7 +555,72 @@ class Judge:
         if known is None:
             made = self.least_draws(loose) if question.least_sizes and not point else self.new_draws(point, loose)
             known = self.draws[key] = list(made)
-        return known
+        if point or (question.condition is TRUE and question.bounds_may_fit):
+            return known
+        return self.meeting(question, known)
+
+    def meeting(self, question: Question, usual: list[Draw]) -> list[Draw]:
+        """Return draws in which a line claims something: the usual ones, or of sizes and values that its limits ask."""
+        key = ("meeting", question.condition, question.bounds, self.loose(question), question.least_sizes)
+        if key not in self.draws:
+            made: list[Draw] = []
+            if not any(self.claims_something(question, draw) for draw in usual):
+                made = list(self.made_to_meet(question))
+            self.draws[key] = made
+        return self.draws[key] or usual
+
+    def claims_something(self, question: Question, draw: Draw) -> bool:
+        """Whether a line claims anything at the points of a draw: an entry is in range and its condition holds."""
+        import numpy as np
+
+        try:
+            return bool(np.isfinite(draw.probe.entries(ONE, question.bounds, question.condition)).any())
+        except SympropError:
+            return True
+
+    def made_to_meet(self, question: Question) -> Iterator[Draw]:
+        """Yield draws that meet the limits of a line, which the usual ones do not."""
+        parts = parts_of(question.condition)
+        fixed = junction("and", *(part for part in parts if not names_of(part)))
+        wanted = [node for part in (*parts, *(limit for b in question.bounds for limit in b[1:3])) for node in walk(part)]
+        known = self.sampler(question).sizes(0)
+        for number, sizes in enumerate(self.sizes_to_meet(wanted, question)):
+            if not self.is_met_by_sizes(replace(question, condition=fixed), sizes):
+                continue
+            if fixed is question.condition:
+                yield self.made_draw(self.sampler(question, self.seed + number).draw(PROBED, sizes=sizes))
+            else:
+                points = self.corner_points((question.condition,), question.bounds, question.free, sizes)
+                if points:
+                    yield self.made_draw(points)
+            if number or sizes == known:
+                return
+
+    def sizes_to_meet(self, wanted: Sequence[Expr], question: Question) -> Iterator[SizesDrawn]:
+        """Yield sizes near the numbers that stand in the limits of a line, the usual ones first."""
+        sampler = self.sampler(question)
+        usual = sampler.sizes(0)
+        yield usual
+        numbers = {int(node.value) for node in wanted if isinstance(node, Number) and abs(node.value) <= LARGEST_SIZE}
+        named = dict.fromkeys(node.name for node in wanted if isinstance(node, Size))
+        names = [name for name in sampler.free_sizes() if name in named] or sampler.free_sizes()
+        near = sorted({1, 2, *(n + step for n in numbers for step in (0, 1, -1) if n + step > 0)})
+        rest = {name: usual[name] for name in sampler.free_sizes()}
+        choices = [sorted({*near, *(rest[name] for name in names if isinstance(rest[name], int))})] * len(names[:3])
+        for chosen in product(*choices):
+            sizes = sampler.complete({**_whole(rest), **dict(zip(names[:3], chosen, strict=True))})
+            if sizes is not None:
+                yield sizes
+
+    def is_met_by_sizes(self, question: Question, sizes: SizesDrawn) -> bool:
+        """Whether the limits of a line, as far as indices and sizes go, hold somewhere at some sizes."""
+        import numpy as np
+
+        try:
+            probe = Probe(self.network, sizes, [{}])
+            return bool(np.isfinite(probe.entries(ONE, question.bounds, question.condition)).any())
+        except (SympropError, ValueError, IndexError):
+            return False
 
     def loose(self, question: Question) -> frozenset[str]:
         """Return the sizes with a default that are drawn all the same: 784 is slow, and no witness to be read."""
@@ -579,6 +658,10 @@ class Judge:
         """Return points at which expressions are told by their numbers; if a question fixes values, with those."""
         if question.point or question.least_sizes:
             return self.drawn(question)[0]
+        if question.condition is not TRUE or not question.bounds_may_fit:
+            met = self.drawn(question)  # of sizes that the limits of the line ask for
+            if met is not self.drawn(replace(question, bounds=(), condition=TRUE)):
+                return met[0]
         key = ("gentle", self.loose(question))
         if key not in self.draws:
             points = Sampler(self.network, self.seed, key[1]).draw(2 * len(GENTLE), ranges=GENTLE)
@@ -659,6 +742,8 @@ class Judge:
             at_corner = None if question.point else self.differing_at_corner(prepared)
             if at_corner is not None:
                 return at_corner
+            if not any(self.claims_something(prepared, draw) for draw in self.drawn(prepared)):
+                return Verdict("undecided", "no sizes and values were found for which the line claims anything")
             if found.outside_left and not found.both and not question.point:
                 why = found.outside_left
                 witness = self.undefined(prepared, left=True)
@@ -712,39 +797,90 @@ class Judge:
 
     def differing_at_corner(self, question: Question) -> Verdict | None:
         """Look for a difference where a condition of either side turns, and close by."""
-        draw = self.at_corners(question)
-        if draw is None:
-            return None
-        for number, entry in self.probed(question, draw, _Compared()).suspects:
-            values = self.values_at(question, self.evaluator(draw, 0, number, question.free), entry)
-            if values is None or not differ(*values, question.tolerance):
+        for draw in self.corner_draws(question):
+            self.with_free(draw, 0, question.free)
+            try:
+                suspects = self.probed(question, draw, _Compared()).suspects
+            except TooLargeError:
                 continue
-            here = {name: self.free_value(name, 0, number) for name in question.free}
-            if not question.by_convention or not self.is_at_kink(question, draw.points[number], here, entry):
-                return self.refuted(question, draw, 0, number, entry, values)
+            for number, entry in suspects:
+                values = self.values_at(question, self.evaluator(draw, 0, number, question.free), entry)
+                if values is None or not differ(*values, question.tolerance):
+                    continue
+                here = {name: self.free_value(name, 0, number) for name in question.free}
+                if not question.by_convention or not self.is_at_kink(question, draw.points[number], here, entry):
+                    return self.refuted(question, draw, 0, number, entry, values)
         return None
+
+    def corner_draws(self, question: Question) -> Iterator[Draw]:
+        """Yield points at the corners of a claim, of the network, and on both sides of limits on sizes and indices."""
+        own = self.at_corners(question)
+        if own is not None:
+            yield own
+        key = ("corners of the network", self.loose(question))
+        if key not in self.draws:
+            cases = [
+                equation
+                for equation in self.original.equations
+                if any(isinstance(node, Where) and names_of(node.condition) for node in walk(equation.expression))
+            ]
+            bounds = [bound for equation in cases for bound in equation.bounds]
+            points = self.corner_points([equation.expression for equation in cases], bounds, ())
+            self.draws[key] = [self.made_draw(points)] if points else []
+        yield from self.draws[key]
+        for compare_ in thresholds((question.left, self.with_definitions(question.right))):
+            yield from self.beyond(compare_, question)
+
+    def beyond(self, threshold: Expr, question: Question) -> Iterator[Draw]:
+        """Yield points with sizes for which a comparison of sizes and indices holds, and some for which it does not."""
+        bounds = [*question.bounds, *(b for n in walk(question.right) if isinstance(n, Reduction) for b in n.bounds)]
+        if free_indices(threshold) - {bound.index for bound in bounds}:
+            return
+        bounds = [bound for bound in bounds if bound.index in free_indices(threshold)]
+        for condition in (threshold, junction("not", threshold)):
+            key = ("beyond", condition, tuple(bounds), self.loose(question))
+            if key not in self.draws:
+                asked = Question(ONE, ONE, tuple(bounds), condition)
+                sizes = next(
+                    (
+                        sizes
+                        for sizes in self.sizes_to_meet(list(walk(threshold)), question)
+                        if self.is_met_by_sizes(asked, sizes)
+                    ),
+                    None,
+                )
+                self.draws[key] = [] if sizes is None else [self.made_draw(self.sampler(question).draw(2, sizes=sizes))]
+            yield from self.draws[key]
 
     def at_corners(self, question: Question) -> Draw | None:
         """Return points at which a condition of either side turns, and close by; None if nothing does."""
-        sides = (question.left, self.with_definitions(question.right), question.condition)
-        found = corners(sides)
-        if not found:
+        points = self.corner_points(
+            (question.left, self.with_definitions(question.right), question.condition), question.bounds, question.free
+        )
+        if not points:
             return None
-        sampler = self.sampler(question)
-        base = sampler.simple_point(sampler.sizes(0), SIMPLE_NUMBERS[-1])
-        free = {name: self.free_value(name, 0, 0) for name in question.free}
-        evaluator = self.evaluator_at(base, free)
+        draw = self.made_draw(points)
+        self.with_free(draw, 0, question.free)
+        return draw
+
+    def corner_points(
+        self, sides: Sequence[Expr], bounds: Sequence[Bound], free: Sequence[str], sizes: SizesDrawn | None = None
+    ) -> tuple[Point, ...]:
+        """Return points at which a condition in `sides` turns, and close by."""
+        found = paths(sides)
+        if not found:
+            return ()
+        sampler = self.sampler(Question(sides[0], ZERO))
+        base = sampler.simple_point(sampler.sizes(0) if sizes is None else sizes, SIMPLE_NUMBERS[-1])
         known = size_values(base.sizes, self.network)
-        bounds = [
-            *question.bounds,
-            *(b for side in sides for n in walk(side) if isinstance(n, Reduction) for b in n.bounds),
-        ]
+        bounds = [*bounds, *(b for side in sides for n in walk(side) if isinstance(n, Reduction) for b in n.bounds)]
         indices = dict(zip((b.index for b in bounds), lowest_of(bounds, known), strict=True))
         points: list[Point] = []
-        for expr in found:
-            if free_indices(expr) - set(indices) or names_of(expr) & set(question.free):
+        for path in found:
+            differences = [corner.difference for corner in path]
+            if any(free_indices(one) - set(indices) or names_of(one) & set(free) for one in differences):
                 continue
-            behind = self.names_behind(Question(expr, ZERO))
+            behind = self.names_behind(Question(add(*differences), ZERO))
             movable = [
                 name
                 for name in base.values
@@ -752,12 +888,13 @@ class Judge:
                 and not self.original.quantities[name].integer
                 and self.original.quantities[name].domain is None
             ]
-            points += points_at(expr, base, evaluator, indices, movable)
-        if not points:
-            return None
-        draw = self.made_draw(tuple(points))
-        self.with_free(draw, 0, question.free)
-        return draw
+            try:
+                points += Corners(self.network, indices, movable).points(path, base)
+            except SympropError:
+                continue
+            if len(points) >= MOST_CORNER_POINTS:
+                break
+        return tuple(points[:MOST_CORNER_POINTS])
 
     def probed(self, question: Question, draw: Draw, compared: _Compared) -> _Difference:
         """Compare both sides in double precision at every entry and point of a draw."""
@@ -766,16 +903,13 @@ class Judge:
         probe = draw.probe
         probe.outside.clear()
         probe.memo.clear()
-        left = probe.entries(question.left, question.bounds)
+        left = probe.entries(question.left, question.bounds, question.condition)
         outside_left = list(probe.outside)
-        right = probe.entries(question.right, question.bounds)
+        right = probe.entries(question.right, question.bounds, question.condition)
         if len(probe.outside) > len(outside_left):
             compared.outside = read_plainly(probe.outside[-1])
         if outside_left:
             compared.outside_left = read_plainly(outside_left[-1])
-        if question.condition is not TRUE:
-            holds = probe.entries(where(question.condition, ONE, ZERO), question.bounds) > 0
-            left, right = np.where(holds, left, np.nan), np.where(holds, right, np.nan)
         compared.add(left, right)
         with np.errstate(all="ignore"):
             both = np.isfinite(left) & np.isfinite(right)
@@ -924,9 +1058,9 @@ class Judge:
             draw = self.made_draw(points)
             self.with_free(draw, 0, question.free)
             outer, inner = (question.left, question.right) if left else (question.right, question.left)
-            known = draw.probe.entries(inner, question.bounds)
+            known = draw.probe.entries(inner, question.bounds, question.condition)
             draw.probe.outside.clear()
-            unknown = draw.probe.entries(outer, question.bounds)
+            unknown = draw.probe.entries(outer, question.bounds, question.condition)
             if not draw.probe.outside:
                 continue
             why = f"not defined: {read_plainly(draw.probe.outside[0])}"
@@ -955,13 +1089,15 @@ class Judge:
         if question.condition is not TRUE:
             difference = where(question.condition, difference, ZERO)
         difference = self.with_definitions(difference)
+        sizes = stated_sizes(question.condition, self.network)
+        bounds = tuple(bound._replace(upper=substitute(bound.upper, sizes)) for bound in question.bounds)
         # With functions as atoms first, which is cheap; then with everything in exponentials.
         for atoms in (True, False):
-            normalizer = Normalizer(question.bounds, deadline=deadline, atoms=atoms)
+            normalizer = Normalizer(bounds, deadline=deadline, atoms=atoms)
             for form in self.forms(difference):
                 if time.thread_time() > deadline:
                     return None
-                if normalizer.vanishes(form):
+                if normalizer.vanishes(substitute(form, sizes) if sizes else form):
                     return Verdict("proved", "both sides have the same normal form, for all sizes and values")
         return None
 
@@ -1089,8 +1225,8 @@ class Judge:
         for place, draw in enumerate(self.drawn(question)):
             self.with_free(draw, place, question.free)
             draw.probe.memo.clear()
-            left = draw.probe.entries(prepared.left, question.bounds)
-            right = draw.probe.entries(prepared.right, question.bounds)
+            left = draw.probe.entries(prepared.left, question.bounds, question.condition)
+            right = draw.probe.entries(prepared.right, question.bounds, question.condition)
             both = np.isfinite(left) & np.isfinite(right)
             size = np.maximum(np.abs(left), np.abs(right))
             if not both.any() or (np.abs(left - right)[both] > SUSPICIOUS * size[both] + 1e-13).any():
@@ -1245,8 +1381,10 @@ class Judge:
             draw.probe.memo.clear()
             self.with_free(draw, 0, question.free)
             prepared = self.prepared(question)
-            left = draw.probe.entries(prepared.left, question.bounds)
-            right = draw.probe.entries(self.with_definitions(prepared.right), question.bounds)
+            left = draw.probe.entries(prepared.left, question.bounds, question.condition)
+            right = draw.probe.entries(
+                self.with_definitions(prepared.right), question.bounds, question.condition
+            )
         except SympropError:
             return False
         both = np.isfinite(left) & np.isfinite(right)
@@ -1339,6 +1477,29 @@ def small_sizes(names: Sequence[str]) -> Iterator[dict[str, int]]:
         return
     for sizes in sorted(product((1, 2, 3), repeat=len(names)), key=lambda each: (sum(each), each)):
         yield dict(zip(names, sizes, strict=True))
+
+
+def parts_of(condition: Expr) -> tuple[Expr, ...]:
+    """Return what a condition joins by ``and``."""
+    if condition is TRUE:
+        return ()
+    return condition.conditions if isinstance(condition, Junction) and condition.operator == "and" else (condition,)
+
+
+def stated_sizes(condition: Expr, network: Network) -> dict[Expr, Expr]:
+    """Return the sizes that a condition gives a number, as ``N == 1`` does."""
+    found: dict[Expr, Expr] = {}
+    for part in parts_of(condition):
+        if isinstance(part, Compare) and part.operator == "==":
+            for one, other in ((part.left, part.right), (part.right, part.left)):
+                if isinstance(one, Size) and not one.arguments and isinstance(other, Number):
+                    found[one] = other
+    return {} if any(network.sizes.get(size.name) is not None for size in found if isinstance(size, Size)) else found
+
+
+def _whole(sizes: SizesDrawn) -> dict[str, int]:
+    """Return sizes, one number for those that differ from layer to layer."""
+    return {name: size if isinstance(size, int) else max(size) for name, size in sizes.items()}
 
 
 def lowest_of(bounds: Sequence[Bound], known: Mapping[Expr, Expr]) -> list[int]:

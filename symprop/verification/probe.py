@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from symprop.algebra.expressions import (
+    TRUE,
     Access,
     Add,
     Bound,
@@ -100,7 +101,12 @@ class Probe:
 
     def given(self, name: str, components: Sequence[Mapping[tuple[int, ...], Any]]) -> tuple[Array, tuple[int, ...]]:
         table, lowest = self.empty(name)
+        told: dict[int, int] = {}  # points may share what they do not differ in
         for place, point in enumerate(components):
+            first = told.setdefault(id(point), place)
+            if first < place:
+                table[..., place] = table[..., first]
+                continue
             for indices, value in point.items():
                 position = tuple(n - low for n, low in zip(indices, lowest, strict=True))
                 table[(*position, place)] = float(value)
@@ -108,10 +114,11 @@ class Probe:
 
     # -- what callers ask for ------------------------------------------------------------------------------------
 
-    def entries(self, expr: Expr, bounds: Sequence[Bound]) -> Array:
+    def entries(self, expr: Expr, bounds: Sequence[Bound], condition: Expr = TRUE) -> Array:
         """Return the values of `expr` for every value of `bounds` (first axis first) at every point (last axis).
 
-        What is read outside a range is NaN, and noted in `outside`.
+        What is read outside a range is NaN, and noted in `outside`. Where `condition` does not hold, nothing is read,
+        and the value is NaN.
         """
         with np.errstate(all="ignore"):
             scope = _Scope(self, {}, None)
@@ -122,6 +129,8 @@ class Probe:
             shape = (*scope.shape, self.count)
             if math.prod(shape) > LARGEST_TABLE:
                 raise TooLargeError("the claim has too many entries")
+            if condition is not TRUE:
+                scope = scope.under(scope.condition(condition))
             values = np.broadcast_to(scope.value(expr), shape)
             if scope.mask is not None:
                 values = np.where(np.broadcast_to(scope.mask, shape), values, np.nan)
