@@ -608,7 +608,8 @@ class ClaimReader:
             if of_name.split("[")[0] not in known or by_name.split("[")[0] not in known:
                 return match[0]
             written = [f"{mark}{of or ''}"] * (mark == "d") + [f"{other}{by}"] * (other == "d")
-            clash = [name for name in written if spelled(name) in known and spelled(name) not in self.by_habit]
+            habits = self.by_habit.keys() | self.owned
+            clash = [name for name in written if spelled(name) in known and spelled(name) not in habits]
             operators = f"D({of_name}{of_index or ''}, {by_name}{by_index or ''})"
             if clash:
                 quotient = f"({mark}{of or ''}{of_index or ''})/({other}{by}{by_index or ''})"
@@ -927,7 +928,9 @@ class ClaimReader:
         old = Access(match[1], target.indices)
         by_old = [node for node in walk(claim.sides[1]) if isinstance(node, Derivative) and node.by.name == match[1]]
         reads_old = any(isinstance(node, Access) and node == old for node in walk(claim.sides[1]))
-        if len(target.indices) != len(quantity.axes) or not by_old or not reads_old:
+        scalars = {*claim.free_scalars, *(one.name for one in self.network.of_role("hyperparameter"))}
+        has_rate = any(isinstance(node, Access) and node.name in scalars for node in walk(claim.sides[1]))
+        if len(target.indices) != len(quantity.axes) or not (by_old or has_rate) or not reads_old:
             return claim
         note = f"{target.name} is the new value of {match[1]}: an update"
         return replace(claim, kind="update", sides=(old, claim.sides[1]), note=note)

@@ -266,7 +266,12 @@ class Diagnoser:
             truth = self.values(prepared.left, question, draw, question.condition)
             claimed = self.values(claimed_expr, question, draw, question.condition)
             if not self.same(truth, claimed, question):
-                break  # else they differ elsewhere
+                break
+        else:
+            return Diagnosis(
+                "unrecognised",
+                "This is right at ordinary values and sizes, and wrong at others: compare both sides at the point given.",
+            )
         if truth is None or claimed is None:
             if not question.least_sizes:
                 return self.diagnose(replace(question, least_sizes=True), claim)

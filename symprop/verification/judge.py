@@ -1174,28 +1174,50 @@ class Judge:
         for name in list(self.adjoints):
             self.raw(name)
 
-    def descends(
-        self, step: Expr, downhill: Expr, bounds: tuple[Bound, ...], free: tuple[str, ...]
-    ) -> tuple[Verdict, bool]:
-        """Whether a step goes downhill at every probed point; and if not, whether it goes uphill at every one."""
+    def descends(self, question: Question) -> tuple[Verdict, bool, str]:
+        """Judge a step, the right side, by the way downhill, the left side.
+
+        Returns
+        -------
+        Verdict
+            Whether it goes downhill at every probed point.
+        bool
+            If not, whether it goes uphill at every one.
+        str
+            Its direction: ``along`` the way downhill, times one number; along it with an ``other length`` at every
+            point; else ``askew``.
+        """
         import numpy as np
 
-        product = reduce("sum", bounds, self.without_operators(step * downhill))
+        prepared = self.prepared(question)
+        inner = where(question.condition, prepared.left * prepared.right, ZERO)
+        product = reduce("sum", question.bounds, inner)
         agreed = uphill = 0
         witness: Witness | None = None
-        for place, draw in enumerate(self.drawn(Question(step, downhill, bounds))):
+        is_along, is_constant, has_rates = True, True, self.has_rates()
+        small = {name: Fraction(1, 64) for name in question.free}  # rates are positive, and small
+        for draw in self.drawn(question):
             draw.probe.memo.clear()
-            for name in free:  # rates are positive, and small
+            for name in question.free:
                 draw.probe.tables[name] = np.full((len(draw.points),), 1 / 64), ()
             try:
                 values = draw.probe.entries(product, ())
+                down, step = (
+                    draw.probe.entries(side, question.bounds, question.condition).reshape(-1, len(draw.points))
+                    for side in (prepared.left, prepared.right)
+                )
             finally:
-                for name in free:
+                for name in question.free:
                     draw.probe.tables.pop(name, None)
+            with np.errstate(all="ignore"):
+                dot, downs, steps = np.nansum(down * step, 0), np.nansum(down**2, 0), np.nansum(step**2, 0)
+                told = np.isfinite(dot) & (downs > 0) & (steps > 0)
+                is_along = is_along and bool((dot[told] ** 2 >= (1 - SUSPICIOUS) * downs[told] * steps[told]).all())
+                ratio = (dot / downs)[told]  # sizes are the same within a draw
+                is_constant = is_constant and bool(np.ptp(ratio) <= 1e-6 * np.abs(ratio).max() if len(ratio) else True)
             for number, value in enumerate(np.asarray(values).ravel()):
                 if not np.isfinite(value) or value == 0:
                     continue
-                small = {name: Fraction(1, 64) for name in free}
                 if value > 0:
                     agreed += 1
                 elif uphill < SUSPECTS:
@@ -1206,16 +1228,35 @@ class Judge:
                         if witness is None:
                             along = format_number(certain)
                             values_ = {n: nested(c) for n, c in draw.points[number].values.items()}
-                            values_.update(dict.fromkeys(free, "1/64"))
+                            values_.update(dict.fromkeys(question.free, "1/64"))
                             witness = Witness(dict(draw.points[number].sizes), values_, {}, along, "positive")
                 else:
                     uphill += 1
-            del place
+        direction = "askew" if not is_along else "along" if is_constant or has_rates else "other length"
         if uphill:
-            return Verdict("refuted", "the step goes the wrong way at the point given", witness), agreed == 0
+            return Verdict("refuted", "the step goes the wrong way at the point given", witness), agreed == 0, direction
         if agreed:
-            return Verdict("agrees", f"the step goes the right way at {agreed} random points, for a small rate"), False
-        return Verdict("undecided", "no point was found at which the step can be told"), False
+            why = f"the step goes the right way at {agreed} random points, for a small rate"
+            return Verdict("agrees", why), False, direction
+        return Verdict("undecided", "no point was found at which the step can be told"), False, direction
+
+    def has_rates(self) -> bool:
+        """Whether the network has hyperparameters, which differ from point to point as rates do."""
+        return any(quantity.role == "hyperparameter" for quantity in self.network.quantities.values())
+
+    def looks_right(self, question: Question) -> bool:
+        """Whether both sides have the same numbers at ordinary points."""
+        import numpy as np
+
+        draw = self.gentle(question)
+        self.with_free(draw, 0, question.free)
+        draw.probe.memo.clear()
+        prepared = self.prepared(question)
+        left = draw.probe.entries(prepared.left, question.bounds, question.condition)
+        right = draw.probe.entries(self.with_definitions(prepared.right), question.bounds, question.condition)
+        both = np.isfinite(left) & np.isfinite(right)
+        size = np.maximum(np.abs(left), np.abs(right))
+        return bool(both.any() and (np.abs(left - right)[both] <= 1e-8 * size[both] + 1e-12).all())
 
     def holds_inside(self, question: Question) -> bool:
         """Whether both sides agree wherever nothing is read outside its range."""
