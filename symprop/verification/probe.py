@@ -72,7 +72,8 @@ class Probe:
         self.zero_outside = {name for name, quantity in network.quantities.items() if quantity.zero_outside}
         self.tables: dict[str, tuple[Array, tuple[int, ...]]] = {}  # values, and the least index along each axis
         self.known: dict[str, Array] = {}  # of recurrent quantities: which components are computed
-        self.waiting: dict[str, Array] = {}  # and which are being computed, several at once
+        self.waiting: dict[str, Array] = {}  # and in which frame they are being computed, several at once
+        self.frames = 0
         self.slices: dict[str, tuple[int | None, ...]] = {}  # along which axis they wait for one another
         self.recurrent: frozenset[str] | None = None
         self.layers: dict[str, int] = {}
@@ -217,35 +218,39 @@ class Probe:
         places = places[~self.known[name][tuple(places.T)]]
         for axis in self.slices.get(name, (None, *range(places.shape[1]))):
             groups = [places] if axis is None else [places[places[:, axis] == n] for n in np.unique(places[:, axis])]
+            self.frames += 1
+            frame = self.frames
             try:
                 for group in groups:
-                    self.together(name, group)
-            except _EntangledError:
+                    self.together(name, group, frame)
+            except _EntangledError as error:
+                if error.frame != frame:
+                    raise  # others, further out, wait for one another
                 continue
             if len(places) > 1 and axis is not None:
                 self.slices[name] = (axis,)
             return
         for place in places:  # each waits for others along several axes
-            self.together(name, place[None], alone=True)
+            self.together(name, place[None], 0)
 
-    def together(self, name: str, places: Array, alone: bool = False) -> None:
-        """Compute components that do not wait for one another.
+    def together(self, name: str, places: Array, frame: int) -> None:
+        """Compute components that do not wait for one another; `frame` is 0 for one that is computed alone.
 
         Raises
         ------
         _EntangledError
-            If they do, unless one is computed `alone`; then what it waits for in vain is NaN.
+            If they do wait; what one computed alone waits for in vain is NaN.
         """
         places = places[~self.known[name][tuple(places.T)]]
         if not len(places):
             return
         table, lowest = self.tables[name]
-        waiting = self.waiting.setdefault(name, np.zeros(table.shape[:-1], dtype=bool))
+        waiting = self.waiting.setdefault(name, np.zeros(table.shape[:-1], dtype=int))
         before = waiting[tuple(places.T)]
-        if before.any() and not alone:
-            raise _EntangledError
-        self.known[name][tuple(places.T)] = alone
-        waiting[tuple(places.T)] = not alone
+        if before.any():
+            raise _EntangledError(int(before.max()))
+        self.known[name][tuple(places.T)] = not frame
+        waiting[tuple(places.T)] = frame
         try:
             open_ = np.ones(len(places), dtype=bool)
             for target, bounds, expression in self.rows[name]:
@@ -256,8 +261,11 @@ class Probe:
                 scope = self.at_places(target, rows + np.array(lowest))
                 table[tuple(rows.T)] = np.broadcast_to(scope.value(expression), (len(rows), self.count))
                 open_ = open_ & ~chosen
+        except _EntangledError:
+            self.known[name][tuple(places.T)] = False
+            raise
         finally:
-            waiting[tuple(places.T)] = False
+            waiting[tuple(places.T)] = 0
         self.known[name][tuple(places.T)] = True
 
     def at_places(self, target: Access, wanted: Array) -> _Scope:
@@ -283,7 +291,10 @@ class Probe:
 
 
 class _EntangledError(Exception):
-    """Components that were to be computed at once wait for one another."""
+    """Components that were to be computed at once, in a frame, wait for one another."""
+
+    def __init__(self, frame: int) -> None:
+        self.frame = frame
 
 
 def _outermost_first(bounds: tuple[Bound, ...]) -> list[Bound]:
@@ -443,7 +454,7 @@ class _Scope:
                 wanted_places = np.unique(np.stack(columns, axis=1), axis=0)
                 waiting = probe.waiting.get(expr.name)
                 if waiting is not None and waiting[tuple(wanted_places.T)].any():
-                    raise _EntangledError
+                    raise _EntangledError(int(waiting[tuple(wanted_places.T)].max()))
                 probe.components(expr.name, wanted_places)
         if is_empty:
             values: Array = np.full(np.broadcast_shapes(shape, (probe.count,)), np.nan)
