@@ -106,6 +106,7 @@ JUMP = Fraction(1, 10**4)
 NO_LEFT_SIDE = "the left side is not defined"
 
 MOST_CORNER_POINTS = 400
+HEAVY = 800  # given components
 LARGEST_SIZE = 200  # that a number in a condition may ask for
 
 LARGEST_WRITTEN_OUT = 400  # nodes; a longer expression is left to the numbers
@@ -267,6 +268,11 @@ class Draw:
     points: tuple[Point, ...]
     probe: Probe
     evaluators: dict[int, Evaluator] = field(default_factory=dict)
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether certified arithmetic takes long at its sizes."""
+        return sum(map(len, self.points[0].values.values())) > HEAVY
 
 
 class Judge:
@@ -450,9 +456,18 @@ class Judge:
 
     # -- forms that are compared ---------------------------------------------------------------------------------
 
-    def forms(self, difference: Expr) -> Iterator[Expr]:
-        """Yield the difference in more and more elementary names: adjoints written out, then forward values."""
+    def forms(self, difference: Expr, left: Expr) -> Iterator[Expr]:
+        """Yield the difference in more and more elementary names: adjoints written out, then forward values.
+
+        The derivative on the `left` side comes first, by the one line that defines it: what else the claim reads may
+        go by name.
+        """
         yield difference
+        if isinstance(left, Access) and left.name in self.adjoints:
+            adjoint = self.adjoints[left.name]
+            own = dict(zip(adjoint.access.indices, left.indices, strict=True))
+            for form in dict.fromkeys((adjoint.expression, adjoint.textbook)):
+                yield replaced(difference, {left: substitute(form, own)})
         written = self.adjoints_written_out(difference)
         if written is not None and written is not difference:
             difference = written
@@ -638,7 +653,10 @@ class Judge:
                 sizes, fixed = self.fixed(point)
                 points = tuple(replace(p, values={**p.values, **fixed}) for p in sampler.draw(len(RANGES), sizes=sizes))
             else:
-                points = sampler.draw(PROBED, spread=2 + number)
+                sizes = sampler.sizes(2 + number)
+                (first,) = sampler.draw(1, sizes=sizes)
+                few = sum(map(len, first.values.values())) > HEAVY  # then fewer points tell as much
+                points = sampler.draw(len(RANGES) if few else PROBED, sizes=sizes)
             yield self.made_draw(points)
 
     def least_draws(self, loose: frozenset[str]) -> Iterator[Draw]:
@@ -707,6 +725,7 @@ class Judge:
     def evaluator(self, draw: Draw, place: int, number: int, free: Sequence[str]) -> Evaluator:
         """Return the certified evaluator at one point of a draw; adjoints can be read by name."""
         if not free and number in draw.evaluators:
+            draw.evaluators[number].until = self.until
             return draw.evaluators[number]
         network = self.network
         point = draw.points[number]
@@ -716,6 +735,7 @@ class Judge:
             network = replace(network, quantities={**network.quantities, **extra})
             values.update({name: {(): self.free_value(name, place, number)} for name in free})
         made = Evaluator(network, point.sizes, values, digits=AGREEMENT_DIGITS)
+        made.until = self.until
         for derivation in self.derivations.values():
             made.include(derivation)
         if not free:
@@ -757,6 +777,12 @@ class Judge:
                 proof = self.prove(prepared, min(deadline, time.thread_time() + PROOF_TIME))
                 if proof is not None:
                     return replace(proof, message=found.message, outside=found.outside)
+            for draw, place, difference in found.postponed:
+                wrong = self.certified(prepared, draw, place, difference, deadline)
+                if wrong is not None:
+                    return wrong
+            if not question.point and not question.least_sizes and any(each.is_heavy for each in self.drawn(prepared)):
+                return self.certify(replace(prepared, least_sizes=True), question, found, deadline)
             return self.certify(prepared, question, found, deadline)
         except TooLargeError as error:
             if question.least_sizes or question.point:
@@ -779,21 +805,38 @@ class Judge:
         for place, draw in enumerate(self.drawn(question)):
             self.with_free(draw, place, question.free)
             difference = self.probed(question, draw, compared)
-            for number, entry in difference.suspects:
-                if time.thread_time() > deadline:
-                    break
-                evaluator = self.evaluator(draw, place, number, question.free)
-                values = self.values_at(question, evaluator, entry)
-                if values is None or not differ(*values, question.tolerance):
-                    continue
-                free = {name: self.free_value(name, place, number) for name in question.free}
-                if (
-                    question.point
-                    or not question.by_convention
-                    or not self.is_at_kink(question, draw.points[number], free, entry)
-                ):
-                    return self.refuted(question, draw, place, number, entry, values)
+            if difference.suspects and draw.is_heavy and not question.point:
+                # Certified arithmetic is slow at such sizes: the difference is looked for at the smallest, and what
+                # may be rounding is looked at once no proof was found.
+                witness = self.simpler(question)
+                if witness is not None:
+                    return Verdict("refuted", "the two sides differ at the point given", witness)
+                compared.postponed.append((draw, place, difference))
+                continue
+            found = self.certified(question, draw, place, difference, deadline)
+            if found is not None:
+                return found
         return compared
+
+    def certified(
+        self, question: Question, draw: Draw, place: int, difference: _Difference, deadline: float
+    ) -> Verdict | None:
+        """Return the verdict that a difference found with the probe leads to, if it is one."""
+        for number, entry in difference.suspects:
+            if time.thread_time() > deadline:
+                break
+            evaluator = self.evaluator(draw, place, number, question.free)
+            values = self.values_at(question, evaluator, entry)
+            if values is None or not differ(*values, question.tolerance):
+                continue
+            free = {name: self.free_value(name, place, number) for name in question.free}
+            if (
+                question.point
+                or not question.by_convention
+                or not self.is_at_kink(question, draw.points[number], free, entry)
+            ):
+                return self.refuted(question, draw, place, number, entry, values)
+        return None
 
     def differing_at_corner(self, question: Question) -> Verdict | None:
         """Look for a difference where a condition of either side turns, and close by."""
@@ -1080,6 +1123,7 @@ class Judge:
             network = replace(network, quantities={**network.quantities, **extra})
             values.update({name: {(): value} for name, value in free.items()})
         made = Evaluator(network, point.sizes, values, digits=AGREEMENT_DIGITS)
+        made.until = self.until
         for derivation in self.derivations.values():
             made.include(derivation)
         return made
@@ -1094,7 +1138,7 @@ class Judge:
         # With functions as atoms first, which is cheap; then with everything in exponentials.
         for atoms in (True, False):
             normalizer = Normalizer(bounds, deadline=deadline, atoms=atoms)
-            for form in self.forms(difference):
+            for form in self.forms(difference, question.left):
                 if time.thread_time() > deadline:
                     return None
                 if normalizer.vanishes(substitute(form, sizes) if sizes else form):
@@ -1108,7 +1152,7 @@ class Judge:
         draws = self.drawn(question)
         random_ = random.Random(self.seed)
         for number in range(len(draws) * PROBED):
-            if agreed >= POINTS or (question.point and number >= len(draws[0].points)):
+            if agreed >= POINTS or number // len(draws) >= min(len(draw.points) for draw in draws):
                 break
             if time.thread_time() > deadline:
                 last = "the time for one claim ran out"
@@ -1475,6 +1519,7 @@ class _Compared:
         self.outside = ""  # a read outside a range on the right side
         self.outside_left = ""
         self.only_left = self.only_right = self.both = 0
+        self.postponed: list[tuple[Draw, int, _Difference]] = []  # differences that are slow to be certified
 
     def add(self, left: Any, right: Any) -> None:
         import numpy as np
