@@ -826,9 +826,7 @@ class ClaimReader:
             else:
                 self.defined[name] = before
 
-    def own_bounds(
-        self, name: str, found: _Read, limits: tuple[tuple[str, str, str], ...]
-    ) -> dict[Index, Bound]:
+    def own_bounds(self, name: str, found: _Read, limits: tuple[tuple[str, str, str], ...]) -> dict[Index, Bound]:
         """Return the ranges of the free indices, as other quantities than `name` have them."""
         axes = found.scope.axes.pop(name)
         try:

@@ -270,7 +270,7 @@ class Diagnoser:
         else:
             return Diagnosis(
                 "unrecognised",
-                "This is right at ordinary values and sizes, and wrong at others: compare both sides at the point given.",
+                "Right at ordinary values and sizes, and wrong at others: compare both sides at the point given.",
             )
         if truth is None or claimed is None:
             if not question.least_sizes:

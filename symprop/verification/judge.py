@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 from symprop.algebra.expressions import (
@@ -107,6 +107,7 @@ NO_LEFT_SIDE = "the left side is not defined"
 
 MOST_CORNER_POINTS = 400
 HEAVY = 800  # given components
+MOST_SIZES = 300  # that are tried for the limits of a line
 LARGEST_SIZE = 200  # that a number in a condition may ask for
 
 LARGEST_WRITTEN_OUT = 400  # nodes; a longer expression is left to the numbers
@@ -597,7 +598,9 @@ class Judge:
         """Yield draws that meet the limits of a line, which the usual ones do not."""
         parts = parts_of(question.condition)
         fixed = junction("and", *(part for part in parts if not names_of(part)))
-        wanted = [node for part in (*parts, *(limit for b in question.bounds for limit in b[1:3])) for node in walk(part)]
+        wanted = [
+            node for part in (*parts, *(limit for b in question.bounds for limit in b[1:3])) for node in walk(part)
+        ]
         known = self.sampler(question).sizes(0)
         for number, sizes in enumerate(self.sizes_to_meet(wanted, question)):
             if not self.is_met_by_sizes(replace(question, condition=fixed), sizes):
@@ -620,10 +623,10 @@ class Judge:
         named = dict.fromkeys(node.name for node in wanted if isinstance(node, Size))
         names = [name for name in sampler.free_sizes() if name in named] or sampler.free_sizes()
         near = sorted({1, 2, *(n + step for n in numbers for step in (0, 1, -1) if n + step > 0)})
-        rest = {name: usual[name] for name in sampler.free_sizes()}
-        choices = [sorted({*near, *(rest[name] for name in names if isinstance(rest[name], int))})] * len(names[:3])
-        for chosen in product(*choices):
-            sizes = sampler.complete({**_whole(rest), **dict(zip(names[:3], chosen, strict=True))})
+        rest = _whole({name: usual[name] for name in sampler.free_sizes()})
+        choices = [sorted({*near, *(rest[name] for name in names)})] * len(names[:3])
+        for chosen in islice(product(*choices), MOST_SIZES):
+            sizes = sampler.complete({**rest, **dict(zip(names[:3], chosen, strict=True))})
             if sizes is not None:
                 yield sizes
 
@@ -1202,9 +1205,17 @@ class Judge:
         known = with_bodies(self.original, self.seed)
         if set(known.quantities) == set(self.network.quantities) and not self.inlined:
             return
+        own = self.network.quantities.keys() - known.quantities.keys()
         self.network = known
         self.inlined.clear()
-        self.draws.clear()
+        # Points stay; those that were made for the limits of a line may have been made with its names.
+        self.draws = {key: draws for key, draws in self.draws.items() if key[0] not in ("meeting", "beyond")}
+        for draw in self.known_draws():
+            draw.probe.network = known
+            for name in own:
+                draw.probe.undefine(name)
+            draw.probe.memo.clear()
+            draw.evaluators.clear()
         self.forget_slips()
 
     def forget_slips(self, beyond: int = -1) -> None:
@@ -1467,9 +1478,7 @@ class Judge:
             self.with_free(draw, 0, question.free)
             prepared = self.prepared(question)
             left = draw.probe.entries(prepared.left, question.bounds, question.condition)
-            right = draw.probe.entries(
-                self.with_definitions(prepared.right), question.bounds, question.condition
-            )
+            right = draw.probe.entries(self.with_definitions(prepared.right), question.bounds, question.condition)
         except SympropError:
             return False
         both = np.isfinite(left) & np.isfinite(right)

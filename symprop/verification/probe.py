@@ -100,6 +100,13 @@ class Probe:
         for kept in (self.tables, self.known, self.waiting, self.slices):
             kept.pop(name, None)
 
+    def undefine(self, name: str) -> None:
+        """Let a quantity go."""
+        self.forget(name)
+        self.rows.pop(name, None)
+        self.axes.pop(name, None)
+        self.recurrent = None
+
     def given(self, name: str, components: Sequence[Mapping[tuple[int, ...], Any]]) -> tuple[Array, tuple[int, ...]]:
         table, lowest = self.empty(name)
         told: dict[int, int] = {}  # points may share what they do not differ in
@@ -271,7 +278,9 @@ class Probe:
     def at_places(self, target: Access, wanted: Array) -> _Scope:
         """Return the scope in which a row is read for many components: they lie along one axis."""
         indices = {
-            index: wanted[:, axis].reshape(-1, 1) for axis, index in enumerate(target.indices) if isinstance(index, Index)
+            index: wanted[:, axis].reshape(-1, 1)
+            for axis, index in enumerate(target.indices)
+            if isinstance(index, Index)
         }
         return _Scope(self, indices, None, (len(wanted),))
 
