@@ -47,7 +47,7 @@ from symprop.declaration.names import is_forbidden, spelled
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.parser import parse_point
 from symprop.declaration.quantity import Axis
-from symprop.declaration.ranges import is_below
+from symprop.declaration.ranges import hull, is_at_most, is_below
 from symprop.declaration.resolve import Resolver
 from symprop.declaration.scope import Known, Scope
 from symprop.declaration.source import Source, Span
@@ -69,6 +69,7 @@ _UPDATE = re.compile(r"<-|←|:=")
 _SUBSCRIPTED = re.compile(rf"(?<![\w.])({_NAME})(?![\w\u0300-\u036f\[(])")
 _RANGE = re.compile(rf"\s*({_NAME})\s*(?:=|in\b|∈)\s*(.+?)\s*(?:\.\.+|…)\s*(.+)")
 _CLAIMS_SOMETHING = re.compile(r"=|<-|←|^at\b")
+_NEW_VALUE = re.compile(rf"({_NAME})_(?:new|next|plus|updated|prime)")
 _EVERY = re.compile(rf"\s*(?:all|every|each|any)?\s*({_NAME}(?:\s+and\s+{_NAME})?)?\s*")
 
 
@@ -149,9 +150,12 @@ class Fit:
     error: SympropError | None = None
 
 
-def read_claims(text: str, network: Network) -> tuple[Claim, ...]:
-    """Return the claims of a text, one for each line that says something."""
-    return tuple(ClaimReader(network).read(text))
+def read_claims(text: str, network: Network, owned: frozenset[str] = frozenset()) -> tuple[Claim, ...]:
+    """Return the claims of a text, one for each line that says something.
+
+    Names in `owned`, such as dZ, are what their lines define and not derivatives.
+    """
+    return tuple(ClaimReader(network, owned).read(text))
 
 
 @dataclass(frozen=True)
@@ -169,8 +173,9 @@ class _Read:
 class ClaimReader:
     """Reads lines one after another; definitions and points made by earlier lines hold for later ones."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, owned: frozenset[str] = frozenset()) -> None:
         self.network = network
+        self.owned = owned  # names such as dZ that this text uses for something of its own
         self.defined: dict[str, tuple[Axis, ...]] = {}
         # What stands for the derivative of the objective by something: Z_bar always, dZ once it stood on a left side.
         self.by_habit: dict[str, str] = {}
@@ -181,6 +186,8 @@ class ClaimReader:
         self.told: set[str] = set()  # and what the note on a line has told
         self.point: dict[str, object] = {}
         self.limited: dict[str, str] = {}  # what the line that is read says of its indices without writing it
+        self.letters: frozenset[str] = frozenset()  # that stand in a subscript of the line that is read
+        self.rows: dict[str, list[tuple[Axis, ...]]] = {}  # which components the lines before defined, row by row
 
     def read(self, text: str) -> Iterator[Claim]:
         if len(text) > LONGEST_TEXT:
@@ -274,7 +281,13 @@ class ClaimReader:
         unknown = self.unknown_left_side(parts[0])
         if unknown is not None:
             habit = self.habit(number, written, unknown, parts, limits, condition_text)
-            yield self.noted(habit or self.definition(number, written, unknown, parts, limits))
+            if habit is None:
+                habit = self.new_value(self.definition(number, written, unknown, parts, limits))
+            yield self.noted(habit)
+            return
+        further = self.further_components(number, written, parts, limits)
+        if further is not None:
+            yield self.noted(further)
             return
         yield self.noted(self.chain(number, written, parts, limits, condition_text))
 
@@ -428,8 +441,10 @@ class ClaimReader:
         used: set[str] = set()
         texts = tuple(self.with_operators(text.strip()) for text in texts)
         subscripts = {name for text in texts for inside in _SUBSCRIPTS.findall(text) for name in _NAMES.findall(inside)}
+        self.letters = frozenset(subscripts)
         for text, unknown in zip(texts, allow_unknown, strict=True):
             source = Source(text)
+            self.meet_habits(text)
             scope = self.scope(source, unknown)
             scope.subscripts = frozenset(subscripts - scope.quantities.keys())
             known = set(scope.quantities)
@@ -455,6 +470,15 @@ class ClaimReader:
         is_row = isinstance(shaped[0], Shaped) and shaped[0].is_row
         return _Read(tuple(map(self.with_habits, sides)), tuple(sorted(scalars)), scope, axes, shapes, is_row)
 
+    def meet_habits(self, text: str) -> None:
+        """Take an unknown ``dZ`` in a text for the derivative by Z, if the network defines Z or has it as parameter."""
+        for name in _NAMES.findall(text) if self.objective() else ():
+            if not name.startswith("d") or name in self.by_habit or self.is_known(name) or name in self.owned:
+                continue
+            quantity = self.network.quantities.get(name[1:])
+            if quantity is not None and quantity.role in ("parameter", "defined") and name[1:] != self.objective():
+                self.by_habit[name] = name[1:]
+
     def with_habits(self, expr: Expr) -> Expr:
         """Replace a ``dZ`` that an earlier line gave by the derivative it stands for."""
         if not self.by_habit:
@@ -474,7 +498,9 @@ class ClaimReader:
             return TRUE
         source = Source(text.strip())
         span = source.whole()
-        return Resolver(self.scope(source, False), span).condition(read(source, span, "expression"))
+        scope = self.scope(source, False)
+        scope.subscripts = self.letters - scope.quantities.keys()  # an index that the sides have needs no declaration
+        return Resolver(scope, span).condition(read(source, span, "expression"))
 
     def bounds(
         self,
@@ -582,7 +608,8 @@ class ClaimReader:
             if of_name.split("[")[0] not in known or by_name.split("[")[0] not in known:
                 return match[0]
             written = [f"{mark}{of or ''}"] * (mark == "d") + [f"{other}{by}"] * (other == "d")
-            clash = [name for name in written if spelled(name) in known and spelled(name) not in self.by_habit]
+            habits = self.by_habit.keys() | self.owned
+            clash = [name for name in written if spelled(name) in known and spelled(name) not in habits]
             operators = f"D({of_name}{of_index or ''}, {by_name}{by_index or ''})"
             if clash:
                 quotient = f"({mark}{of or ''}{of_index or ''})/({other}{by}{by_index or ''})"
@@ -607,7 +634,7 @@ class ClaimReader:
         if plain in ranks or "_" not in plain:
             return plain if plain in ranks else name
         stem, _, subscripts = plain.rpartition("_")
-        rank = ranks.get(stem, 0)
+        rank = 0 if _NEW_VALUE.fullmatch(plain) else ranks.get(stem, 0)
         if rank and len(subscripts) == rank and (subscripts.isalpha() or subscripts.isdigit()):
             return f"{stem}[{','.join(subscripts)}]"
         if rank == 1 and subscripts:
@@ -617,20 +644,23 @@ class ClaimReader:
     def objective(self) -> str:
         return self.network.objective.name if self.network.objective else ""
 
-    def unknown_left_side(self, left: str) -> tuple[str, tuple[str, ...]] | None:
-        """Return name and subscripts if the left side is an unknown name, as in ``delta[j] = ...``."""
-        match = re.fullmatch(rf"\s*({_NAME})\s*(?:\[([^\[\]]*)\])?\s*", self.with_operators(left))
+    def unknown_left_side(self, left: str, among_defined: bool = False) -> tuple[str, tuple[str, ...]] | None:
+        """Return name and subscripts if the left side is an unknown name, as in ``delta[j] = ...``.
+
+        With `among_defined`, a name that a line before defined will do too.
+        """
+        match = re.fullmatch(rf"\s*({_NAME})('?)\s*(?:\[([^\[\]]*)\])?\s*", self.with_operators(left))
         if match is None:
             return None
         try:
-            name = spelled(match[1])
+            name = spelled(match[1]) + ("_prime" if match[2] else "")
         except ValueError as error:
             raise NotationError(str(error)) from None
-        if self.is_known(name):
+        if self.is_known(name) and not (among_defined and name in self.defined and name not in self.network.quantities):
             return None
-        subscripts = tuple(part.strip() for part in match[2].split(",")) if match[2] else ()
+        subscripts = tuple(part.strip() for part in match[3].split(",")) if match[3] else ()
         stem, _, tail = name.rpartition("_")
-        if name in self.by_habit or subscripts or not stem or not tail:
+        if name in self.by_habit or subscripts or not stem or not tail or _NEW_VALUE.fullmatch(name):
             return name, subscripts
         if all(Index(letter) in self.network.indices for letter in tail):
             return stem, tuple(tail)  # delta_j is delta[j]
@@ -661,6 +691,8 @@ class ClaimReader:
         by = self.by_habit.get(name) or name[1:]
         if name not in self.by_habit and not (name.startswith("d") and by != self.objective()):
             return None
+        if name in self.owned:
+            return None
         quantity = self.network.quantities.get(by)
         if quantity is None or not self.objective():
             return None
@@ -669,9 +701,8 @@ class ClaimReader:
             return None
         access = f"{by}[{','.join(indices)}]" if indices else by
         sides = [f"D({self.objective()}, {access})", *parts[1:]]
-        claim = self.chain(number, written, sides, limits, condition_text, self.meaning(name, by), by_habit=True)
-        self.by_habit[name] = by
-        return claim
+        self.by_habit[name] = by  # a recurrence has it on both sides
+        return self.chain(number, written, sides, limits, condition_text, self.meaning(name, by), by_habit=True)
 
     def meaning(self, name: str, by: str) -> str:
         self.told.add(name)
@@ -703,11 +734,7 @@ class ClaimReader:
             inner = Source(subscript)
             span = inner.whole()
             indices.append(Resolver(self.scope(inner, False), span).subscript(read(inner, span, "expression")))
-        found = self.expressions(tuple(parts[1:]), (True,) * (len(parts) - 1))
-        if name in found.free_scalars:
-            raise DeclarationError(
-                f"'{name}' is defined by itself", hint="Give the name on the left side a value in other names."
-            )
+        found = self.right_sides(name, indices, parts[1:], limits)
         on_right = frozenset[Index]().union(*map(free_indices, found.sides)) - {axis.index for axis in found.axes}
         if found.axes and subscripts and not all(free_indices(index) & on_right for index in indices):
             raise ShapeError(
@@ -733,7 +760,8 @@ class ClaimReader:
                 )
             ranges[index] = bound._replace(index=index)
             axes.append(Axis(index, bound.lower, bound.upper))
-        self.defined[name] = tuple(axes)
+        row = tuple(axes)
+        axes = self.with_earlier_rows(name, row, found.sides)
         bounds = tuple(ranges[index] for index in indices if isinstance(index, Index))
         extra = tuple(
             sorted(
@@ -745,6 +773,8 @@ class ClaimReader:
                 f"the index '{extra[0].name}' stands on the right and not at '{name}', which this line defines",
                 hint=f"Write {name}[{', '.join([*subscripts, *(i.name for i in extra)])}] = ..., or sum over it.",
             )
+        self.defined[name] = tuple(axes)
+        self.rows.setdefault(name, []).append(row)
         return Claim(
             number,
             written,
@@ -762,6 +792,147 @@ class ClaimReader:
             shapes=(*found.shapes[:1], *found.shapes),
         )
 
+    def right_sides(
+        self, name: str, indices: Sequence[Expr], parts: Sequence[str], limits: tuple[tuple[str, str, str], ...]
+    ) -> _Read:
+        """Read what a name is defined by; in a recursion it stands there itself, at neighbouring components."""
+        own = rf"(?<![\w.]){re.escape(name)}(?![\w\u0300-\u036f(])"
+        allowed = (True,) * len(parts)
+        if not any(re.search(own, self.with_operators(part)) for part in parts):
+            return self.expressions(tuple(parts), allowed)
+        by_itself = DeclarationError(
+            f"'{name}' is defined by itself", hint="Give the name on the left side a value in other names."
+        )
+        if not indices:
+            raise by_itself
+        before = self.defined.get(name)
+        try:
+            # Once with its axes as far as they are known, which tells the rest of them, and once with all.
+            for _ in range(2):
+                known = self.defined.get(name, ())
+                self.defined[name] = self.axes_of_own(name, indices, limits, known)
+                found = self.expressions(tuple(parts), allowed)
+                along = self.own_bounds(name, found, limits)
+                self.defined[name] = self.axes_of_own(name, indices, limits, known, along)
+            reads = [node for side in found.sides for node in walk(side) if isinstance(node, Access)]
+            own_reads = [node for node in reads if node.name == name]
+            if any(node.indices[: len(indices)] == tuple(indices) for node in own_reads) or not own_reads:
+                raise by_itself
+            found.scope.axes[name] = self.defined[name]
+            return found
+        finally:
+            if before is None:
+                self.defined.pop(name, None)
+            else:
+                self.defined[name] = before
+
+    def own_bounds(self, name: str, found: _Read, limits: tuple[tuple[str, str, str], ...]) -> dict[Index, Bound]:
+        """Return the ranges of the free indices, as other quantities than `name` have them."""
+        axes = found.scope.axes.pop(name)
+        try:
+            bounds = self.bounds(found.sides, TRUE, found.scope, limits, found.axes)
+        finally:
+            found.scope.axes[name] = axes
+        return {bound.index: bound for bound in bounds}
+
+    def axes_of_own(
+        self,
+        name: str,
+        indices: Sequence[Expr],
+        limits: tuple[tuple[str, str, str], ...],
+        known: tuple[Axis, ...],
+        along: Mapping[Index, Bound] | None = None,
+    ) -> tuple[Axis, ...]:
+        """Return the axes of a name that is defined by itself, from its subscripts and what lines before defined."""
+        given = {spelled(letter): (self.limit(low), self.limit(high)) for letter, low, high in limits}
+        axes: list[Axis] = []
+        for place, index in enumerate(indices):
+            if not isinstance(index, Index):
+                axes.append(known[place] if place < len(known) else Axis(Index(f"{name}_{place + 1}"), index, index))
+                continue
+            declared = self.network.indices.get(index)
+            if index.name in given:
+                lower, upper = given[index.name]
+            elif along is not None and index in along and (declared is None or free_indices(along[index].upper)):
+                lower, upper = along[index][1:3]
+            elif declared is not None:
+                lower, upper = declared[1:3]
+            elif place < len(known):
+                lower, upper = known[place].lower, known[place].upper
+            else:
+                raise IndexNotationError(
+                    f"the range of index '{index.name}' is not known", hint=f"Add: for {index.name} = 1..K."
+                )
+            if place < len(known) and not free_indices(upper):
+                lower, upper = self.joined(name, known[place], lower, upper)
+            axes.append(Axis(index, lower, upper))
+        return (*axes, *known[len(indices) :])
+
+    def joined(self, name: str, axis: Axis, lower: Expr, upper: Expr) -> tuple[Expr, Expr]:
+        """Return the hull of an axis and a further range along it."""
+        low, high = hull([(axis.lower, axis.upper), (lower, upper)])
+        if isinstance(low, tuple) or isinstance(high, tuple):
+            raise IndexNotationError(
+                f"which values of '{axis.index.name}' the lines define '{name}' for cannot be told",
+                hint="Say it with for: g[t] = ... for t = 1..T-1.",
+            )
+        return low, high
+
+    def with_earlier_rows(self, name: str, row: tuple[Axis, ...], sides: Sequence[Expr]) -> list[Axis]:
+        """Return the axes of a name that reach over a row, the rows before, and the neighbours that it reads."""
+        axes: list[Axis] = []
+        known = self.defined.get(name, ())
+        for place, axis in enumerate(row):
+            lower, upper = axis.lower, axis.upper
+            varies = bool(free_indices(lower) | free_indices(upper))
+            if place < len(known) and not varies:
+                lower, upper = self.joined(name, known[place], lower, upper)
+            for node in (node for side in sides for node in _unguarded(side)):
+                if isinstance(node, Access) and node.name == name and not varies:
+                    shift = normal(node.indices[place] - axis.index)
+                    if isinstance(shift, Number) and shift is not ZERO:
+                        lower, upper = self.joined(
+                            name, Axis(axis.index, lower, upper), normal(axis.lower + shift), normal(axis.upper + shift)
+                        )
+            axes.append(Axis(axis.index, lower, upper))
+        return axes
+
+    def further_components(
+        self, number: int, written: str, parts: list[str], limits: tuple[tuple[str, str, str], ...]
+    ) -> Claim | None:
+        """Return a line that defines components of a name which no line before did: the step of a recursion."""
+        known = self.unknown_left_side(parts[0], among_defined=True)
+        if known is None or not known[1] or known[0] not in self.rows:
+            return None
+        name = known[0]
+        axes, rows = self.defined[name], list(self.rows[name])
+        try:
+            claim = self.definition(number, written, known, parts, limits)
+        except SympropError:
+            claim = None
+        if claim is not None and all(are_apart(self.rows[name][-1], row) for row in rows):
+            return claim
+        self.defined[name], self.rows[name] = axes, rows  # it claims something about what it was defined as
+        return None
+
+    def new_value(self, claim: Claim) -> Claim:
+        """Return ``w_new = w - eta*D(L, w)``, where w is known, as an update of w that also defines ``w_new``."""
+        target = claim.sides[0]
+        assert isinstance(target, Access)
+        match = _NEW_VALUE.fullmatch(target.name)
+        quantity = self.network.quantities.get(match[1]) if match else None
+        if match is None or quantity is None or quantity.role == "defined" or len(claim.sides) != 2:
+            return claim
+        old = Access(match[1], target.indices)
+        by_old = [node for node in walk(claim.sides[1]) if isinstance(node, Derivative) and node.by.name == match[1]]
+        reads_old = any(isinstance(node, Access) and node == old for node in walk(claim.sides[1]))
+        scalars = {*claim.free_scalars, *(one.name for one in self.network.of_role("hyperparameter"))}
+        has_rate = any(isinstance(node, Access) and node.name in scalars for node in walk(claim.sides[1]))
+        if len(target.indices) != len(quantity.axes) or not (by_old or has_rate) or not reads_old:
+            return claim
+        note = f"{target.name} is the new value of {match[1]}: an update"
+        return replace(claim, kind="update", sides=(old, claim.sides[1]), note=note)
+
     def definition_note(self, name: str) -> str:
         """Say that a name is defined; and what may be meant, if it looks like the derivative by something."""
         stem = name.removesuffix("_bar")
@@ -769,6 +940,14 @@ class ClaimReader:
         if guess is None or stem == guess:
             return f"{name} is defined here"
         return f"{name} is defined here; the derivative of {self.objective()} by {guess} is {guess}_bar"
+
+
+def are_apart(one: tuple[Axis, ...], other: tuple[Axis, ...]) -> bool:
+    """Whether two boxes of components have none in common, for all sizes."""
+    return any(
+        is_below(mine.upper, theirs.lower) or is_below(theirs.upper, mine.lower)
+        for mine, theirs in zip(one, other, strict=True)
+    )
 
 
 class _NoProductError(ShapeError):
@@ -964,15 +1143,15 @@ def within(condition: Expr, bounds: tuple[Bound, ...]) -> tuple[Expr, tuple[Boun
             continue
         index, lower, upper = turned
         bound = ranges[index]
-        if lower is not None and is_below(bound.lower, lower):
-            bound = bound._replace(lower=lower, written=True)
-        elif upper is not None and is_below(upper, bound.upper):
-            bound = bound._replace(upper=upper, written=True)
-        ranges[index] = bound
+        fits = (lower is None or is_at_most(bound.lower, lower)) and (upper is None or is_at_most(upper, bound.upper))
+        if fits:
+            ranges[index] = Bound(index, lower or bound.lower, upper or bound.upper, True)
+        else:
+            left.append(part)
     return junction("and", *left), tuple(ranges.values())
 
 
-_TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+_TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "=="}
 
 
 def _as_limit(part: Expr, ranges: Mapping[Index, Bound]) -> tuple[Index, Expr | None, Expr | None] | None:
@@ -982,6 +1161,8 @@ def _as_limit(part: Expr, ranges: Mapping[Index, Bound]) -> tuple[Index, Expr | 
     for one, other, sign in ((part.left, part.right, part.operator), (part.right, part.left, _TURNED[part.operator])):
         made_of_sizes = all(isinstance(node, (Size, Number, Add, Mul)) for node in walk(other))
         if isinstance(one, Index) and one in ranges and made_of_sizes:
+            if sign == "==":
+                return one, other, other
             if sign in ("<", "<="):
                 return one, None, normal(other - ONE) if sign == "<" else other
             return one, normal(other + ONE) if sign == ">" else other, None

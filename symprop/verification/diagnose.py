@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from symprop.algebra.expressions import (
     ONE,
+    TRUE,
     ZERO,
     Access,
     Bound,
@@ -223,11 +224,11 @@ class Diagnoser:
 
     # -- numbers -------------------------------------------------------------------------------------------------
 
-    def values(self, expr: Expr, question: Question, draw: Draw) -> Any:
+    def values(self, expr: Expr, question: Question, draw: Draw, condition: Expr = TRUE) -> Any:
         import numpy as np
 
         try:
-            values = draw.probe.entries(expr, question.bounds)
+            values = draw.probe.entries(expr, question.bounds, condition)
         except SympropError:
             return None
         return np.asarray(values)
@@ -262,10 +263,15 @@ class Diagnoser:
         for draw in (judge.gentle(question), judge.drawn(question)[0]):
             judge.with_free(draw, 0, question.free)
             draw.probe.memo.clear()
-            truth = self.values(prepared.left, question, draw)
-            claimed = self.values(claimed_expr, question, draw)
+            truth = self.values(prepared.left, question, draw, question.condition)
+            claimed = self.values(claimed_expr, question, draw, question.condition)
             if not self.same(truth, claimed, question):
-                break  # else they differ elsewhere
+                break
+        else:
+            return Diagnosis(
+                "unrecognised",
+                "Right at ordinary values and sizes, and wrong at others: compare both sides at the point given.",
+            )
         if truth is None or claimed is None:
             if not question.least_sizes:
                 return self.diagnose(replace(question, least_sizes=True), claim)

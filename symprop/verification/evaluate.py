@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from math import prod
+from math import inf, prod
+from time import thread_time
 from typing import Any, NoReturn
 
 from flint import arb, fmpq
@@ -241,6 +242,7 @@ class Evaluator:
         self._exact: dict[Any, fmpq] = {}  # holds at every precision
         self._balls: dict[int, dict[Any, arb]] = {precision: {} for precision in self.arithmetic.precisions}
         self._depth, self._deepest, self._work = 0, DEEPEST, 0
+        self.until = inf  # seconds of this thread's processor time after which values are given up
         for given in self._given.values():
             self._check(given)
         self._refuse_large()
@@ -668,6 +670,8 @@ class Evaluator:
             self._work += 1
             if self._work > LARGEST_WORK:
                 raise _too_large("the sums together", LARGEST_WORK)
+            if self._work % 256 == 0 and thread_time() > self.until:
+                raise MissingRuleError("the time for one claim ran out")
             frame.indices[bound.index] = n
             for others in self._loop(rest, frame):
                 yield (n, *others)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 from symprop.algebra.expressions import (
@@ -28,14 +28,18 @@ from symprop.algebra.expressions import (
     ZERO,
     Access,
     Bound,
+    Compare,
     Derivative,
     Expr,
     Index,
+    Junction,
     Number,
     Reduction,
     Size,
     Where,
+    add,
     free_indices,
+    junction,
     names_of,
     reduce,
     substitute,
@@ -50,7 +54,7 @@ from symprop.derivation.local_partials import expand_functions, local_partial
 from symprop.derivation.reverse_sweep import backpropagate
 from symprop.derivation.steps import Adjoint, Derivation
 from symprop.errors import SympropError, ValueOutsideDomainError
-from symprop.verification.corners import corners, points_at
+from symprop.verification.corners import Corners, paths, thresholds
 from symprop.verification.evaluate import Evaluator, format_number
 from symprop.verification.normal_form import Normalizer
 from symprop.verification.probe import Probe, TooLargeError
@@ -100,6 +104,11 @@ JUMP = Fraction(1, 10**4)
 
 # How the reason of a claim about a component that does not exist begins.
 NO_LEFT_SIDE = "the left side is not defined"
+
+MOST_CORNER_POINTS = 400
+HEAVY = 800  # given components
+MOST_SIZES = 300  # that are tried for the limits of a line
+LARGEST_SIZE = 200  # that a number in a condition may ask for
 
 LARGEST_WRITTEN_OUT = 400  # nodes; a longer expression is left to the numbers
 
@@ -231,6 +240,11 @@ class Question:
     by_convention: bool = True
 
     @property
+    def bounds_may_fit(self) -> bool:
+        """Whether every index has its own range: limits that a line states may leave no value."""
+        return not any(bound.written for bound in self.bounds)
+
+    @property
     def needs_sizes(self) -> bool:
         """Whether components or limits beyond 1 are written as numbers: sizes must have room for them."""
         limits = [limit for bound in self.bounds for limit in bound[1:3]]
@@ -241,6 +255,8 @@ class Question:
         """Whether a number stands on the claimed side that may be meant as a size."""
         return any(isinstance(node, Number) and abs(node.value) != 1 and node.value for node in walk(self.right))
 
+
+SizesDrawn = Mapping[str, Any]
 
 # How to make a point, the how manieth it is, meet a condition; a text is the name of a size that is 1.
 Condition = Callable[[Point, int], None] | str
@@ -253,6 +269,11 @@ class Draw:
     points: tuple[Point, ...]
     probe: Probe
     evaluators: dict[int, Evaluator] = field(default_factory=dict)
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether certified arithmetic takes long at its sizes."""
+        return sum(map(len, self.points[0].values.values())) > HEAVY
 
 
 class Judge:
@@ -436,9 +457,18 @@ class Judge:
 
     # -- forms that are compared ---------------------------------------------------------------------------------
 
-    def forms(self, difference: Expr) -> Iterator[Expr]:
-        """Yield the difference in more and more elementary names: adjoints written out, then forward values."""
+    def forms(self, difference: Expr, left: Expr) -> Iterator[Expr]:
+        """Yield the difference in more and more elementary names: adjoints written out, then forward values.
+
+        The derivative on the `left` side comes first, by the one line that defines it: what else the claim reads may
+        go by name.
+        """
         yield difference
+        if isinstance(left, Access) and left.name in self.adjoints:
+            adjoint = self.adjoints[left.name]
+            own = dict(zip(adjoint.access.indices, left.indices, strict=True))
+            for form in dict.fromkeys((adjoint.expression, adjoint.textbook)):
+                yield replaced(difference, {left: substitute(form, own)})
         written = self.adjoints_written_out(difference)
         if written is not None and written is not difference:
             difference = written
@@ -510,10 +540,13 @@ class Judge:
         plain = all(isinstance(index, Index) for index in equation.target.indices)
         if plain and len(self.network.definitions[name]) == 1 and name not in names_of(expression):
             self.inlined[name] = kept
+        own = self.network.definitions.keys() - self.original.definitions.keys()
         for draw in self.known_draws():
             draw.probe.network = self.network
-            draw.probe.define(kept.target, kept.bounds, expression, axes)
-            draw.probe.tables.pop(name, None)
+            draw.probe.define(kept.target, kept.bounds, expression)
+            draw.probe.axes[name] = axes
+            for each in own:  # one may read another, of which there is more now
+                draw.probe.forget(each)
             draw.evaluators.clear()
 
     def with_definitions(self, expr: Expr) -> Expr:
@@ -538,7 +571,74 @@ class Judge:
         if known is None:
             made = self.least_draws(loose) if question.least_sizes and not point else self.new_draws(point, loose)
             known = self.draws[key] = list(made)
-        return known
+        if point or (question.condition is TRUE and question.bounds_may_fit):
+            return known
+        return self.meeting(question, known)
+
+    def meeting(self, question: Question, usual: list[Draw]) -> list[Draw]:
+        """Return draws in which a line claims something: the usual ones, or of sizes and values that its limits ask."""
+        key = ("meeting", question.condition, question.bounds, self.loose(question), question.least_sizes)
+        if key not in self.draws:
+            made: list[Draw] = []
+            if not any(self.claims_something(question, draw) for draw in usual):
+                made = list(self.made_to_meet(question))
+            self.draws[key] = made
+        return self.draws[key] or usual
+
+    def claims_something(self, question: Question, draw: Draw) -> bool:
+        """Whether a line claims anything at the points of a draw: an entry is in range and its condition holds."""
+        import numpy as np
+
+        try:
+            return bool(np.isfinite(draw.probe.entries(ONE, question.bounds, question.condition)).any())
+        except SympropError:
+            return True
+
+    def made_to_meet(self, question: Question) -> Iterator[Draw]:
+        """Yield draws that meet the limits of a line, which the usual ones do not."""
+        parts = parts_of(question.condition)
+        fixed = junction("and", *(part for part in parts if not names_of(part)))
+        wanted = [
+            node for part in (*parts, *(limit for b in question.bounds for limit in b[1:3])) for node in walk(part)
+        ]
+        known = self.sampler(question).sizes(0)
+        for number, sizes in enumerate(self.sizes_to_meet(wanted, question)):
+            if not self.is_met_by_sizes(replace(question, condition=fixed), sizes):
+                continue
+            if fixed is question.condition:
+                yield self.made_draw(self.sampler(question, self.seed + number).draw(PROBED, sizes=sizes))
+            else:
+                points = self.corner_points((question.condition,), question.bounds, question.free, sizes)
+                if points:
+                    yield self.made_draw(points)
+            if number or sizes == known:
+                return
+
+    def sizes_to_meet(self, wanted: Sequence[Expr], question: Question) -> Iterator[SizesDrawn]:
+        """Yield sizes near the numbers that stand in the limits of a line, the usual ones first."""
+        sampler = self.sampler(question)
+        usual = sampler.sizes(0)
+        yield usual
+        numbers = {int(node.value) for node in wanted if isinstance(node, Number) and abs(node.value) <= LARGEST_SIZE}
+        named = dict.fromkeys(node.name for node in wanted if isinstance(node, Size))
+        names = [name for name in sampler.free_sizes() if name in named] or sampler.free_sizes()
+        near = sorted({1, 2, *(n + step for n in numbers for step in (0, 1, -1) if n + step > 0)})
+        rest = _whole({name: usual[name] for name in sampler.free_sizes()})
+        choices = [sorted({*near, *(rest[name] for name in names)})] * len(names[:3])
+        for chosen in islice(product(*choices), MOST_SIZES):
+            sizes = sampler.complete({**rest, **dict(zip(names[:3], chosen, strict=True))})
+            if sizes is not None:
+                yield sizes
+
+    def is_met_by_sizes(self, question: Question, sizes: SizesDrawn) -> bool:
+        """Whether the limits of a line, as far as indices and sizes go, hold somewhere at some sizes."""
+        import numpy as np
+
+        try:
+            probe = Probe(self.network, sizes, [{}])
+            return bool(np.isfinite(probe.entries(ONE, question.bounds, question.condition)).any())
+        except (SympropError, ValueError, IndexError):
+            return False
 
     def loose(self, question: Question) -> frozenset[str]:
         """Return the sizes with a default that are drawn all the same: 784 is slow, and no witness to be read."""
@@ -556,7 +656,10 @@ class Judge:
                 sizes, fixed = self.fixed(point)
                 points = tuple(replace(p, values={**p.values, **fixed}) for p in sampler.draw(len(RANGES), sizes=sizes))
             else:
-                points = sampler.draw(PROBED, spread=2 + number)
+                sizes = sampler.sizes(2 + number)
+                (first,) = sampler.draw(1, sizes=sizes)
+                few = sum(map(len, first.values.values())) > HEAVY  # then fewer points tell as much
+                points = sampler.draw(len(RANGES) if few else PROBED, sizes=sizes)
             yield self.made_draw(points)
 
     def least_draws(self, loose: frozenset[str]) -> Iterator[Draw]:
@@ -576,6 +679,10 @@ class Judge:
         """Return points at which expressions are told by their numbers; if a question fixes values, with those."""
         if question.point or question.least_sizes:
             return self.drawn(question)[0]
+        if question.condition is not TRUE or not question.bounds_may_fit:
+            met = self.drawn(question)  # of sizes that the limits of the line ask for
+            if met is not self.drawn(replace(question, bounds=(), condition=TRUE)):
+                return met[0]
         key = ("gentle", self.loose(question))
         if key not in self.draws:
             points = Sampler(self.network, self.seed, key[1]).draw(2 * len(GENTLE), ranges=GENTLE)
@@ -621,6 +728,7 @@ class Judge:
     def evaluator(self, draw: Draw, place: int, number: int, free: Sequence[str]) -> Evaluator:
         """Return the certified evaluator at one point of a draw; adjoints can be read by name."""
         if not free and number in draw.evaluators:
+            draw.evaluators[number].until = self.until
             return draw.evaluators[number]
         network = self.network
         point = draw.points[number]
@@ -630,6 +738,7 @@ class Judge:
             network = replace(network, quantities={**network.quantities, **extra})
             values.update({name: {(): self.free_value(name, place, number)} for name in free})
         made = Evaluator(network, point.sizes, values, digits=AGREEMENT_DIGITS)
+        made.until = self.until
         for derivation in self.derivations.values():
             made.include(derivation)
         if not free:
@@ -656,6 +765,8 @@ class Judge:
             at_corner = None if question.point else self.differing_at_corner(prepared)
             if at_corner is not None:
                 return at_corner
+            if not any(self.claims_something(prepared, draw) for draw in self.drawn(prepared)):
+                return Verdict("undecided", "no sizes and values were found for which the line claims anything")
             if found.outside_left and not found.both and not question.point:
                 why = found.outside_left
                 witness = self.undefined(prepared, left=True)
@@ -669,6 +780,12 @@ class Judge:
                 proof = self.prove(prepared, min(deadline, time.thread_time() + PROOF_TIME))
                 if proof is not None:
                     return replace(proof, message=found.message, outside=found.outside)
+            for draw, place, difference in found.postponed:
+                wrong = self.certified(prepared, draw, place, difference, deadline)
+                if wrong is not None:
+                    return wrong
+            if not question.point and not question.least_sizes and any(each.is_heavy for each in self.drawn(prepared)):
+                return self.certify(replace(prepared, least_sizes=True), question, found, deadline)
             return self.certify(prepared, question, found, deadline)
         except TooLargeError as error:
             if question.least_sizes or question.point:
@@ -691,57 +808,125 @@ class Judge:
         for place, draw in enumerate(self.drawn(question)):
             self.with_free(draw, place, question.free)
             difference = self.probed(question, draw, compared)
-            for number, entry in difference.suspects:
-                if time.thread_time() > deadline:
-                    break
-                evaluator = self.evaluator(draw, place, number, question.free)
-                values = self.values_at(question, evaluator, entry)
-                if values is None or not differ(*values, question.tolerance):
-                    continue
-                free = {name: self.free_value(name, place, number) for name in question.free}
-                if (
-                    question.point
-                    or not question.by_convention
-                    or not self.is_at_kink(question, draw.points[number], free, entry)
-                ):
-                    return self.refuted(question, draw, place, number, entry, values)
+            if difference.suspects and draw.is_heavy and not question.point:
+                # Certified arithmetic is slow at such sizes: the difference is looked for at the smallest, and what
+                # may be rounding is looked at once no proof was found.
+                witness = self.simpler(question)
+                if witness is not None:
+                    return Verdict("refuted", "the two sides differ at the point given", witness)
+                compared.postponed.append((draw, place, difference))
+                continue
+            found = self.certified(question, draw, place, difference, deadline)
+            if found is not None:
+                return found
         return compared
+
+    def certified(
+        self, question: Question, draw: Draw, place: int, difference: _Difference, deadline: float
+    ) -> Verdict | None:
+        """Return the verdict that a difference found with the probe leads to, if it is one."""
+        for number, entry in difference.suspects:
+            if time.thread_time() > deadline:
+                break
+            evaluator = self.evaluator(draw, place, number, question.free)
+            values = self.values_at(question, evaluator, entry)
+            if values is None or not differ(*values, question.tolerance):
+                continue
+            free = {name: self.free_value(name, place, number) for name in question.free}
+            if (
+                question.point
+                or not question.by_convention
+                or not self.is_at_kink(question, draw.points[number], free, entry)
+            ):
+                return self.refuted(question, draw, place, number, entry, values)
+        return None
 
     def differing_at_corner(self, question: Question) -> Verdict | None:
         """Look for a difference where a condition of either side turns, and close by."""
-        draw = self.at_corners(question)
-        if draw is None:
-            return None
-        for number, entry in self.probed(question, draw, _Compared()).suspects:
-            values = self.values_at(question, self.evaluator(draw, 0, number, question.free), entry)
-            if values is None or not differ(*values, question.tolerance):
+        for draw in self.corner_draws(question):
+            self.with_free(draw, 0, question.free)
+            try:
+                suspects = self.probed(question, draw, _Compared()).suspects
+            except TooLargeError:
                 continue
-            here = {name: self.free_value(name, 0, number) for name in question.free}
-            if not question.by_convention or not self.is_at_kink(question, draw.points[number], here, entry):
-                return self.refuted(question, draw, 0, number, entry, values)
+            for number, entry in suspects:
+                values = self.values_at(question, self.evaluator(draw, 0, number, question.free), entry)
+                if values is None or not differ(*values, question.tolerance):
+                    continue
+                here = {name: self.free_value(name, 0, number) for name in question.free}
+                if not question.by_convention or not self.is_at_kink(question, draw.points[number], here, entry):
+                    return self.refuted(question, draw, 0, number, entry, values)
         return None
+
+    def corner_draws(self, question: Question) -> Iterator[Draw]:
+        """Yield points at the corners of a claim, of the network, and on both sides of limits on sizes and indices."""
+        own = self.at_corners(question)
+        if own is not None:
+            yield own
+        key = ("corners of the network", self.loose(question))
+        if key not in self.draws:
+            cases = [
+                equation
+                for equation in self.original.equations
+                if any(isinstance(node, Where) and names_of(node.condition) for node in walk(equation.expression))
+            ]
+            bounds = [bound for equation in cases for bound in equation.bounds]
+            points = self.corner_points([equation.expression for equation in cases], bounds, ())
+            self.draws[key] = [self.made_draw(points)] if points else []
+        yield from self.draws[key]
+        for compare_ in thresholds((question.left, self.with_definitions(question.right))):
+            yield from self.beyond(compare_, question)
+
+    def beyond(self, threshold: Expr, question: Question) -> Iterator[Draw]:
+        """Yield points with sizes for which a comparison of sizes and indices holds, and some for which it does not."""
+        bounds = [*question.bounds, *(b for n in walk(question.right) if isinstance(n, Reduction) for b in n.bounds)]
+        if free_indices(threshold) - {bound.index for bound in bounds}:
+            return
+        bounds = [bound for bound in bounds if bound.index in free_indices(threshold)]
+        for condition in (threshold, junction("not", threshold)):
+            key = ("beyond", condition, tuple(bounds), self.loose(question))
+            if key not in self.draws:
+                asked = Question(ONE, ONE, tuple(bounds), condition)
+                sizes = next(
+                    (
+                        sizes
+                        for sizes in self.sizes_to_meet(list(walk(threshold)), question)
+                        if self.is_met_by_sizes(asked, sizes)
+                    ),
+                    None,
+                )
+                self.draws[key] = [] if sizes is None else [self.made_draw(self.sampler(question).draw(2, sizes=sizes))]
+            yield from self.draws[key]
 
     def at_corners(self, question: Question) -> Draw | None:
         """Return points at which a condition of either side turns, and close by; None if nothing does."""
-        sides = (question.left, self.with_definitions(question.right), question.condition)
-        found = corners(sides)
-        if not found:
+        points = self.corner_points(
+            (question.left, self.with_definitions(question.right), question.condition), question.bounds, question.free
+        )
+        if not points:
             return None
-        sampler = self.sampler(question)
-        base = sampler.simple_point(sampler.sizes(0), SIMPLE_NUMBERS[-1])
-        free = {name: self.free_value(name, 0, 0) for name in question.free}
-        evaluator = self.evaluator_at(base, free)
+        draw = self.made_draw(points)
+        self.with_free(draw, 0, question.free)
+        return draw
+
+    def corner_points(
+        self, sides: Sequence[Expr], bounds: Sequence[Bound], free: Sequence[str], sizes: SizesDrawn | None = None
+    ) -> tuple[Point, ...]:
+        """Return points at which a condition in `sides` turns, and close by."""
+        found = paths(sides)
+        if not found:
+            return ()
+        sampler = self.sampler(Question(sides[0], ZERO))
+        base = sampler.simple_point(sampler.sizes(0) if sizes is None else sizes, SIMPLE_NUMBERS[-1])
         known = size_values(base.sizes, self.network)
-        bounds = [
-            *question.bounds,
-            *(b for side in sides for n in walk(side) if isinstance(n, Reduction) for b in n.bounds),
-        ]
+        bounds = [*bounds, *(b for side in sides for n in walk(side) if isinstance(n, Reduction) for b in n.bounds)]
         indices = dict(zip((b.index for b in bounds), lowest_of(bounds, known), strict=True))
         points: list[Point] = []
-        for expr in found:
-            if free_indices(expr) - set(indices) or names_of(expr) & set(question.free):
+        for path in found:
+            differences = [corner.difference for corner in path]
+            if any(free_indices(one) - set(indices) or names_of(one) & set(free) for one in differences):
                 continue
-            behind = self.names_behind(Question(expr, ZERO))
+            behind = self.names_behind(Question(add(*differences), ZERO))
             movable = [
                 name
                 for name in base.values
@@ -749,12 +934,13 @@ class Judge:
                 and not self.original.quantities[name].integer
                 and self.original.quantities[name].domain is None
             ]
-            points += points_at(expr, base, evaluator, indices, movable)
-        if not points:
-            return None
-        draw = self.made_draw(tuple(points))
-        self.with_free(draw, 0, question.free)
-        return draw
+            try:
+                points += Corners(self.network, indices, movable).points(path, base)
+            except SympropError:
+                continue
+            if len(points) >= MOST_CORNER_POINTS:
+                break
+        return tuple(points[:MOST_CORNER_POINTS])
 
     def probed(self, question: Question, draw: Draw, compared: _Compared) -> _Difference:
         """Compare both sides in double precision at every entry and point of a draw."""
@@ -763,16 +949,13 @@ class Judge:
         probe = draw.probe
         probe.outside.clear()
         probe.memo.clear()
-        left = probe.entries(question.left, question.bounds)
+        left = probe.entries(question.left, question.bounds, question.condition)
         outside_left = list(probe.outside)
-        right = probe.entries(question.right, question.bounds)
+        right = probe.entries(question.right, question.bounds, question.condition)
         if len(probe.outside) > len(outside_left):
             compared.outside = read_plainly(probe.outside[-1])
         if outside_left:
             compared.outside_left = read_plainly(outside_left[-1])
-        if question.condition is not TRUE:
-            holds = probe.entries(where(question.condition, ONE, ZERO), question.bounds) > 0
-            left, right = np.where(holds, left, np.nan), np.where(holds, right, np.nan)
         compared.add(left, right)
         with np.errstate(all="ignore"):
             both = np.isfinite(left) & np.isfinite(right)
@@ -921,9 +1104,9 @@ class Judge:
             draw = self.made_draw(points)
             self.with_free(draw, 0, question.free)
             outer, inner = (question.left, question.right) if left else (question.right, question.left)
-            known = draw.probe.entries(inner, question.bounds)
+            known = draw.probe.entries(inner, question.bounds, question.condition)
             draw.probe.outside.clear()
-            unknown = draw.probe.entries(outer, question.bounds)
+            unknown = draw.probe.entries(outer, question.bounds, question.condition)
             if not draw.probe.outside:
                 continue
             why = f"not defined: {read_plainly(draw.probe.outside[0])}"
@@ -943,6 +1126,7 @@ class Judge:
             network = replace(network, quantities={**network.quantities, **extra})
             values.update({name: {(): value} for name, value in free.items()})
         made = Evaluator(network, point.sizes, values, digits=AGREEMENT_DIGITS)
+        made.until = self.until
         for derivation in self.derivations.values():
             made.include(derivation)
         return made
@@ -952,13 +1136,15 @@ class Judge:
         if question.condition is not TRUE:
             difference = where(question.condition, difference, ZERO)
         difference = self.with_definitions(difference)
+        sizes = stated_sizes(question.condition, self.network)
+        bounds = tuple(bound._replace(upper=substitute(bound.upper, sizes)) for bound in question.bounds)
         # With functions as atoms first, which is cheap; then with everything in exponentials.
         for atoms in (True, False):
-            normalizer = Normalizer(question.bounds, deadline=deadline, atoms=atoms)
-            for form in self.forms(difference):
+            normalizer = Normalizer(bounds, deadline=deadline, atoms=atoms)
+            for form in self.forms(difference, question.left):
                 if time.thread_time() > deadline:
                     return None
-                if normalizer.vanishes(form):
+                if normalizer.vanishes(substitute(form, sizes) if sizes else form):
                     return Verdict("proved", "both sides have the same normal form, for all sizes and values")
         return None
 
@@ -969,7 +1155,7 @@ class Judge:
         draws = self.drawn(question)
         random_ = random.Random(self.seed)
         for number in range(len(draws) * PROBED):
-            if agreed >= POINTS or (question.point and number >= len(draws[0].points)):
+            if agreed >= POINTS or number // len(draws) >= min(len(draw.points) for draw in draws):
                 break
             if time.thread_time() > deadline:
                 last = "the time for one claim ran out"
@@ -1019,9 +1205,17 @@ class Judge:
         known = with_bodies(self.original, self.seed)
         if set(known.quantities) == set(self.network.quantities) and not self.inlined:
             return
+        own = self.network.quantities.keys() - known.quantities.keys()
         self.network = known
         self.inlined.clear()
-        self.draws.clear()
+        # Points stay; those that were made for the limits of a line may have been made with its names.
+        self.draws = {key: draws for key, draws in self.draws.items() if key[0] not in ("meeting", "beyond")}
+        for draw in self.known_draws():
+            draw.probe.network = known
+            for name in own:
+                draw.probe.undefine(name)
+            draw.probe.memo.clear()
+            draw.evaluators.clear()
         self.forget_slips()
 
     def forget_slips(self, beyond: int = -1) -> None:
@@ -1035,28 +1229,50 @@ class Judge:
         for name in list(self.adjoints):
             self.raw(name)
 
-    def descends(
-        self, step: Expr, downhill: Expr, bounds: tuple[Bound, ...], free: tuple[str, ...]
-    ) -> tuple[Verdict, bool]:
-        """Whether a step goes downhill at every probed point; and if not, whether it goes uphill at every one."""
+    def descends(self, question: Question) -> tuple[Verdict, bool, str]:
+        """Judge a step, the right side, by the way downhill, the left side.
+
+        Returns
+        -------
+        Verdict
+            Whether it goes downhill at every probed point.
+        bool
+            If not, whether it goes uphill at every one.
+        str
+            Its direction: ``along`` the way downhill, times one number; along it with an ``other length`` at every
+            point; else ``askew``.
+        """
         import numpy as np
 
-        product = reduce("sum", bounds, self.without_operators(step * downhill))
+        prepared = self.prepared(question)
+        inner = where(question.condition, prepared.left * prepared.right, ZERO)
+        product = reduce("sum", question.bounds, inner)
         agreed = uphill = 0
         witness: Witness | None = None
-        for place, draw in enumerate(self.drawn(Question(step, downhill, bounds))):
+        is_along, is_constant, has_rates = True, True, self.has_rates()
+        small = {name: Fraction(1, 64) for name in question.free}  # rates are positive, and small
+        for draw in self.drawn(question):
             draw.probe.memo.clear()
-            for name in free:  # rates are positive, and small
+            for name in question.free:
                 draw.probe.tables[name] = np.full((len(draw.points),), 1 / 64), ()
             try:
                 values = draw.probe.entries(product, ())
+                down, step = (
+                    draw.probe.entries(side, question.bounds, question.condition).reshape(-1, len(draw.points))
+                    for side in (prepared.left, prepared.right)
+                )
             finally:
-                for name in free:
+                for name in question.free:
                     draw.probe.tables.pop(name, None)
+            with np.errstate(all="ignore"):
+                dot, downs, steps = np.nansum(down * step, 0), np.nansum(down**2, 0), np.nansum(step**2, 0)
+                told = np.isfinite(dot) & (downs > 0) & (steps > 0)
+                is_along = is_along and bool((dot[told] ** 2 >= (1 - SUSPICIOUS) * downs[told] * steps[told]).all())
+                ratio = (dot / downs)[told]  # sizes are the same within a draw
+                is_constant = is_constant and bool(np.ptp(ratio) <= 1e-6 * np.abs(ratio).max() if len(ratio) else True)
             for number, value in enumerate(np.asarray(values).ravel()):
                 if not np.isfinite(value) or value == 0:
                     continue
-                small = {name: Fraction(1, 64) for name in free}
                 if value > 0:
                     agreed += 1
                 elif uphill < SUSPECTS:
@@ -1067,16 +1283,35 @@ class Judge:
                         if witness is None:
                             along = format_number(certain)
                             values_ = {n: nested(c) for n, c in draw.points[number].values.items()}
-                            values_.update(dict.fromkeys(free, "1/64"))
+                            values_.update(dict.fromkeys(question.free, "1/64"))
                             witness = Witness(dict(draw.points[number].sizes), values_, {}, along, "positive")
                 else:
                     uphill += 1
-            del place
+        direction = "askew" if not is_along else "along" if is_constant or has_rates else "other length"
         if uphill:
-            return Verdict("refuted", "the step goes the wrong way at the point given", witness), agreed == 0
+            return Verdict("refuted", "the step goes the wrong way at the point given", witness), agreed == 0, direction
         if agreed:
-            return Verdict("agrees", f"the step goes the right way at {agreed} random points, for a small rate"), False
-        return Verdict("undecided", "no point was found at which the step can be told"), False
+            why = f"the step goes the right way at {agreed} random points, for a small rate"
+            return Verdict("agrees", why), False, direction
+        return Verdict("undecided", "no point was found at which the step can be told"), False, direction
+
+    def has_rates(self) -> bool:
+        """Whether the network has hyperparameters, which differ from point to point as rates do."""
+        return any(quantity.role == "hyperparameter" for quantity in self.network.quantities.values())
+
+    def looks_right(self, question: Question) -> bool:
+        """Whether both sides have the same numbers at ordinary points."""
+        import numpy as np
+
+        draw = self.gentle(question)
+        self.with_free(draw, 0, question.free)
+        draw.probe.memo.clear()
+        prepared = self.prepared(question)
+        left = draw.probe.entries(prepared.left, question.bounds, question.condition)
+        right = draw.probe.entries(self.with_definitions(prepared.right), question.bounds, question.condition)
+        both = np.isfinite(left) & np.isfinite(right)
+        size = np.maximum(np.abs(left), np.abs(right))
+        return bool(both.any() and (np.abs(left - right)[both] <= 1e-8 * size[both] + 1e-12).all())
 
     def holds_inside(self, question: Question) -> bool:
         """Whether both sides agree wherever nothing is read outside its range."""
@@ -1086,8 +1321,8 @@ class Judge:
         for place, draw in enumerate(self.drawn(question)):
             self.with_free(draw, place, question.free)
             draw.probe.memo.clear()
-            left = draw.probe.entries(prepared.left, question.bounds)
-            right = draw.probe.entries(prepared.right, question.bounds)
+            left = draw.probe.entries(prepared.left, question.bounds, question.condition)
+            right = draw.probe.entries(prepared.right, question.bounds, question.condition)
             both = np.isfinite(left) & np.isfinite(right)
             size = np.maximum(np.abs(left), np.abs(right))
             if not both.any() or (np.abs(left - right)[both] > SUSPICIOUS * size[both] + 1e-13).any():
@@ -1242,8 +1477,8 @@ class Judge:
             draw.probe.memo.clear()
             self.with_free(draw, 0, question.free)
             prepared = self.prepared(question)
-            left = draw.probe.entries(prepared.left, question.bounds)
-            right = draw.probe.entries(self.with_definitions(prepared.right), question.bounds)
+            left = draw.probe.entries(prepared.left, question.bounds, question.condition)
+            right = draw.probe.entries(self.with_definitions(prepared.right), question.bounds, question.condition)
         except SympropError:
             return False
         both = np.isfinite(left) & np.isfinite(right)
@@ -1293,6 +1528,7 @@ class _Compared:
         self.outside = ""  # a read outside a range on the right side
         self.outside_left = ""
         self.only_left = self.only_right = self.both = 0
+        self.postponed: list[tuple[Draw, int, _Difference]] = []  # differences that are slow to be certified
 
     def add(self, left: Any, right: Any) -> None:
         import numpy as np
@@ -1336,6 +1572,29 @@ def small_sizes(names: Sequence[str]) -> Iterator[dict[str, int]]:
         return
     for sizes in sorted(product((1, 2, 3), repeat=len(names)), key=lambda each: (sum(each), each)):
         yield dict(zip(names, sizes, strict=True))
+
+
+def parts_of(condition: Expr) -> tuple[Expr, ...]:
+    """Return what a condition joins by ``and``."""
+    if condition is TRUE:
+        return ()
+    return condition.conditions if isinstance(condition, Junction) and condition.operator == "and" else (condition,)
+
+
+def stated_sizes(condition: Expr, network: Network) -> dict[Expr, Expr]:
+    """Return the sizes that a condition gives a number, as ``N == 1`` does."""
+    found: dict[Expr, Expr] = {}
+    for part in parts_of(condition):
+        if isinstance(part, Compare) and part.operator == "==":
+            for one, other in ((part.left, part.right), (part.right, part.left)):
+                if isinstance(one, Size) and not one.arguments and isinstance(other, Number):
+                    found[one] = other
+    return {} if any(network.sizes.get(size.name) is not None for size in found if isinstance(size, Size)) else found
+
+
+def _whole(sizes: SizesDrawn) -> dict[str, int]:
+    """Return sizes, one number for those that differ from layer to layer."""
+    return {name: size if isinstance(size, int) else max(size) for name, size in sizes.items()}
 
 
 def lowest_of(bounds: Sequence[Bound], known: Mapping[Expr, Expr]) -> list[int]:

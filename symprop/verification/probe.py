@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from symprop.algebra.expressions import (
+    TRUE,
     Access,
     Add,
     Bound,
@@ -71,6 +72,9 @@ class Probe:
         self.zero_outside = {name for name, quantity in network.quantities.items() if quantity.zero_outside}
         self.tables: dict[str, tuple[Array, tuple[int, ...]]] = {}  # values, and the least index along each axis
         self.known: dict[str, Array] = {}  # of recurrent quantities: which components are computed
+        self.waiting: dict[str, Array] = {}  # and in which frame they are being computed, several at once
+        self.frames = 0
+        self.slices: dict[str, tuple[int | None, ...]] = {}  # along which axis they wait for one another
         self.recurrent: frozenset[str] | None = None
         self.layers: dict[str, int] = {}
         self.memo: dict[Any, tuple[Any, Array]] = {}
@@ -91,9 +95,26 @@ class Probe:
             self.axes[target.name] = axes
         self.recurrent = None
 
+    def forget(self, name: str) -> None:
+        """Let the values of a quantity go: more of it was defined."""
+        for kept in (self.tables, self.known, self.waiting, self.slices):
+            kept.pop(name, None)
+
+    def undefine(self, name: str) -> None:
+        """Let a quantity go."""
+        self.forget(name)
+        self.rows.pop(name, None)
+        self.axes.pop(name, None)
+        self.recurrent = None
+
     def given(self, name: str, components: Sequence[Mapping[tuple[int, ...], Any]]) -> tuple[Array, tuple[int, ...]]:
         table, lowest = self.empty(name)
+        told: dict[int, int] = {}  # points may share what they do not differ in
         for place, point in enumerate(components):
+            first = told.setdefault(id(point), place)
+            if first < place:
+                table[..., place] = table[..., first]
+                continue
             for indices, value in point.items():
                 position = tuple(n - low for n, low in zip(indices, lowest, strict=True))
                 table[(*position, place)] = float(value)
@@ -101,10 +122,11 @@ class Probe:
 
     # -- what callers ask for ------------------------------------------------------------------------------------
 
-    def entries(self, expr: Expr, bounds: Sequence[Bound]) -> Array:
+    def entries(self, expr: Expr, bounds: Sequence[Bound], condition: Expr = TRUE) -> Array:
         """Return the values of `expr` for every value of `bounds` (first axis first) at every point (last axis).
 
-        What is read outside a range is NaN, and noted in `outside`.
+        What is read outside a range is NaN, and noted in `outside`. Where `condition` does not hold, nothing is read,
+        and the value is NaN.
         """
         with np.errstate(all="ignore"):
             scope = _Scope(self, {}, None)
@@ -115,6 +137,8 @@ class Probe:
             shape = (*scope.shape, self.count)
             if math.prod(shape) > LARGEST_TABLE:
                 raise TooLargeError("the claim has too many entries")
+            if condition is not TRUE:
+                scope = scope.under(scope.condition(condition))
             values = np.broadcast_to(scope.value(expr), shape)
             if scope.mask is not None:
                 values = np.where(np.broadcast_to(scope.mask, shape), values, np.nan)
@@ -189,30 +213,97 @@ class Probe:
             )
         return self.recurrent
 
-    def component(self, name: str, indices: tuple[int, ...]) -> None:
-        """Compute one component of a recurrent quantity."""
-        table, lowest = self.table(name)
-        place = tuple(n - low for n, low in zip(indices, lowest, strict=True))
-        if self.known[name][place]:
-            return
-        self.known[name][place] = True
-        for target, bounds, expression in self.rows[name]:
-            fixed: dict[Index, int] = {}
-            matches = True
-            for index, wanted in zip(target.indices, indices, strict=True):
-                if isinstance(index, Index):
-                    fixed[index] = wanted
-                elif int(_Scope(self, {}, None).integer(index).flat[0]) != wanted:
-                    matches = False
-            scope = _Scope(self, {index: np.full((1,), value) for index, value in fixed.items()}, None)
-            if not matches or not all(
-                int(scope.limit(b.lower).min()) <= fixed.get(b.index, 0) <= int(scope.limit(b.upper).max())
-                for b in bounds
-                if b.index in fixed
-            ):
+    def components(self, name: str, places: Array) -> None:
+        """Compute components of a recurrent quantity, as many at once as do not wait for one another.
+
+        Parameters
+        ----------
+        name : str
+        places : array of int, shape (components, axes)
+            Positions in the table.
+        """
+        places = places[~self.known[name][tuple(places.T)]]
+        for axis in self.slices.get(name, (None, *range(places.shape[1]))):
+            groups = [places] if axis is None else [places[places[:, axis] == n] for n in np.unique(places[:, axis])]
+            self.frames += 1
+            frame = self.frames
+            try:
+                for group in groups:
+                    self.together(name, group, frame)
+            except _EntangledError as error:
+                if error.frame != frame:
+                    raise  # others, further out, wait for one another
                 continue
-            table[place] = np.broadcast_to(scope.value(expression), (self.count,))
+            if len(places) > 1 and axis is not None:
+                self.slices[name] = (axis,)
             return
+        for place in places:  # each waits for others along several axes
+            self.together(name, place[None], 0)
+
+    def together(self, name: str, places: Array, frame: int) -> None:
+        """Compute components that do not wait for one another; `frame` is 0 for one that is computed alone.
+
+        Raises
+        ------
+        _EntangledError
+            If they do wait; what one computed alone waits for in vain is NaN.
+        """
+        places = places[~self.known[name][tuple(places.T)]]
+        if not len(places):
+            return
+        table, lowest = self.tables[name]
+        waiting = self.waiting.setdefault(name, np.zeros(table.shape[:-1], dtype=int))
+        before = waiting[tuple(places.T)]
+        if before.any():
+            raise _EntangledError(int(before.max()))
+        self.known[name][tuple(places.T)] = not frame
+        waiting[tuple(places.T)] = frame
+        try:
+            open_ = np.ones(len(places), dtype=bool)
+            for target, bounds, expression in self.rows[name]:
+                chosen = self.matching(target, bounds, places + np.array(lowest), open_)
+                if not chosen.any():
+                    continue
+                rows = places[chosen]
+                scope = self.at_places(target, rows + np.array(lowest))
+                table[tuple(rows.T)] = np.broadcast_to(scope.value(expression), (len(rows), self.count))
+                open_ = open_ & ~chosen
+        except _EntangledError:
+            self.known[name][tuple(places.T)] = False
+            raise
+        finally:
+            waiting[tuple(places.T)] = 0
+        self.known[name][tuple(places.T)] = True
+
+    def at_places(self, target: Access, wanted: Array) -> _Scope:
+        """Return the scope in which a row is read for many components: they lie along one axis."""
+        indices = {
+            index: wanted[:, axis].reshape(-1, 1)
+            for axis, index in enumerate(target.indices)
+            if isinstance(index, Index)
+        }
+        return _Scope(self, indices, None, (len(wanted),))
+
+    def matching(self, target: Access, bounds: tuple[Bound, ...], wanted: Array, open_: Array) -> Array:
+        """Return which components a row defines, of those that are `open_`."""
+        scope = self.at_places(target, wanted)
+        chosen = open_
+        for axis, index in enumerate(target.indices):
+            if not isinstance(index, Index):
+                chosen = chosen & (scope.integer(index).reshape(-1) == wanted[:, axis])
+        for bound in bounds:
+            if bound.index in scope.indices:
+                values = scope.indices[bound.index]
+                inside = (values >= scope.limit(bound.lower)) & (values <= scope.limit(bound.upper))
+                chosen = chosen & np.broadcast_to(inside, (len(wanted), 1))[:, 0]
+        return chosen
+
+
+class _EntangledError(Exception):
+    """Components that were to be computed at once, in a frame, wait for one another."""
+
+    def __init__(self, frame: int) -> None:
+        self.frame = frame
 
 
 def _outermost_first(bounds: tuple[Bound, ...]) -> list[Bound]:
@@ -368,9 +459,12 @@ class _Scope:
             wide = np.broadcast_shapes(needed.shape, shape)
             missing = np.broadcast_to(needed, wide) & ~probe.known[expr.name][tuple(places)]
             if missing.any():
-                columns = [np.broadcast_to(index, wide)[missing] for index in wanted]
-                for component in sorted(set(zip(*(column.tolist() for column in columns), strict=True))):
-                    probe.component(expr.name, component)
+                columns = [np.broadcast_to(place, wide)[missing] for place in places]
+                wanted_places = np.unique(np.stack(columns, axis=1), axis=0)
+                waiting = probe.waiting.get(expr.name)
+                if waiting is not None and waiting[tuple(wanted_places.T)].any():
+                    raise _EntangledError(int(waiting[tuple(wanted_places.T)].max()))
+                probe.components(expr.name, wanted_places)
         if is_empty:
             values: Array = np.full(np.broadcast_shapes(shape, (probe.count,)), np.nan)
         else:

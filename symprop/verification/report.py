@@ -139,6 +139,11 @@ class Report:
         return next((line for line in self.lines if line.verdict == "refuted"), None)
 
     @property
+    def wrong_lines(self) -> int:
+        """How many lines are wrong or cannot be read."""
+        return sum(line.verdict == "refuted" or line.error is not None for line in self.lines)
+
+    @property
     def score(self) -> float | None:
         """The part of the lines that are right or follow from the person's own, in [0, 1]."""
         judged = [line for line in self.claims if line.verdict is not None or line.error]
@@ -240,13 +245,30 @@ class _Checking:
     own: list[_Own] = field(default_factory=list)
     forward: list[Question] = field(default_factory=list)  # wrong lines about forward values
     misplaced: dict[str, int] = field(default_factory=dict)  # index -> line in which a sum over it was misplaced
+    slips: list[tuple[str, str, Expr]] = field(default_factory=list)  # that lines were found to have
+    lacking: list[str] = field(default_factory=list)  # names such as dZ that are wrong by the size of a mean alone
     given: list[Derivative] = field(default_factory=list)
     used: list[Derivative] = field(default_factory=list)
 
-    def report(self, text: str) -> Report:
-        claims = read_claims(text, self.judge.original)
+    def report(self, text: str, owned: frozenset[str] = frozenset()) -> Report:
+        """Judge a text; names in `owned`, such as dZ, are what their lines define."""
+        claims = read_claims(text, self.judge.original, owned)
         lines = tuple(line for claim in claims for line in self.line(claim))
-        return Report(lines, self.missing(len(claims)))
+        if owned:
+            own = {f"{name} is a name of this text: later lines have the factor that it lacks" for name in owned}
+            lines = tuple(
+                replace(line, note=next((note for note in own if note.split()[0] == line.defines), line.note))
+                for line in lines
+            )
+        found = Report(lines, self.missing(len(claims)))
+        further = {name for name in self.lacking if name not in owned}
+        if not further:
+            return found
+        # dZ = A - Y, and the mean over the examples is taken in the lines after: then it is no slip of this line.
+        self.judge.forget_definitions()
+        other = _Checking(self.judge).report(text, owned | further)
+        turned = len(found.claims) - len(other.claims)  # lines after must show that it is meant so
+        return other if other.wrong_lines + turned < found.wrong_lines else found
 
     def line(self, claim: Claim) -> Iterator[Line]:
         if claim.kind == "error":
@@ -296,9 +318,10 @@ class _Checking:
         worst = min(verdicts, key=lambda verdict: SEVERITY.index(verdict.verdict))
         fits = worst.is_right or layout in ("same", "row")
         by_convention = worst.is_right and diagnosis is not None and diagnosis.kind == "convention"
-        follows = by_convention or (fits and self.follows(question, worst))
+        follows = by_convention or self.shares_slip(worst, diagnosis) or (fits and self.follows(question, worst))
         if worst.verdict == "refuted" and fits:
             self.remember(question, claim)
+            self.note_lacking(claim, question, diagnosis)
         return Line(
             claim.line,
             claim.text,
@@ -319,6 +342,15 @@ class _Checking:
                 self.given.append(side)
                 continue
             self.used += [node for node in walk(side) if isinstance(node, Derivative) and node.kind == "D"]
+
+    def note_lacking(self, claim: Claim, question: Question, diagnosis: Diagnosis | None) -> None:
+        """Note a ``dZ`` of a quantity between inputs and results that is wrong by nothing but the size of a mean."""
+        by = question.left.by if isinstance(question.left, Derivative) else None
+        if by is None or not claim.by_habit or diagnosis is None:
+            return
+        is_between = self.judge.original.quantities[by.name].role == "defined"
+        if is_between and diagnosis.kind == "averaged" and len(diagnosis.slips) < 2:
+            self.lacking.append(f"d{by.name}")
 
     # -- one equality --------------------------------------------------------------------------------------------
 
@@ -576,10 +608,32 @@ class _Checking:
         """Whether a line is what one gets from the person's own lines before."""
         if not self.own and not self.forward:
             return verdict.is_right
+        if verdict.is_right and self.uses_own(question.right):
+            return True  # an identity: true of the person's derivatives too
         try:
+            if not verdict.is_right and self.judge.looks_right(question):
+                return False  # wrong only beyond the points at which it would be told
             return self.follows_by_numbers(question)
         except (SympropError, RecursionError):
             return verdict.is_right
+
+    def uses_own(self, expr: Expr) -> bool:
+        """Whether an expression reads a derivative that a line before gave wrongly."""
+        return any(
+            isinstance(node, Derivative) and any(self.matched(own, node) is not None for own in self.own)
+            for node in walk(expr)
+        )
+
+    def shares_slip(self, verdict: Verdict, diagnosis: Diagnosis | None) -> bool:
+        """Whether a line is wrong by one slip in the true derivation that a line before has made already."""
+        if verdict.verdict != "refuted" or diagnosis is None or len(diagnosis.slips) != 1:
+            return False
+        slip = diagnosis.slips[0]
+        key = (slip.kind, slip.what, slip.result)
+        if key in self.slips:
+            return True
+        self.slips.append(key)
+        return False
 
     def follows_by_numbers(self, question: Question) -> bool:
         judge = self.judge
@@ -706,6 +760,8 @@ class _Checking:
         judge = self.judge
         target, new = claim.sides
         assert isinstance(target, Access)
+        if claim.equation is not None:  # w_new = ...: lines to come may use the new value
+            judge.define(claim.equation, claim.axes)
         objective = judge.network.objective
         named = [node.of for node in walk(new) if isinstance(node, Derivative) and not node.of.indices]
         sense = objective.sense if objective is not None else "minimize"
@@ -727,41 +783,51 @@ class _Checking:
             return Line(
                 claim.line, claim.text, "refuted", expected, self.free_index(question, claim), None, False, None, "", ""
             )
-        # The step is the gradient times a rate that is positive: then it is proved.
         scalars = [*claim.free_scalars, *(q.name for q in judge.network.of_role("hyperparameter"))]
         rates: list[Expr] = [ONE, *(Access(name, ()) for name in scalars)]
         rates += [mul(a, b) for n, a in enumerate(rates[1:]) for b in rates[n + 2 :]]
-        for rate_ in rates:
-            question = Question(step, mul(rate_, downhill), claim.bounds, free=claim.free_scalars)
-            verdict = judge.equal(question)
-            if verdict.verdict == "proved":
-                return Line(
-                    claim.line, claim.text, "proved", expected, None, None, True, None,
-                    f"the step is along the gradient and {word}", claim.note,
-                )  # fmt: skip
-        verdict, turned = judge.descends(step, downhill, claim.bounds, claim.free_scalars)
-        diagnosis = None
-        if verdict.verdict == "refuted":
-            if turned:
-                diagnosis = Diagnosis(
-                    "update-direction",
-                    f"The step goes the wrong way: {target} {'+' if sign == '-' else '-'} a gradient "
-                    f"{'ascends' if word == 'descends' else 'descends'} {source}. Write {expected}.",
-                )
+        steps = [
+            Question(mul(rate_, downhill), step, claim.bounds, claim.condition, free=claim.free_scalars)
+            for rate_ in rates
+        ]
+        verdict, turned, direction = judge.descends(steps[0])
+        # The step is the gradient times a rate that is positive: then it is proved.
+        if direction == "along":
+            for question in steps:
+                if judge.looks_right(question) and judge.equal(question).verdict == "proved":
+                    return Line(
+                        claim.line, claim.text, "proved", expected, None, None, True, None,
+                        f"the step is along the gradient and {word}", claim.note,
+                    )  # fmt: skip
+        follows = verdict.is_right or any(self.follows(question, verdict) for question in steps)
+        diagnosis, reason = None, verdict.reason
+        if turned:
+            diagnosis = Diagnosis(
+                "update-direction",
+                f"The step goes the wrong way: {target} {'+' if sign == '-' else '-'} a gradient "
+                f"{'ascends' if word == 'descends' else 'descends'} {source}. Write {expected}.",
+            )
+        elif verdict.verdict == "refuted" or (verdict.is_right and direction == "askew"):
+            # What stands for the gradient is compared with it: the step without its rate.
+            rateless = substitute(step, {Access(rate, ()): ONE}) if rate in scalars else step
+            claimed = negative(rateless) if sense == "minimize" else rateless
+            asked = Question(gradient, claimed, claim.bounds, claim.condition, free=claim.free_scalars)
+            inner = Diagnoser(judge).diagnose(asked, claim)
+            if verdict.is_right:
+                known = "" if inner.kind == "unrecognised" else f" {inner.message}"
+                message = f"The step {word}, and is not one along the gradient.{known} Write {expected}."
             else:
-                inner = Diagnoser(judge).diagnose(
-                    Question(downhill, step, claim.bounds, free=claim.free_scalars), claim
-                )
-                diagnosis = (
-                    inner
-                    if inner.kind != "unrecognised"
-                    else Diagnosis(
-                        "update-direction", f"The step does not {word[:-1]} {source} everywhere. Write {expected}."
-                    )
-                )
+                message = f"The step does not {word[:-1]} {source} everywhere. Write {expected}."
+                message = message if inner.kind == "unrecognised" else inner.message
+            kind = "update-direction" if inner.kind == "unrecognised" else inner.kind
+            diagnosis = replace(inner, kind=kind, message=message)
+        elif verdict.is_right:
+            reason += "; it is along the gradient"
+            if direction == "other length":
+                reason += ", and its length is not that of the gradient times a rate"
         return Line(
-            claim.line, claim.text, verdict.verdict, expected, diagnosis, verdict.witness, verdict.is_right, None,
-            verdict.reason, claim.note,
+            claim.line, claim.text, verdict.verdict, expected, diagnosis, verdict.witness, follows, None,
+            reason, claim.note,
         )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 from symprop.algebra.expressions import (
     Access,
@@ -87,6 +88,7 @@ class Sampler:
         self.network = network
         self.random = random.Random(seed)
         self.loose = loose
+        self.found: dict[Any, tuple[tuple[int, ...], ...]] = {}
 
     def draw(
         self,
@@ -167,7 +169,14 @@ class Sampler:
                 result[indices] = value(quantity.domain, known)
         return result
 
-    def indices_of(self, quantity: Quantity, known: Mapping[Expr, Expr]) -> Iterator[tuple[int, ...]]:
+    def indices_of(self, quantity: Quantity, known: Mapping[Expr, Expr]) -> tuple[tuple[int, ...], ...]:
+        """Return the indices of every component; points that share their sizes share them."""
+        key = quantity.name, tuple(known.items())
+        if key not in self.found:
+            self.found[key] = tuple(self.all_indices(quantity, known))
+        return self.found[key]
+
+    def all_indices(self, quantity: Quantity, known: Mapping[Expr, Expr]) -> Iterator[tuple[int, ...]]:
         def extend(prefix: tuple[int, ...], at: dict[Expr, Expr]) -> Iterator[tuple[int, ...]]:
             if len(prefix) == len(quantity.axes):
                 yield prefix

@@ -346,5 +346,3 @@ UNREAD = (
     r"\delta^L = \nabla_a C \odot \sigma'(z^L).",
     r"dz^{[1]} = W^{[2]T} dz^{[2]} \ast g^{[1]\prime}(z^{[1]})",
 )
-# Neither proved nor refuted: the density is zero to all digits at some points.
-UNDECIDED = (r"\frac{\partial L}{\partial \mu} = \frac{x - \mu}{\sigma^2}",)

@@ -50,7 +50,7 @@ def test_a_published_formula_is_right(
 ) -> None:
     for line in judged(name, before, formula):
         assert line.error is None
-        assert line.verdict in RIGHT or (formula in latex_published.UNDECIDED and line.verdict == "undecided")
+        assert line.verdict in RIGHT
 
 
 @pytest.mark.parametrize(
