@@ -619,7 +619,10 @@ class Judge:
             for more in (1, 3):
                 sampler = self.sampler(question, self.seed + more)
                 names = sampler.free_sizes()
-                larger = {n: int(str(before[n])) + more + place % 2 for place, n in enumerate(names) if n in before}
+                larger: dict[str, int] = {}
+                for place, name in enumerate(names):
+                    size = before.get(name)
+                    larger[name] = (size if isinstance(size, int) else 2) + more + place % 2
                 sizes = sampler.complete(larger)
                 made.append(self.made_draw(sampler.draw(2, sizes=sizes or sampler.sizes(2 + more), ranges=GENTLE)))
             self.draws[key] = made
