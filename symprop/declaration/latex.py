@@ -19,9 +19,10 @@ from symprop.declaration.latex_names import Meaning, Names, count_of, is_known_f
 from symprop.declaration.latex_syntax import parse_formula
 from symprop.declaration.latex_text import Stretch, has_letter_subscripts, is_document, looks_like_latex, stretches
 from symprop.declaration.latex_tokens import LONGEST_FORMULA, Token, Tokenizer
-from symprop.declaration.latex_writer import OPEN_INDEX, PRODUCT, Piece, Places, Symbol, Writer
+from symprop.declaration.latex_writer import OPEN_INDEX, OPEN_LENGTH, PRODUCT, Piece, Places, Symbol, Writer
 from symprop.declaration.names import is_forbidden
 from symprop.declaration.network import Network
+from symprop.declaration.phrases import LEADING
 from symprop.declaration.syntax import STATEMENT_WORDS, Refused, Syntax
 from symprop.errors import NotationError, ShapeError, SympropError
 
@@ -42,11 +43,13 @@ MOST_PASSES = 20  # over the equations of a network, for the shapes of what they
 _WINDOW = 200  # characters around a formula in which words are looked for
 
 _UPDATES = (":=", "+=", "-=")
-_OPENING, _CLOSING = ("OPEN", "LBRACE", "CASES"), ("CLOSE", "RBRACE", "ENDCASES")
+_OPENING, _CLOSING = ("OPEN", "LBRACE", "CASES", "POINT"), ("CLOSE", "RBRACE", "ENDCASES", "ENDPOINT")
 _BINARY = ("PLUS", "MINUS", "TIMES", "SLASH", "REL", "SUB", "SUP")
 _CONDITION_WORDS = ("if", "when", "iff")
 _RANGE_WORDS = ("for", "for all", "for every", "for each", "for any", "over")
-_NEW_STATEMENT = ("where", "with", "and", "so", "hence", "or", "such that", "s.t.", "i.e.")
+_NEW_STATEMENT = (*LEADING, "or", "such that", "s.t.")
+_REASON_WORDS = ("by", "from", "using")
+_POINT_WORDS = ("at", "evaluated at")
 _STYLE_BEFORE = re.compile(r"(?:\\[A-Za-z]+|\{)[ ]*\Z")
 _NAME = re.compile(r"[^\W\d]\w*")
 
@@ -234,6 +237,7 @@ class _Statement:
     tokens: tuple[Token, ...]
     limits: list[tuple[str, Syntax, Syntax]] = field(default_factory=list)
     conditions: list[Syntax] = field(default_factory=list)
+    points: list[Syntax] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     inline: bool = False
     block: int = 0
@@ -369,7 +373,9 @@ class _Reader:
                 word = row[start].value.split()[0]
                 yield _Statement(tuple(row[start + 1 : stop]) or (row[start],), inline=inline, block=block, word=word)
             row = row[: words[0]]
+        row = _unwrapped(row)
         current: _Statement | None = None
+        in_point = False
         has_set = any(token.type == "SET" for token in row)
         pending: list[_Segment] = []
         held: _Statement | None = None  # a formula that `where` explains comes after its explanation
@@ -380,7 +386,11 @@ class _Reader:
                 continue
             has_relation = any(token.type == "REL" for token in _outermost(segment.tokens))
             is_range = any(token.type == "RANGE" for token in segment.tokens) and has_relation
-            if any(token.type == "SET" for token in segment.tokens):
+            in_point = has_relation and (segment.word in _POINT_WORDS or (in_point and segment.separator == "COMMA"))
+            if in_point:
+                current = current or _Statement(segment.tokens, inline=inline, block=block, word="at")
+                self._point(segment.tokens, current)
+            elif any(token.type == "SET" for token in segment.tokens):
                 if current is not None and not has_relation:
                     continue
                 yield from [current] if current is not None else []
@@ -395,7 +405,7 @@ class _Reader:
                 pending.append(segment)  # `i` in `i, j = 1, \dots, n`
             elif not has_relation and current is None and has_set:
                 pending.append(segment)  # `b` in `b, v in R^H`
-            elif not has_relation and segment.word in _RANGE_WORDS:
+            elif not has_relation and segment.word in (*_RANGE_WORDS, *_REASON_WORDS):
                 continue  # for all j: a free index says so
             elif not has_relation and all(token.type == "TEXT" for token in segment.tokens):
                 continue
@@ -423,10 +433,10 @@ class _Reader:
 
     def _limits(self, segment: _Segment, current: _Statement) -> bool:
         """Whether a segment says for which indices the formula before it holds."""
-        if segment.word in (*_CONDITION_WORDS, *_RANGE_WORDS):
-            return True
         outer = _outermost(segment.tokens)
         relations = [token.value for token in outer if token.type == "REL"]
+        if segment.word in _CONDITION_WORDS or (relations and segment.word in _RANGE_WORDS):
+            return True
         if not relations:
             return False
         if all(value in ("!=", "<", ">", "<=", ">=") for value in relations):
@@ -443,7 +453,11 @@ class _Reader:
     def _limit(self, held: _Segment, segment: _Segment, current: _Statement) -> None:
         try:
             syntax = parse_formula(segment.tokens, self.text)
-            if syntax.kind == "range":
+            values = _alone(syntax.parts[1]) if syntax.kind == "relation" and syntax.value == ["in"] else syntax
+            if values.kind == "bracket" and [part.kind for part in values.parts] == ["range"]:
+                lower, upper = values.parts[0].parts
+                current.limits.append((segment.tokens[0].value, lower, upper))  # k in {1, ..., K}
+            elif syntax.kind == "range":
                 relation, upper = syntax.parts
                 if relation.kind != "relation" or relation.value not in (["="], ["in"]):
                     raise Refused("this is no range", syntax.start, syntax.end, "Write j = 1, \\dots, H.")
@@ -454,9 +468,45 @@ class _Reader:
         except Refused as refused:
             current.failure = current.failure or refused
 
+    def _point(self, tokens: Sequence[Token], current: _Statement) -> None:
+        """Note the values of a point, ``w = 1, x = 2``."""
+        try:
+            current.points += [parse_formula(part, self.text) for part in _comma_parts(tokens)]
+        except Refused as refused:
+            current.failure = current.failure or refused
+
+    def _take_points(self, statement: _Statement) -> None:
+        """Take what stands below the bar of ``|_{w=1}`` out of a formula: it holds at that point."""
+        rest: list[Token] = []
+        said: set[str] = set()
+        opened = None
+        for place, token in enumerate(statement.tokens):
+            if token.type == "POINT":
+                opened = place
+            if opened is None:
+                rest.append(token)
+            if token.type == "ENDPOINT" and opened is not None:
+                inside = statement.tokens[opened + 1 : place]
+                written = "".join(one.value for one in inside)
+                on_left = any(one.type == "REL" for one in statement.tokens[place + 1 :])
+                if not on_left:
+                    message = "this point is said of the right side alone"
+                    hint = "Write it at the left side, or \\text{at } w = 1 at the end, for the line as a whole."
+                    statement.failure = Refused(message, token.start - 1, token.end, hint)
+                if not said:
+                    self._point(inside, statement)
+                elif written not in said:
+                    message = "a line holds at one point"
+                    statement.failure = Refused(message, inside[0].start, inside[-1].end, "Write one line for each.")
+                said.add(written)
+                opened = None
+        statement.tokens = tuple(rest)
+
     # From statements to lines.
 
     def parse(self, statement: _Statement) -> None:
+        if any(token.type == "POINT" for token in statement.tokens):
+            self._take_points(statement)
         if statement.plain is not None or statement.failure is not None or statement.word:
             return
         try:
@@ -473,6 +523,11 @@ class _Reader:
                 raise statement.failure
             if statement.plain is not None:
                 yield self._verbatim(statement, number)
+                return
+            if statement.word == "at":
+                whole = Syntax("declaration", None, [], statement.start, statement.points[-1].end)
+                piece = self._assembled(self._at(statement, Writer(self.names, self.text)), whole)
+                yield LatexLine(number, piece.text.strip(), written, piece.places[1:])
                 return
             if statement.word == "in":
                 yield LatexLine(number, "", written, notes=(self._shape(statement),))
@@ -491,6 +546,10 @@ class _Reader:
                 start, end = piece.places[piece.text.index(OPEN_INDEX)]
                 message = "a row of a matrix is read in an inner product or a softmax alone"
                 raise Refused(message, start, end, "Write the other index too.")
+            if OPEN_LENGTH in piece.text:
+                start, end = piece.places[piece.text.index(OPEN_LENGTH)]
+                message = "how long this vector of ones is, is not written"
+                raise Refused(message, start, end, "Write \\mathbf{1}_N; or \\mathbb{1}[i = j] for 1 where that holds.")
             if statement.inline and not self._claims(piece, writer):
                 yield LatexLine(number, "", written, notes=(f"mentioned in a sentence, not judged: {piece.text}",))
                 return
@@ -541,7 +600,7 @@ class _Reader:
             )
         operators, sides = syntax.value, list(syntax.parts)
         continued = len(operators) == len(sides)
-        comparison = next((one for one in operators if one not in ("=", "~=", *_UPDATES)), None)
+        comparison = next((one for one in operators if one not in ("=", "~=", "=:", *_UPDATES)), None)
         if comparison is not None:
             if statement.inline:
                 return None
@@ -555,6 +614,8 @@ class _Reader:
             left = self.left[1]
         else:
             first, *sides = sides
+            if operators == ["=:"]:
+                first, sides, operators = sides[0], [first], ["="]
             increment = self._increment(first, writer)
             if increment is not None:
                 return self._assembled([increment, " <- ", increment, " + ", *self._right(sides, writer)], syntax)
@@ -567,6 +628,7 @@ class _Reader:
                 update = update or ":="
         if update in ("+=", "-="):
             return self._assembled([left, " <- ", left, f" {update[0]} ", *self._right(sides, writer)], syntax)
+        named = sides.pop() if operators[-1] == "=:" else None
         rights = [writer.write(side) for side in sides]
         if "~=" in operators and not any(re.fullmatch(r"-?[\d.]+", right.text) for right in rights):
             raise Refused(
@@ -592,6 +654,10 @@ class _Reader:
         pieces: list[Piece | str] = [left]
         for right in rights:
             pieces.extend([sign, right])
+        if named is not None:
+            after = Writer(self.names, self.text)
+            after.scalars, after.deltas = writer.scalars, writer.deltas
+            pieces.extend([" =: ", self._left(named, sides, after)])
         return self._assembled(pieces, syntax)
 
     def _right(self, sides: Sequence[Syntax], writer: Writer) -> list[Piece | str]:
@@ -731,7 +797,18 @@ class _Reader:
             pieces.append(" and " if place else " if ")
             pieces.append(writer._index_condition(condition) if condition.kind == "relation" and _of_indices(condition)
                           else writer.condition(condition))  # fmt: skip
-        return self._assembled(pieces, node)
+        return self._assembled([*pieces, *self._at(statement, writer)], node)
+
+    def _at(self, statement: _Statement, writer: Writer) -> list[Piece | str]:
+        """Return the values that a statement fixes, as `` at w = 1, x = 2``."""
+        pieces: list[Piece | str] = []
+        for place, point in enumerate(statement.points):
+            if point.kind != "relation" or point.value != ["="]:
+                raise Refused("this is no point", point.start, point.end, "Write w = 1, x = 2.")
+            pieces.extend(
+                [", " if place else " at ", writer.write(point.parts[0]), " = ", writer.write(point.parts[1])]
+            )
+        return pieces
 
     # Networks.
 
@@ -1099,6 +1176,37 @@ def _segments(row: Sequence[Token]) -> Iterator[_Segment]:
         current.append(token)
     if current or word:
         yield _Segment(word, tuple(current), separator)
+
+
+def _unwrapped(row: Sequence[Token]) -> list[Token]:
+    """Return a line without remarks in brackets behind its formula, and with limits in brackets set off.
+
+    ``(3)`` after a wide space is the number of the line; ``(k \\neq m)`` and ``(k = 1, \\dots, K)`` say where it holds.
+    """
+    result = list(row)
+    while len(result) > 2 and result[-1].type == "CLOSE":
+        depth, opening = 0, len(result)
+        while opening and (depth or opening == len(result)):
+            opening -= 1
+            depth += (result[opening].type in _CLOSING) - (result[opening].type in _OPENING)
+        before, inside = result[:opening], result[opening + 1 : -1]
+        outer = _outermost(inside)
+        says = any(token.type == "REL" for token in _outermost(before))
+        limits = any(token.type == "REL" for token in outer) and result[opening].value == "()"
+        calls = bool(before) and (before[-1].type in ("INDICATOR", "WORD") or before[-1].value in ("I", "delta"))
+        if not says or not inside or result[opening].type != "OPEN":
+            break
+        limiting = (*_CONDITION_WORDS, *_RANGE_WORDS, *_POINT_WORDS)
+        if inside[0].type == "TEXT" and inside[0].value.lower() not in limiting:
+            result = before
+        elif before[-1].type == "SEP" and all(token.type in ("NUMBER", "TIMES", "MARK") for token in inside):
+            result = before[:-1]
+        elif (limits and not calls) or inside[0].type == "TEXT":
+            gap = Token("SEP", "", result[opening].start, result[opening].end)
+            return [*before, *([] if before[-1].type == "SEP" else [gap]), *inside]
+        else:
+            break
+    return result
 
 
 def _begins_statement(row: Sequence[Token], place: int) -> bool:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from symprop.declaration.phrases import lead, listed
+
 _ENVIRONMENTS = (
     r"align|alignat|flalign|gather|multline|equation|eqnarray|displaymath|math|dmath|split|aligned|alignedat|gathered"
 )
@@ -96,6 +98,7 @@ def _lines(text: str, start: int, end: int) -> Iterator[Stretch]:
     begin = start
     depth = 0
     taken = 0
+    dashes = listed(text.split("\n"))
     while place < end:
         stop = text.find("\n", place, end)
         stop = end if stop < 0 else stop
@@ -106,10 +109,19 @@ def _lines(text: str, start: int, end: int) -> Iterator[Stretch]:
             place = stop + 1
             continue
         written = text[begin:stop]
+        if written.strip() and _COMMAND.search(written):
+            before = len(written) - len(written.lstrip())
+            begin += before + lead(written.strip(), _is_letter, text.count("\n", 0, begin) in dashes)
+            written = text[begin:stop]
         if written.strip():
             yield Stretch("line" if _is_latex_line(written) else "plain", begin, stop)
         place = begin = stop + 1
         depth = taken = 0
+
+
+def _is_letter(word: str) -> bool:
+    """Whether a word before a formula may be a letter of it; in LaTeX a name of several letters is set as such."""
+    return False
 
 
 def _is_latex_line(written: str) -> bool:

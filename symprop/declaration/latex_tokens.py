@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from symprop.declaration.names import GREEK, is_forbidden, plain, spelled, superscript
+from symprop.declaration.phrases import LEADING
 
 DEEPEST_BRACKETS = 40
 LONGEST_FORMULA = 20_000  # characters
@@ -272,14 +273,19 @@ _REFUSED = {
     "binom": ("binomial coefficients are not read", ""),
 }  # fmt: skip
 _KEYWORDS = re.compile(
-    r"(?:if|iff|for|for all|for every|for each|for any|where|when|with|and|otherwise|else|or|over|such that|s\.t\.|"
-    r"i\.e\.)[:,]?"
+    r"(?:if|iff|for|for all|for every|for each|for any|when|otherwise|else|or|over|such that|s\.t\.|at|evaluated at|"
+    rf"by|from|using|{'|'.join(map(re.escape, LEADING))})[:,]?"
+)
+# Words that limit a formula, where letters side by side are factors otherwise.
+_BARE = re.compile(
+    r"(?:for(?:\s+(?:all|every|each|any))?(?=\s+[^=]{1,20}=|\s+\w+\s*$)|(?:if|when)(?=\s[^=<>\\]+(?:[=<>]|\\(?:ne|le|ge|lt|gt)))|"
+    r"at(?=\s+[^=]{1,20}=))(?=\s)"
 )
 
 _TOKEN = re.compile(
     r"""(?P<space>[ \t\n]+|~|%[^\n]*)
     |(?P<command>\\(?:[A-Za-z]+|.|$))
-    |(?P<relation>:=|\+=|-=|<-|<=|>=|==|!=|[=<>:])
+    |(?P<relation>:=|=:|\+=|-=|<-|<=|>=|==|!=|[=<>:])
     |(?P<number>\d+(?:\.\d+)?|\.\d+)
     |(?P<dots>\.\.\.|\.\.)
     |(?P<primes>'+)
@@ -290,6 +296,7 @@ _TOKEN = re.compile(
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _OVER_EQUALS = re.compile(r"\s*\{(?:[^{}]|\{[^{}]*\})*\}\s*\{\s*(:?=)\s*\}")
 _RELATION_WORD = re.compile(r"\s*\{\s*([-+*])\s*\}\s*=")
+_POINT = re.compile(r"\s*_\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*=[^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
 _OPTIONAL = re.compile(r"\s*\[[^\]\n]{0,20}\]")
 _ENVIRONMENT = re.compile(r"\s*\{([A-Za-z]+\*?)\}(?:\{[0-9lcr|@ ]*\})?")
 _NUMBER_AT_END = re.compile(r"\d")
@@ -379,6 +386,10 @@ class Tokenizer:
         while end < len(self.plain) and "\u0300" <= self.plain[end] <= "\u036f":
             end += 1
         after_script = self.before() in ("SUB", "SUP")
+        bare = _BARE.match(self.plain, start) if not self.bars[1:] and self.plain[start - 1 : start].isspace() else None
+        if bare is not None and self.operand_before():
+            self.add("TEXT", " ".join(bare[0].split()), start, bare.end())
+            return bare.end()
         written = self.plain[start:end]
         if written in "∑∏":
             self.add("BIG", {"∑": "sum", "∏": "prod"}[written], start, end)
@@ -410,7 +421,7 @@ class Tokenizer:
             f"Write {sign}{{{glued}}}, or {sign}{{{glued[0]}}} {glued[1:]} for a product.",
         )
 
-    def _mark(self, match: re.Match[str]) -> None:
+    def _mark(self, match: re.Match[str]) -> int | None:
         start, end = match.span()
         mark = match[0]
         if mark in "([":
@@ -435,7 +446,7 @@ class Tokenizer:
         elif mark == "}":
             if not self.due:
                 self.refuse("'}' closes nothing", start, end, "Remove it, or open with '{'.")
-                return
+                return None
             self.tokens.append(Token("RBRACE", mark, start + self.offset, end + self.offset))
             self.single = self.due.pop()
             self.bars.pop()
@@ -446,7 +457,7 @@ class Tokenizer:
             self.add("SUP", mark, start, end)
             self.single = 1
         elif mark == "|":
-            self._bar("||", start, end)
+            return self._bar("||", start, end)
         elif mark in "+-":
             self.add("PLUS" if mark == "+" else "MINUS", mark, start, end)
         elif mark == "*":
@@ -491,6 +502,7 @@ class Tokenizer:
             self.refuse(f"U+{ord(mark):04X} cannot be shown, and is not read", start, end, "Remove it.")
         else:
             self.refuse(f"'{mark}' is not read", start, end)
+        return None
 
     def _ends_column(self) -> bool:
         """Whether a column of an alignment ends here: its formula has a relation, and is complete."""
@@ -602,6 +614,8 @@ class Tokenizer:
             self.add("SEP", name, start, end)
         elif name == "forall":
             self.add("TEXT", "for all", start, end)
+        elif name in ("odot", "circ") and self._is_exponent():
+            return end  # every component to the power, as all powers of arrays are read
         elif name in _TIMES:
             self.add("TIMES", name, start, end)
         elif name == "div":
@@ -616,8 +630,10 @@ class Tokenizer:
             self._close(_CLOSING[name], start, end)
         elif name in _BARS:
             self.direction = direction
-            self._bar(_BARS[name], start, end)
-        elif name in ("therefore", "because", "Longleftarrow"):
+            return self._bar(_BARS[name], start, end) or end
+        elif name in ("therefore", "because"):
+            self.add("SEP", name, start, end)
+        elif name == "Longleftarrow":
             return end
         elif name in _REFUSED:
             message, hint = _REFUSED[name]
@@ -631,6 +647,11 @@ class Tokenizer:
         else:
             self.refuse(f"'\\{name}' is no command that is read", start, end, "Write out what it stands for.")
         return end
+
+    def _is_exponent(self) -> bool:
+        """Whether an exponent begins here, in braces or without."""
+        types = [token.type for token in self.tokens[-2:]]
+        return types[-1:] == ["SUP"] or types == ["SUP", "LBRACE"]
 
     def _above(self) -> bool:
         return self.before() == "SUP" or bool(self.due)
@@ -659,16 +680,25 @@ class Tokenizer:
             self.bars.pop()
         self.add("CLOSE", kind, start, end)
 
-    def _bar(self, kind: str, start: int, end: int) -> None:
+    def _bar(self, kind: str, start: int, end: int) -> int | None:
+        """Add a bar, or what stands below the bar of a value at a point, ``|_{w=1}``; return where that ends."""
         direction, self.direction = self.direction, ""
         opened = self.bars[-1]
+        point = _POINT.match(self.plain, end) if kind == "||" and kind not in opened and self.operand_before() else None
+        if point is not None:
+            inner = Tokenizer(self.text, self.offset + point.start(1), self.offset + point.end(1)).read()
+            self.tokens.append(Token("POINT", "|", start + self.offset, end + self.offset))
+            self.tokens.extend(inner)
+            self.tokens.append(Token("ENDPOINT", "|", point.end() - 1 + self.offset, point.end() + self.offset))
+            return point.end()
         closes = direction == "right" or (not direction and kind in opened and self.operand_before())
         if closes and opened and opened[-1] == kind:
             opened.pop()
             self.add("CLOSE", kind, start, end)
-            return
+            return None
         opened.append(kind)
         self.add("OPEN", kind, start, end)
+        return None
 
     def _environment(self, name: str, start: int, end: int) -> int:
         match = _ENVIRONMENT.match(self.plain, end)

@@ -58,6 +58,7 @@ _FUNCTION_NAMES = {"ReLU": "relu", "LReLU": "leaky_relu", "LeakyReLU": "leaky_re
 
 # Stands for the one index that is not written, in a row of a matrix: x_n of x[n,j].
 OPEN_INDEX = "\uffff"
+OPEN_LENGTH = "\ufffe"  # of a vector of ones, which what stands beside it tells
 
 Places = tuple[tuple[int, int], ...]
 
@@ -334,7 +335,7 @@ class Writer:
             if operator == "" and factors:
                 self._after_slash(factors, items, place)
             piece, following = self.unit(items, place)
-            if not factors and following < len(items) and _is_guard(items, place):
+            if not factors and following < len(items) and _is_guard(items, place) and piece.text.startswith("["):
                 # [condition] times something is 0 where it fails, even where the other is not defined.
                 rest = self.product([("", items[following][1]), *items[following + 1 :]], node)
                 return self.joined(["where(", *_between_brackets(piece), ", ", rest, ", 0)"], node, ATOM, rest.shape)
@@ -390,6 +391,7 @@ class Writer:
 
     def _side_by_side(self, factors: list[tuple[str, Piece, Syntax]], node: Syntax) -> Piece:
         """Return factors without elementwise signs: products of scalars, matrix products, quotients."""
+        factors = self._with_lengths(factors)
         if len(factors) == 1:
             return factors[0][1]
         for place in range(len(factors) - 1):
@@ -1444,9 +1446,51 @@ class Writer:
                 return self.joined(["[", self.condition(condition), "]"], node, ATOM), place + 1
         if place + 1 < len(items) and items[place + 1][0] == "":
             following = items[place + 1][1]
-            if following.kind == "bracket" and len(following.parts) == 1:
-                return self.joined(["[", self.condition(following.parts[0]), "]"], node, ATOM), place + 2
-        raise self.refuse("the condition of this 1 is not written", node, "Write \\mathbb{1}[i = j].")
+            inside = following.parts[0] if following.kind == "bracket" and len(following.parts) == 1 else following
+            if inside.kind in ("relation", "junction"):
+                return self.joined(["[", self.condition(inside), "]"], node, ATOM), place + 2
+        return self._ones(node), place + 1
+
+    def _ones(self, node: Syntax) -> Piece:
+        r"""Return ``ones(N)`` for ``\mathbf{1}_N``; without a length, it is left open."""
+        length, transposed = OPEN_LENGTH, False
+        scripts = zip(node.value, node.parts[1:], strict=True) if node.kind == "scripted" else ()
+        for kind, script in scripts:
+            if kind == "sub" and length == OPEN_LENGTH:
+                length = self.index(script).text
+            elif (kind == "sup" and _mark_of(script) == "top") or self.written(script).strip("{}") == "T":
+                transposed = True
+            else:
+                raise self.refuse("the condition of this 1 is not written", node, "Write \\mathbb{1}[i = j].")
+        if length in self.names.limits:
+            raise self.refuse("the condition of this 1 is not written", node, "Write \\mathbb{1}[i = j].")
+        text = f"ones({length})" + ".T" * transposed
+        return self.piece(text, node, ATOM, shape="row" if transposed else "column")
+
+    def _with_lengths(self, factors: list[tuple[str, Piece, Syntax]]) -> list[tuple[str, Piece, Syntax]]:
+        """Return factors in which a vector of ones is as long as the array that it is multiplied by."""
+        result = list(factors)
+        for place, (operator, piece, where) in enumerate(factors):
+            if OPEN_LENGTH not in piece.text:
+                continue
+            after = piece.shape == "row"
+            other = place + 1 if after else place - 1
+            length = self._length(factors[other][1], after) if 0 <= other < len(factors) else None
+            if length is not None:
+                text = piece.text.replace(OPEN_LENGTH, length)
+                result[place] = (operator, self.piece(text, where, ATOM, shape=piece.shape), where)
+        return result
+
+    def _length(self, piece: Piece, first: bool) -> str | None:
+        """Return how long an array is, along its first axis or its last."""
+        if piece.shape == "scalar":
+            return None
+        for match in re.finditer(r"([^\W\d]\w*)(\.T)?(?![\w\[(])", piece.text):
+            ranges = self.names.ranges.get(match[1])
+            if ranges:
+                low, high = ranges[0 if first != bool(match[2]) else -1]
+                return high if low == "1" else f"{high} - {low} + 1"
+        return None
 
     # Derivatives.
 

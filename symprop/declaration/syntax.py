@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _TRANSPOSED = ("ᵀ", "ᵗ")
 LONGEST_NAME = 100  # characters
+BESIDE = "\u2062"  # invisible times, between factors that stand side by side
 MOST_DIGITS = 400  # of a number written out, which covers the range of float64
 STATEMENT_WORDS = (
     "assume",
@@ -206,6 +207,10 @@ class Builder:
             if left.kind == "matmul":
                 return _extended(left, "@", right)
             return Syntax("matmul", ["@"], [left, right], left.start, right.end)
+        if operator == BESIDE:
+            if left.kind == "beside":
+                return _extended(left, BESIDE, right)
+            return Syntax("beside", [BESIDE], [left, right], left.start, right.end)
         kind = "sum" if operator in "+-" else "product"
         operator = "*" if operator == "⊙" else str(operator)
         if left.kind == kind:
@@ -431,8 +436,10 @@ def _parser() -> Lark:
     )
 
 
-def read(source: Source, span: Span, start: str = "statement") -> Syntax:
+def read(source: Source, span: Span, start: str = "statement", beside: bool = False) -> Syntax:
     """Return the syntax of one statement (or ``expression``, or ``point``).
+
+    With `beside`, factors may be marked by `BESIDE` to stand side by side; what their product is, shapes say.
 
     Raises
     ------
@@ -442,6 +449,10 @@ def read(source: Source, span: Span, start: str = "statement") -> Syntax:
     from lark.exceptions import UnexpectedInput
 
     text = source.plain[span.start : span.end]
+    if BESIDE in text and not beside:
+        mark = span.start + text.index(BESIDE)
+        message = "U+2062 cannot be seen, and is not read"
+        raise source.error(NotationError, message, Span(mark, mark + 1), "Write * for a product.")
     if start == "statement":
         _refuse_later(source, span, text)
     try:
@@ -503,8 +514,26 @@ _WORDS = {
 # Functions that people write without brackets, and words that people begin statements with.
 _CALLED = frozenset(
     (
-        "exp", "log", "ln", "sqrt", "sin", "cos", "tan", "tanh", "sinh", "cosh",
-        "sigmoid", "sigma", "relu", "softplus", "softmax", "abs", "sign", "max", "min", "sum",
+        "exp",
+        "log",
+        "ln",
+        "sqrt",
+        "sin",
+        "cos",
+        "tan",
+        "tanh",
+        "sinh",
+        "cosh",
+        "sigmoid",
+        "sigma",
+        "relu",
+        "softplus",
+        "softmax",
+        "abs",
+        "sign",
+        "max",
+        "min",
+        "sum",
         "erf",
     )
 )

@@ -43,15 +43,16 @@ from symprop.algebra.expressions import (
 from symprop.algebra.indices import normal
 from symprop.declaration.axes import AxisNames, Shaped, shape_of
 from symprop.declaration.matrix import ArrayReader
-from symprop.declaration.names import is_forbidden, spelled
+from symprop.declaration.names import GREEK, is_forbidden, spelled
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.parser import parse_point
+from symprop.declaration.phrases import ARROWS, listed, outside, phrases
 from symprop.declaration.quantity import Axis
 from symprop.declaration.ranges import hull, is_at_most, is_below
-from symprop.declaration.resolve import Resolver
+from symprop.declaration.resolve import OPERATORS, Resolver
 from symprop.declaration.scope import Known, Scope
 from symprop.declaration.source import Source, Span
-from symprop.declaration.syntax import read
+from symprop.declaration.syntax import BESIDE, Syntax, read
 from symprop.errors import DeclarationError, IndexNotationError, NotationError, ShapeError, SympropError, nearest
 
 LONGEST_LINE = 20_000  # characters; a longer one is refused, so that reading takes bounded time
@@ -65,9 +66,21 @@ _INDICES = r"\[[^\[\]]*\]"
 _FRACTION = re.compile(rf"(?<![\w.])([d∂])({_NAME})?({_INDICES})?\s*/\s*([d∂])({_NAME})({_INDICES})?")
 _SUBSCRIPTS = re.compile(rf"{_NAME}\[([^\[\]]*)\]")
 _NAMES = re.compile(_NAME)
+_PIECE = re.compile(
+    rf"(?P<blank>\s*)(?:(?P<number>\d+(?:\.(?!\.)\d*)?(?:[eE][-+]?\d+)?|\.\d+)|(?P<name>{_NAME}'*)|"
+    r"(?P<power>[⁺⁻]?[⁰¹²³⁴-⁹]+|\.T(?!\w)|[ᵀᵗ⊤])|(?P<other>\*\*|.))"
+)
+# 1/2 x is half of x, and 1/N sum(n, ...) a mean.
+_FRACTION_OF = re.compile(r"(?<![\w.)\]])\d+\s*/\s*(?:\d+\s*\0|\w+\s*\0(?:sum|Sum|Σ|∑)$)")
+_OPERATOR_WORDS = ("and", "or", "not", "in", "if", "for")
 _UPDATE = re.compile(r"<-|←|:=")
+_NAMED_AFTER = re.compile(r"=:")
+_INCREMENT = re.compile(r"([-+])=(?!=)")
+_AT = re.compile(r"[\s,]at\s")
 _SUBSCRIPTED = re.compile(rf"(?<![\w.])({_NAME})(?![\w\u0300-\u036f\[(])")
 _RANGE = re.compile(rf"\s*({_NAME})\s*(?:=|in\b|∈)\s*(.+?)\s*(?:\.\.+|…)\s*(.+)")
+_ARROW = re.compile(ARROWS)
+_RANGE_AFTER_AND = re.compile(rf"\s+and\s+(?={_NAME}\s*(?:=|in\b|∈)[^=]+?(?:\.\.|…))")
 _CLAIMS_SOMETHING = re.compile(r"=|<-|←|^at\b")
 _NEW_VALUE = re.compile(rf"({_NAME})_(?:new|next|plus|updated|prime)")
 _EVERY = re.compile(rf"\s*(?:all|every|each|any)?\s*({_NAME}(?:\s+and\s+{_NAME})?)?\s*")
@@ -206,16 +219,46 @@ class ClaimReader:
         if looks_like_latex(text):
             yield from self.latex(text)
             return
-        for number, written in logical_lines(lines):
-            yield from self.safely(number, written)
+        dashes = listed(lines)
+        for number, written in logical_lines(lines, dashes):
+            yield from self.phrases(number, written, number - 1 in dashes)
+
+    def phrases(self, number: int, written: str, in_list: bool) -> Iterator[Claim]:
+        """Yield the claims of one line, without what stands around them; the claim keeps it."""
+        try:
+            if len(written) > LONGEST_LINE:
+                raise NotationError(f"the line has {len(written)} characters; {LONGEST_LINE} are read at most")
+            found = list(phrases(written, self.means_something, in_list))
+            if not in_list and re.match(r"-\s", written) and _FRACTION.match(written[1:].lstrip()):
+                raise NotationError(
+                    "the dash may begin an item of a list or be a minus",
+                    hint=f"Write -{written[1:].lstrip()} for the minus, and leave it out otherwise.",
+                )
+        except SympropError as error:
+            yield Claim(number, written[:LONGEST_SHOWN], "error", error=on_line(error, number, written))
+            return
+        for phrase in found:
+            for claim in self.safely(number, phrase.text):
+                yield claim if claim.error is not None else replace(claim, text=phrase.written)
+
+    def means_something(self, word: str) -> bool:
+        """Whether a word is a name in formulas."""
+        try:
+            plain = spelled(word)
+        except ValueError:
+            return False
+        return self.is_known(plain) or plain in self.by_habit or self.split_name(word) != word
 
     def safely(self, number: int, written: str) -> Iterator[Claim]:
         """Yield the claim of one line; whatever is wrong with it is an error of that line."""
         try:
             if len(written) > LONGEST_LINE:
                 raise NotationError(f"the line has {len(written)} characters; {LONGEST_LINE} are read at most")
+            if BESIDE in written:
+                raise NotationError("U+2062 cannot be seen, and is not read", hint="Write * for a product.")
             yield from self.line(number, written)
         except SympropError as error:
+            error = _without_marks(error)
             yield Claim(number, written[:LONGEST_SHOWN], "error", error=on_line(error, number, written))
         except ValueError as error:  # a letter that no name can hold
             refused = NotationError(str(error))
@@ -263,8 +306,36 @@ class ClaimReader:
             self.fix(fixed[1])
             return
         self.met = {}
+        place = next((match for match in outside(written, _AT) if not self.means_something("at")), None)
+        if place is not None:
+            before = self.point
+            try:
+                self.fix(written[place.end() :])
+                yield from self.line(number, written[: place.start()])
+            finally:
+                self.point = before
+            return
         body, limits, condition_text = self.split_suffix(written)
+        named = next(outside(body, _NAMED_AFTER), None)
+        if named is not None:
+            # A = B =: delta: the line claims what it says, and delta is a name for what stands last.
+            suffix = written[len(body) :]
+            head = body[: named.start()]
+            yield from self.line(number, head + suffix)
+            yield from self.line(number, f"{body[named.end() :]} = {split_chain(head)[-1]}{suffix}")
+            return
         update = _UPDATE.search(body)
+        growing = next(outside(body, _INCREMENT), None)
+        if growing is not None:
+            left, step = body[: growing.start()].strip(), body[growing.end() :].strip()
+            claim = self.update(number, written, left, f"{left} {growing[1]} ({step})", limits, condition_text)
+            if claim is None:
+                raise NotationError(
+                    f"'{growing[0].strip()}' changes a parameter, and {left} is none",
+                    hint="Write = for what it is, with all its terms.",
+                )
+            yield self.noted(claim)
+            return
         if update is not None:
             claim = self.update(number, written, body[: update.start()], body[update.end() :], limits, condition_text)
             if claim is not None:
@@ -414,10 +485,12 @@ class ClaimReader:
         limits: list[tuple[str, str, str]] = []
         place = outside_brackets(written, r"[\s,]for\s")
         if place is not None:
-            for piece in pieces(written[place[1] :]):
+            for piece in pieces(_RANGE_AFTER_AND.sub(", ", written[place[1] :])):
                 match = _RANGE.fullmatch(piece)
                 if match is not None:
                     limits.append((spelled(match[1]), match[2], match[3]))
+                elif re.search(r"!=|==|<|>|≠|≤|≥", piece):
+                    condition += f" and {piece.strip()}" if condition else piece.strip()
                 elif _EVERY.fullmatch(piece) is None:
                     raise NotationError(f"'for {piece.strip()}' is no range", hint="Write: for t = 1..T-1.")
             written = written[: place[0]]
@@ -439,7 +512,7 @@ class ClaimReader:
         scalars: dict[str, None] = {}
         scope: Scope | None = None
         used: set[str] = set()
-        texts = tuple(self.with_operators(text.strip()) for text in texts)
+        texts = tuple(self.with_products(self.with_operators(text.strip())) for text in texts)
         subscripts = {name for text in texts for inside in _SUBSCRIPTS.findall(text) for name in _NAMES.findall(inside)}
         self.letters = frozenset(subscripts)
         for text, unknown in zip(texts, allow_unknown, strict=True):
@@ -451,9 +524,10 @@ class ClaimReader:
             span = source.whole()
             if span.start == span.end:
                 raise NotationError("one side of the claim is empty", hint="Write: expression = expression.")
-            syntax = read(source, span, "expression")
-            used |= {piece.value for piece in syntax.walk() if piece.kind == "name"}
             try:
+                syntax = read(source, span, "expression", beside=True)
+                used |= {piece.value for piece in syntax.walk() if piece.kind == "name"}
+                _settle_products(syntax, scope, span)
                 shaped.append(squeezed(_SideReader(scope, span, scope.axes.get).shaped(syntax)))
             except _NoProductError as error:
                 if not shaped or allow_unknown[0]:
@@ -621,6 +695,85 @@ class ClaimReader:
 
         text = _FRACTION.sub(operator, text)
         return _SUBSCRIPTED.sub(lambda match: self.split_name(match[1]), text)
+
+    def with_products(self, text: str) -> str:
+        """Mark factors that stand side by side, ``2 x y`` and ``(y - t) x[i]``.
+
+        Raises
+        ------
+        NotationError
+            If it is not plain how far a quotient or an exponent reaches.
+        """
+        found: list[str] = []
+        divided: list[bool] = [False]  # for each open bracket, whether a quotient stands before
+        before: re.Match[str] | None = None
+        glued = False  # to an exponent
+        for match in _PIECE.finditer(text):
+            kind, blank = match.lastgroup, bool(match["blank"])
+            mark = match[0].lstrip()
+            begins = kind in ("name", "number") or mark == "("
+            ends = before is not None and (
+                before.lastgroup in ("name", "number", "power") or before[0].lstrip() in ")]"
+            )
+            if begins and ends and before is not None and self.are_factors(before, match, text):
+                if divided[-1] and _FRACTION_OF.search(text[: match.start()] + f"\0{mark}"):
+                    divided[-1] = False
+                if divided[-1] or (glued and not blank):
+                    raise self.two_products(text, match.start() + len(match["blank"]), divided[-1])
+                found.append(match["blank"] + BESIDE + mark)
+            else:
+                found.append(match[0])
+            if mark in ("(", "[", "{"):
+                divided.append(False)
+            elif mark in (")", "]", "}"):
+                divided = divided[:-1] or [False]
+            elif kind == "other":
+                divided[-1] = mark == "/"
+            glued = kind == "number" and before is not None and before[0].lstrip() in ("^", "**")
+            before = match
+        return "".join(found) + text[sum(map(len, found)) - "".join(found).count(BESIDE) :]
+
+    def are_factors(self, first: re.Match[str], second: re.Match[str], text: str) -> bool:
+        """Whether two neighbours are factors: no function and its argument, no words."""
+        one, other = first[0].strip(), second[0].strip()
+        if second.lastgroup == "number":
+            return False
+        if first.lastgroup == "name" and not one.endswith(("ᵀ", "ᵗ", "⊤")):
+            if one in _OPERATOR_WORDS or not self.is_factor(one):
+                return False
+            if other == "(" and (one in OPERATORS or not self.means_something(one) or self.rank(one)):
+                return False  # a call, D(L, w); and of h(t) a component may be meant
+        if second.lastgroup == "name":
+            called = text[second.end() :].lstrip()[:1] in ("(", "'") and not self.is_factor(other)
+            return other not in _OPERATOR_WORDS and (called or self.is_factor(other))
+        return True
+
+    def is_factor(self, word: str) -> bool:
+        """Whether a word is a number or an array wherever it stands: it is known and no function, or a Greek letter."""
+        try:
+            plain = spelled(word.rstrip("ᵀᵗ⊤"))
+        except ValueError:
+            return False
+        if plain in self.network.functions:
+            return False
+        return self.means_something(plain) or (plain in GREEK.values() and plain not in ("sum", "prod", "sqrt", "inf"))
+
+    def rank(self, word: str) -> int:
+        plain = spelled(word)
+        axes = self.defined.get(plain)
+        if axes is None:
+            quantity = self.network.quantities.get(self.by_habit.get(plain, plain))
+            axes = quantity.axes if quantity is not None else ()
+        return len(axes)
+
+    def two_products(self, text: str, place: int, divided: bool) -> NotationError:
+        """Return the error about factors of which it is not plain whether they stand below the line, or above."""
+        what = "of what is divided by" if divided else "of the exponent"
+        hint = "Write a/b*c, or a/(b*c)." if divided else "Write x^2*y, or x^(2*y)."
+        message = f"this may be a factor of the whole, or a part {what}"
+        error = Source(text).error(NotationError, message, Span(place, place + 1), hint)
+        assert isinstance(error, NotationError)
+        return error
 
     def split_name(self, name: str) -> str:
         """Return ``alpha[j,i]`` for ``alpha_ji`` if that is no name and alpha has that many indices."""
@@ -1057,7 +1210,25 @@ def _fit(side: Shaped, model: Shaped, scope: Scope) -> tuple[str, Shaped]:
     return "none", side
 
 
-def logical_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
+def _settle_products(syntax: Syntax, scope: Scope, span: Span) -> None:
+    """Make factors that stand side by side a product: of matrices if all are arrays, else of numbers.
+
+    Of three factors that are not all numbers, each product is one of its own: ``2 W x`` is ``(2 W) x``.
+    """
+    for piece in reversed(list(syntax.walk())):
+        if piece.kind != "beside":
+            continue
+        first, *others = piece.parts
+        for place, other in enumerate(others):
+            both = all(_SideReader(scope, span, scope.axes.get).shaped(part).axes for part in (first, other))
+            kind, operators = ("matmul", ["@"]) if both else ("product", ["*", "*"])
+            if place < len(others) - 1:
+                first = Syntax(kind, operators, [first, other], first.start, other.end)
+            else:
+                piece.kind, piece.value, piece.parts = kind, operators, [first, other]
+
+
+def logical_lines(lines: list[str], dashes: frozenset[int] = frozenset()) -> Iterator[tuple[int, str]]:
     """Yield lines without comments; open brackets and a chain that starts with ``=`` continue a line."""
     waiting: list[tuple[int, str]] = []
     depth = 0
@@ -1067,7 +1238,7 @@ def logical_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
             continue
         # A line that starts with an operator goes on, unless it is a claim of its own.
         goes_on = re.match(r"=(?!=)", written) or (re.match(r"[-+*/]", written) and len(split_chain(written)) == 1)
-        continues = waiting and (depth > 0 or goes_on)
+        continues = waiting and (depth > 0 or (goes_on and number - 1 not in dashes and not _ARROW.match(written)))
         if continues and len(waiting[-1][1]) < LONGEST_LINE:
             waiting[-1] = (waiting[-1][0], f"{waiting[-1][1]} {written}")
         else:
@@ -1176,6 +1347,20 @@ def _unguarded(expr: Expr) -> Iterator[Expr]:
         node = stack.pop()
         yield node
         stack.extend((node.condition,) if isinstance(node, Where) else node.children)
+
+
+def _without_marks(error: SympropError) -> SympropError:
+    """Return an error in whose text no factors are marked as standing side by side."""
+    if error.text is None or BESIDE not in error.text or error.line is None:
+        return error
+    row, start, length = error.text.split("\n")[error.line - 1], (error.column or 1) - 1, error.length
+    column = start + 1 - row[:start].count(BESIDE)
+    length -= row[start : start + length].count(BESIDE)
+    text = error.text.replace(BESIDE, "")
+    return type(error)(
+        error.message.replace(BESIDE, ""), text=text, line=error.line, column=column, length=max(1, length),
+        hint=error.hint,
+    )  # fmt: skip
 
 
 def on_line(error: SympropError, number: int, written: str) -> SympropError:

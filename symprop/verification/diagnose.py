@@ -8,30 +8,35 @@ Two slips are met in the middle: one made in the true derivation, one undone in 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from symprop.algebra.expressions import (
     ONE,
     TRUE,
     ZERO,
     Access,
+    Add,
     Bound,
     Derivative,
     Expr,
     Index,
     Number,
+    Reduction,
     Size,
     free_indices,
+    mul,
     names_of,
+    power,
     substitute,
     walk,
 )
 from symprop.errors import SympropError
-from symprop.verification.judge import Draw, Judge, Question, replaced, size_of
+from symprop.verification.judge import Draw, Judge, Question, replaced, size_of, within_bounds
 from symprop.verification.slips import Slip, Slips
 
 if TYPE_CHECKING:
@@ -46,6 +51,7 @@ MOST_SLIPS = 1500
 MOST_MARKS = 100_000  # expressions in slips that are kept from claim to claim
 TIME_LIMIT = 2.0  # seconds for one slip
 LEFT_OUT_TIME = 0.3
+ROUNDED = 0.005  # of a number: what is farther from the truth is more than rounded
 PAIR_TIME = 1.0  # seconds more for two
 
 # Of equally short explanations the first is given: what is most specific stands first.
@@ -157,6 +163,14 @@ class _Candidate:
     draw: Draw | None = field(default=None, repr=False)  # at which it has these values
 
 
+class _Pair(NamedTuple):
+    """Two slips, and how they make a claim: one undone, on different factors or terms, one after the other."""
+
+    one: _Candidate
+    other: _Candidate
+    how: str
+
+
 class Diagnoser:
     """Finds slips in claims about the network of one judge."""
 
@@ -255,6 +269,11 @@ class Diagnoser:
 
     def diagnose(self, question: Question, claim: Claim | None = None) -> Diagnosis:
         """Return the best explanation of a claim that was found wrong."""
+        found = self.explanation(question, claim)
+        return replace(found, message=self.judge.with_letters(found.message, primes=True))
+
+    def explanation(self, question: Question, claim: Claim | None = None) -> Diagnosis:
+        """Return the best explanation of a wrong claim, with indices as the derivation names them."""
         deadline = self.judge.deadline(TIME_LIMIT)
         judge = self.judge
         judge.forget_slips(MOST_MARKS)
@@ -274,7 +293,7 @@ class Diagnoser:
             )
         if truth is None or claimed is None:
             if not question.least_sizes:
-                return self.diagnose(replace(question, least_sizes=True), claim)
+                return self.explanation(replace(question, least_sizes=True), claim)
             return Diagnosis("unrecognised", "No known slip explains this line.")
         found = (
             self.by_spelling(question, claimed_expr, truth, draw)
@@ -283,12 +302,16 @@ class Diagnoser:
         )
         if found is not None:
             return found
+        rounded = self.by_rounding(question, truth, claimed)
+        if rounded is not None:
+            return rounded
         condition = self.by_condition(question)
         if condition is not None and condition.kind == "condition":
             return condition
         true_slips = self.made_in_truth(question, draw, deadline)
         claim_slips = self.made_in_claim(question, claimed_expr, draw, deadline)
         explained = self.explaining(question, true_slips, claim_slips, truth, claimed, draw, deadline)
+        explained = self.holding(explained, question, prepared, claimed_expr)
         if not explained or RANK.get(explained[0].slip.kind, 99) >= RANK["wrong-quantity"]:
             explained += self.other_quantities(question, prepared, claimed, draw)
         if explained:
@@ -301,13 +324,54 @@ class Diagnoser:
         lacking = self.left_out(question, claimed_expr, truth, draw)
         if lacking is not None:
             return lacking
-        pair = self.pairs(question, truth, claimed, true_slips, claim_slips, draw)
+        pair = self.pairs(question, prepared, truth, claimed, true_slips, claim_slips, draw)
         if pair is not None:
             return pair
         expected = judge.expected(question.left, question)
         return Diagnosis(
             "unrecognised", f"No known slip, and no two, explain this line. Compare it with {expected}, term by term."
         )
+
+    def by_rounding(self, question: Question, truth: Any, claimed: Any) -> Diagnosis | None:
+        """Explain a number that is right but for its last digits."""
+        import numpy as np
+
+        unit = question.tolerance
+        if unit is None or not question.point or self.judge.leaves_open(question):
+            return None
+        true, said = float(np.ravel(truth)[0]), float(np.ravel(claimed)[0])
+        if not 0 < abs(said - true) <= ROUNDED * abs(true) or abs(true) < 20 * unit:
+            return None
+        digits = max(0, -math.floor(math.log10(unit) + 1e-9))
+        return Diagnosis(
+            "unrecognised",
+            "The first digits are right, the last are not: something was rounded on the way. "
+            f"Right is {true:.{digits}f}.",
+        )
+
+    def elsewhere(self, question: Question) -> Draw | None:
+        """Return points at other sizes, at which an explanation must hold too."""
+        draw = next(iter(self.judge.elsewhere(question)), None)
+        if draw is not None:
+            self.judge.with_free(draw, 0, question.free)
+            draw.probe.memo.clear()
+        return draw
+
+    def holding(
+        self, explained: list[_Candidate], question: Question, prepared: Question, claimed: Expr
+    ) -> list[_Candidate]:
+        """Return the explanations that reproduce a claim at other sizes too."""
+        draw = self.elsewhere(question) if explained else None
+        if draw is None:
+            return explained
+        truth, wanted = self.values(prepared.left, question, draw), self.values(claimed, question, draw)
+        if truth is None or wanted is None:
+            return explained
+        return [
+            one
+            for one in explained
+            if self.same(self.values(one.expr, question, draw), wanted if one.stage is not None else truth, question)
+        ]
 
     def explaining(
         self,
@@ -368,54 +432,35 @@ class Diagnoser:
         if question.tolerance is not None:
             slack += float(question.tolerance) / np.abs(truth[need]).min()
         if np.abs(some - middle).max() <= slack or self.same(truth * middle, claimed, question):
+            varied = self.factor_in_sizes(question, prepared, middle, draw) if not fixed else None
+            if varied is False:
+                return None  # at other sizes it is no constant
+            if isinstance(varied, Diagnosis):
+                return varied
             constant = Fraction(middle).limit_denominator(64)
-            if abs(float(constant) - middle) <= slack + 1e-9 and constant != 0:
+            if abs(float(constant) - middle) <= slack + 1e-9 and constant not in (0, 1):
                 if constant == -1:
                     return Diagnosis(
                         "sign", f"The sign is the wrong way round: it is {expected}.{self.sign_hint(question)}"
                     )
                 if fixed and constant not in (2, Fraction(1, 2), -2, Fraction(-1, 2)):
                     return None
-                if not fixed and self.is_size(constant, prepared, draw) is None:
-                    return Diagnosis(
-                        "constant-factor",
-                        f"This is {constant} times what is right: it is {expected}.",
-                    )
+                return Diagnosis("constant-factor", f"This is {constant} times what is right: it is {expected}.")
             if fixed:
                 return None
-        # A size, or a free scalar, that the claim has too much or too little.
-        factors: list[tuple[Expr, str]] = [
-            (Size(name), name) for name, value in draw.probe.sizes.items() if isinstance(value, int)
-        ]
-        for bound in self.bounds_in(prepared):
-            extent = bound.upper - bound.lower + ONE
-            if not free_indices(extent) and not isinstance(extent, (Size, Number)):
-                factors.append((extent, f"({extent})"))
+        # A free scalar that the claim has too much: its ratio is another at every point.
         for name in question.free:
-            factors.append((Access(name, ()), name))
-        for factor, name in factors:
-            values = self.values(factor, question, draw)
+            values = self.values(Access(name, ()), question, draw)
             if values is None:
                 continue
             values = np.broadcast_to(values, ratio.shape)
-            for power, sign in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
-                with np.errstate(all="ignore"):
-                    expectation = sign * values**power
-                if self.same(truth * expectation, claimed, question):
+            for sign in (1, -1):
+                if self.same(truth * sign * values, claimed, question):
                     extra = " The sign is turned as well." if sign < 0 else ""
-                    if isinstance(factor, Access):
-                        if power < 0:
-                            continue
-                        return Diagnosis(
-                            "learning-rate-in-gradient",
-                            f"The factor {name} belongs to the update rule and not to the derivative, which is "
-                            f"{expected}.{extra}",
-                        )
-                    word = "divided" if power < 0 else "multiplied"
                     return Diagnosis(
-                        "averaged",
-                        f"This is {word} by {name}: the sum over the {name} terms and their mean are taken for one "
-                        f"another. It is {expected}.{extra}",
+                        "learning-rate-in-gradient",
+                        f"The factor {name} belongs to the update rule and not to the derivative, which is "
+                        f"{expected}.{extra}",
                     )
         return None
 
@@ -461,8 +506,6 @@ class Diagnoser:
         return ""
 
     def bounds_in(self, prepared: Question) -> list[Bound]:
-        from symprop.algebra.expressions import Reduction
-
         found = list(prepared.bounds)
         for side in (prepared.left, prepared.right):
             for node in walk(side):
@@ -472,12 +515,87 @@ class Diagnoser:
             found += adjoint.bounds
         return list(dict.fromkeys(found))
 
-    def is_size(self, constant: Fraction, prepared: Question, draw: Draw) -> str | None:
-        """Return a size that is this constant (or one over it) at the drawn sizes: it may be meant."""
-        for name, value in draw.probe.sizes.items():
-            if isinstance(value, int) and value > 1 and abs(constant) in (value, Fraction(1, value)):
-                return name
-        return None
+    def ratio(self, question: Question, prepared: Question, draw: Draw) -> float | None:
+        """Return the constant by which a claim differs from the truth at some sizes, if it is one there."""
+        import numpy as np
+
+        self.judge.with_free(draw, 0, question.free)
+        truth = self.values(prepared.left, question, draw)
+        claimed = self.values(self.judge.with_definitions(prepared.right), question, draw)
+        if truth is None or claimed is None:
+            return None
+        need = np.isfinite(truth) & np.isfinite(claimed) & (np.abs(truth) > 1e-6 * np.median(np.abs(truth)))
+        if not need.any():
+            return None
+        middle = float(np.median(claimed[need] / truth[need]))
+        return middle if self.same(truth * middle, claimed, question) else None
+
+    def factor_in_sizes(
+        self, question: Question, prepared: Question, ratio: float, draw: Draw
+    ) -> Diagnosis | bool | None:
+        """Explain a ratio that sizes change, as powers of them; False if that is not all, None if none changes it."""
+        ratios = [(draw, ratio)]
+        for other in self.judge.elsewhere(question):
+            found = self.ratio(question, prepared, other)
+            if found is None:
+                return False
+            ratios.append((other, found))
+        if all(abs(found - ratio) <= 1e-6 * abs(ratio) for _, found in ratios):
+            return None
+        lengths: dict[Expr, list[float]] = {}
+        for factor in self.lengths(prepared, draw):
+            values = [self.values(factor, question, one) for one, _ in ratios]
+            if all(value is not None for value in values):
+                lengths[factor] = [float(value.flat[0]) for value in values]
+        single = [(factor, Fraction(n, 2)) for n in (2, -2, 1, -1, 4, -4) for factor in lengths]
+        both = [(one, other) for one in single for other in single if str(one[0]) < str(other[0])]
+        expected = self.judge.expected(question.left, question)
+        for chosen in (*((one,) for one in single), *both):
+            constants = [found for _, found in ratios]
+            for factor, exponent in chosen:
+                constants = [
+                    c / length ** float(exponent) for c, length in zip(constants, lengths[factor], strict=True)
+                ]
+            constant = Fraction(constants[0]).limit_denominator(12)
+            if constant == 0 or any(abs(c - float(constant)) > 1e-6 * abs(float(constant)) for c in constants):
+                continue
+            chosen = tuple(sorted(chosen, key=lambda one: -one[1]))
+            factor, exponent = chosen[0]
+            told = mul(Number(constant), *(power(one, Number(other)) for one, other in chosen))
+            if len(chosen) > 1 or abs(exponent) != 1:
+                return Diagnosis(
+                    "constant-factor", f"This is {told} times what is right: it is {expected}.", also=("averaged",)
+                )
+            word, extra = ("divided" if exponent < 0 else "multiplied"), ""
+            if constant == -1:
+                extra = " The sign is turned as well."
+            elif constant != 1:
+                extra = " A constant is wrong as well."
+            shown = f"({factor})" if isinstance(factor, Add) else str(factor)
+            first = f"This is {word} by {shown}" if abs(constant) == 1 else f"This is {told} times what is right"
+            why = ""
+            if self.counts(factor, prepared):
+                why = f": the sum over the {shown} terms and their mean are taken for one another"
+            return Diagnosis("averaged", f"{first}{why}. It is {expected}.{extra}")
+        return False
+
+    def lengths(self, prepared: Question, draw: Draw) -> list[Expr]:
+        """Return the sizes, and the lengths of sums, that a claim may have too much or too little."""
+        found: list[Expr] = [Size(name) for name, value in draw.probe.sizes.items() if isinstance(value, int)]
+        for bound in self.bounds_in(prepared):
+            extent = bound.upper - bound.lower + ONE
+            if not free_indices(extent) and not isinstance(extent, (Size, Number)):
+                found.append(extent)
+        return list(dict.fromkeys(found))
+
+    def counts(self, length: Expr, prepared: Question) -> bool:
+        """Whether the truth sums over so many terms, or divides by their number."""
+        truth = self.judge.adjoints_written_out(prepared.left) or prepared.left
+        return any(
+            node == length
+            or (isinstance(node, Reduction) and any(b.upper - b.lower + ONE == length for b in node.bounds))
+            for node in walk(truth)
+        )
 
     # Conditions.
 
@@ -520,8 +638,17 @@ class Diagnoser:
             name: (adjoint.of, tuple(Axis(b.index, b.lower, b.upper) for b in adjoint.bounds))
             for name, adjoint in judge.adjoints.items()
         }
-        made = judge.slips[key] = Slips(judge.network, adjoints, question.free, self.token)
+        made = judge.slips[key] = Slips(judge.network, adjoints, question.free, self.token, self.direct)
         return made
+
+    def direct(self, adjoint: Access, bounds: tuple[Bound, ...]) -> Expr:
+        """Return what an adjoint is along the one equation that defines the objective: where a path stops."""
+        judge = self.judge
+        of = judge.numerators[adjoint.name]
+        if judge.original.quantities[of].axes or judge.adjoints[adjoint.name].of == of:
+            return adjoint
+        by = Access(judge.adjoints[adjoint.name].of, adjoint.indices)
+        return within_bounds(judge.local(Derivative("P", Access(of, ()), by)), bounds)
 
     def made_in_truth(self, question: Question, draw: Draw, deadline: float) -> list[_Candidate]:
         key = (question.left, question.bounds, question.free)
@@ -588,6 +715,8 @@ class Diagnoser:
                 for read in sorted(names_of(equation.expression)):
                     if read in network.quantities:
                         others.append(Derivative("P", network.quantities[name].access, network.quantities[read].access))
+        far = self.elsewhere(question)
+        wanted = None if far is None else self.values(judge.with_definitions(prepared.right), question, far)
         others += [Derivative("D", left.of, q.access) for q in network.quantities.values()]
         others += [
             Derivative("D", q.access, left.by)
@@ -602,7 +731,9 @@ class Diagnoser:
             except SympropError:
                 continue
             values = self.values(expr, question, draw)
-            if self.same(values, claimed, question):
+            if not self.same(values, claimed, question):
+                continue
+            if far is None or wanted is None or self.same(self.values(expr, question, far), wanted, question):
                 shown = judge.shown(other)
                 kind = "stopped-early" if other.kind == "D" and other.of == left.of else "wrong-quantity"
                 slip = Slip(
@@ -646,6 +777,7 @@ class Diagnoser:
     def pairs(
         self,
         question: Question,
+        prepared: Question,
         truth: Any,
         claimed: Any,
         true_slips: list[_Candidate],
@@ -676,7 +808,7 @@ class Diagnoser:
         claim_slips = [c for c in claim_slips if c.values is not None and not self.same(c.values, claimed, question)]
         rows, kept = table(true_slips)
         other_rows, others = table(claim_slips)
-        found: list[tuple[_Candidate, _Candidate]] = []
+        found: list[_Pair] = []
 
         def close(left: Any, right: Any) -> Any:
             size = np.maximum(np.abs(left), np.abs(right)) + 1e-6 * scale
@@ -688,26 +820,62 @@ class Diagnoser:
             with np.errstate(all="ignore"):
                 # One in the truth, one undone in the claim; two that act on different factors; on different terms.
                 for place in np.flatnonzero(close(other_rows, row)) if len(others) else ():
-                    found.append((one, others[place]))
+                    found.append(_Pair(one, others[place], "undone"))
                 for place in np.flatnonzero(close(rows * row, wanted * base)):
                     if kept[place] is not one:
-                        found.append((one, kept[place]))
+                        found.append(_Pair(one, kept[place], "factors"))
                 for place in np.flatnonzero(close(rows + row - base, wanted)):
                     if kept[place] is not one:
-                        found.append((one, kept[place]))
+                        found.append(_Pair(one, kept[place], "terms"))
+        found = self.reproducing(found, question, prepared)
         if not found:
             # What is mended in the claim by two slips has the truth's numbers, also where the claim has none.
             mendable = [c for c in claim_slips if c.slip.kind in MENDABLE]
-            found = self.second_slips(question, truth, mendable, draw, self.judge.deadline(PAIR_TIME / 2), True)
+            made = self.second_slips(question, truth, mendable, draw, self.judge.deadline(PAIR_TIME / 2), True)
+            found = self.reproducing(made, question, prepared)
         if not found:
-            found = self.second_slips(question, claimed, kept, draw, self.judge.deadline(PAIR_TIME / 2), False)
+            made = self.second_slips(question, claimed, kept, draw, self.judge.deadline(PAIR_TIME / 2), False)
+            found = self.reproducing(made, question, prepared)
         if not found:
             return None
-        one, other = min(
-            found, key=lambda pair: (sum(RANK.get(c.slip.kind, 99) for c in pair), sum(len(c.slip.what) for c in pair))
+        one, other, _ = min(
+            found,
+            key=lambda pair: (
+                sum(RANK.get(c.slip.kind, 99) for c in pair[:2]),
+                sum(len(c.slip.what) for c in pair[:2]),
+            ),
         )
         message = f"Two slips explain this line. First: {self.sentence(one)} Second: {self.sentence(other)}"
         return Diagnosis(one.slip.kind, message, (self.spoken(one.slip), self.spoken(other.slip)), (other.slip.kind,))
+
+    def reproducing(self, pairs: list[_Pair], question: Question, prepared: Question) -> list[_Pair]:
+        """Return the pairs of slips that reproduce a claim at other sizes too."""
+        draw = self.elsewhere(question) if pairs else None
+        if draw is None:
+            return pairs
+        truth = self.values(prepared.left, question, draw)
+        claimed = self.values(self.judge.with_definitions(prepared.right), question, draw)
+        if truth is None or claimed is None:
+            return pairs
+        kept: list[_Pair] = []
+        for pair in pairs:
+            one, other = (self.values(each.expr, question, draw) for each in pair[:2])
+            if one is None or other is None:
+                continue
+            match pair.how:
+                case "undone":
+                    holds = self.same(one, other, question)
+                case "factors":
+                    holds = self.same(one * other, claimed * truth, question)
+                case "terms":
+                    holds = self.same(one + other - truth, claimed, question)
+                case "in claim":
+                    holds = self.same(other, truth, question)
+                case _:
+                    holds = self.same(other, claimed, question)
+            if holds:
+                kept.append(pair)
+        return kept
 
     def second_slips(
         self,
@@ -717,7 +885,7 @@ class Diagnoser:
         draw: Draw,
         deadline: float,
         in_claim: bool,
-    ) -> list[tuple[_Candidate, _Candidate]]:
+    ) -> list[_Pair]:
         """Make a second slip in expressions that have one; the likeliest first, as long as time allows."""
         maker = self.slips(question)
         for one in sorted(kept, key=lambda c: RANK.get(c.slip.kind, 99)):
@@ -729,7 +897,7 @@ class Diagnoser:
                 values = self.values(slip.result, question, draw)
                 if self.same(values, wanted, question) and not self.same(values, one.values, question):
                     second = inverted(slip) if in_claim else replace(slip, undone=slip.what)
-                    return [(one, _Candidate(second, None, slip.result))]
+                    return [_Pair(one, _Candidate(second, None, slip.result), "in claim" if in_claim else "in truth")]
         return []
 
 

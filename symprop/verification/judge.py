@@ -408,6 +408,26 @@ class Judge:
 
         return str(transform(expr, rule))
 
+    def with_letters(self, text: str, primes: bool = False) -> str:
+        """Return a text in which a copy of an index, ``k_1``, is another letter of the same range that it lacks.
+
+        With `primes` a copy for which there is no such letter is ``k'``.
+        """
+        indices = self.original.indices
+        words = re.findall(r"(?<![\w.])[^\W\d]\w*", text)
+        chosen: dict[str, str] = {}
+        for word in dict.fromkeys(words):
+            stem, _, count = word.rpartition("_")
+            own = indices.get(Index(stem)) if count.isdigit() else None
+            if own is None or word in self.original.quantities or Index(word) in indices:
+                continue
+            taken = {*words, *chosen.values(), *self.original.quantities}
+            letters = (i.name for i, b in indices.items() if (b.lower, b.upper) == (own.lower, own.upper))
+            letter = next((name for name in letters if name not in taken), None)
+            if letter is not None or primes:
+                chosen[word] = letter or stem + "'" * int(count)
+        return re.sub(r"(?<![\w.])[^\W\d]\w*", lambda match: chosen.get(match[0], match[0]), text)
+
     def textbook(self, expr: Expr) -> Expr:
         """Return an expression as people write it: derivatives of functions in terms of their outputs."""
         from symprop.derivation.simplify import Context, apply_rules
@@ -435,11 +455,14 @@ class Judge:
         try:
             if isinstance(left, Access) and left.name in self.network.definitions:
                 value = self.value_of(left, self.network.definitions[left.name])
-                return self.shown(value if value is not None else left)
-            plain = self.without_operators(left)
-            if isinstance(left, Derivative) and left.kind == "D" and isinstance(plain, Access):
-                return self.shown(self.final(plain))
-            return self.shown(self.textbook(plain))
+                found = value if value is not None else left
+            else:
+                found = self.without_operators(left)
+                if isinstance(left, Derivative) and left.kind == "D" and isinstance(found, Access):
+                    found = self.final(found)
+                else:
+                    found = self.textbook(found)
+            return self.with_letters(self.shown(within_bounds(found, question.bounds)))
         except SympropError:
             return ""
 
@@ -688,6 +711,29 @@ class Judge:
             points = Sampler(self.network, self.seed, key[1]).draw(2 * len(GENTLE), ranges=GENTLE)
             self.draws[key] = [self.made_draw(points)]
         return self.draws[key][0]
+
+    def elsewhere(self, question: Question) -> list[Draw]:
+        """Return points like those of `gentle` at two other choices of sizes: what is told of all must hold there too.
+
+        Empty if values are fixed, or there is no size to choose.
+        """
+        if question.point or question.least_sizes or not Sampler(self.network, self.seed).free_sizes():
+            return []
+        key = ("elsewhere", self.loose(question))
+        if key not in self.draws:
+            before = self.gentle(question).points[0].sizes
+            made: list[Draw] = []
+            for more in (1, 3):
+                sampler = self.sampler(question, self.seed + more)
+                names = sampler.free_sizes()
+                larger: dict[str, int] = {}
+                for place, name in enumerate(names):
+                    size = before.get(name)
+                    larger[name] = (size if isinstance(size, int) else 2) + more + place % 2
+                sizes = sampler.complete(larger)
+                made.append(self.made_draw(sampler.draw(2, sizes=sizes or sampler.sizes(2 + more), ranges=GENTLE)))
+            self.draws[key] = made
+        return self.draws[key]
 
     def made_draw(self, points: tuple[Point, ...]) -> Draw:
         draw = Draw(points, Probe(self.network, points[0].sizes, [each.values for each in points]))
@@ -1666,12 +1712,12 @@ def adding_up(point: Point, _number: int, *, name: str, place: int) -> None:
             components[indices] = (abs(components[indices]) + Fraction(1, 16)) / total
 
 
-def one_hot(point: Point, _number: int, *, name: str, place: int) -> None:
-    """Make one component along one axis 1, and the others 0."""
+def one_hot(point: Point, number: int, *, name: str, place: int) -> None:
+    """Make one component along one axis 1, and the others 0; from point to point another one."""
     components = point.values[name]
-    for members in _groups(components, place):
-        largest = max(members, key=lambda indices: components[indices])
-        components.update({indices: Fraction(indices == largest) for indices in members})
+    for group, members in enumerate(_groups(components, place)):
+        chosen = sorted(members)[(number + group) % len(members)]
+        components.update({indices: Fraction(indices == chosen) for indices in members})
 
 
 def in_members(point: Point, number: int, *, name: str, members: tuple[int, int]) -> None:
@@ -1766,6 +1812,17 @@ def aligned_to(equation: Equation, access: Access) -> tuple[Expr, Equation] | No
     target = substitute(equation.target, mapping)
     assert isinstance(target, Access)
     return guard, Equation(target, bounds, substitute(equation.expression, mapping), equation.line, equation.text)
+
+
+def within_bounds(expr: Expr, bounds: Sequence[Bound]) -> Expr:
+    """Return an expression without the conditions that hold for all values of its free indices."""
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Where):
+            return where(decide(node.condition, bounds), node.then, node.otherwise)
+        return node
+
+    return transform(expr, rule) if bounds else expr
 
 
 def replaced(expr: Expr, mapping: Mapping[Expr, Expr]) -> Expr:

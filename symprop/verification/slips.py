@@ -86,11 +86,13 @@ class Slips:
         adjoints: Mapping[str, tuple[str, tuple[Axis, ...]]],
         free: tuple[str, ...] = (),
         spelled: Callable[[Expr], str] = str,
+        direct: Callable[[Access, tuple[Bound, ...]], Expr] | None = None,
     ) -> None:
         self.network = network
         self.adjoints = adjoints  # name -> (what it is the adjoint of, its axes)
         self.free = free
         self.spelled = spelled
+        self.direct = direct  # what an adjoint is where nothing else is computed from its quantity
         self.axes: dict[str, tuple[Axis, ...]] = {n: q.axes for n, q in network.quantities.items()}
         self.axes.update({name: axes for name, (_, axes) in adjoints.items()})
         self.alike = self.names_alike()
@@ -395,6 +397,15 @@ class Slips:
         for name in self.alike.get(expr.name, ()):
             yield wrong(self.kind_of_name(expr.name, name), Access(name, indices))
         if expr.name in self.adjoints:
+            direct = self.direct(expr, bounds) if self.direct is not None else expr
+            if direct is not expr and direct != number(0):
+                yield self.slip(
+                    "stopped-early",
+                    f"the direct part {self.spelled(direct)} stands for {shown}, and the paths through what else is "
+                    "computed from it are left out",
+                    expr,
+                    direct,
+                )
             return
         if (
             expr.name in self.activated

@@ -71,6 +71,48 @@ L = sum(i, c[i]*n[i])""",
         {"x": (3,)},
         lambda v: float(C @ ((v["x"] - v["x"].mean()) / np.sqrt(v["x"].var() + 0.1))),
     ),
+    "logistic regression": (
+        """input X: (m, n), y: (m)
+parameter w: (n), b
+A = sigmoid(X @ w + b*ones(m))
+J = -mean(y*log(A) + (1 - y)*log(1 - A))""",
+        {"w": (2,), "b": ()},
+        lambda v: float(-np.mean(Y * np.log(rates(v)) + (1 - Y) * np.log(1 - rates(v)))),
+    ),
+    "attention": (
+        """index i = 1..S, j = 1..S, d = 1..D
+input K[i,d], v[i]
+target t
+parameter q[d]
+s[i] = sum(d, K[i,d]*q[d])/sqrt(D)
+p[i] = softmax(i, s[i])
+o = sum(i, p[i]*v[i])
+L = (o - t)**2/2""",
+        {"q": (2,), "v": (3,)},
+        lambda v: float((weights(v) @ v["v"] - T) ** 2 / 2),
+    ),
+    "memory cell": (
+        """input a_u, a_f, a_o, a_g, c_0
+target t
+u = sigmoid(a_u)
+f = sigmoid(a_f)
+o = sigmoid(a_o)
+g = tanh(a_g)
+c = f*c_0 + u*g
+h = o*tanh(c)
+L = (h - t)**2/2""",
+        dict.fromkeys(("a_u", "a_f", "a_o", "a_g", "c_0"), ()),
+        lambda v: float((cell(v)[5] - T) ** 2 / 2),
+    ),
+    "negative sampling": (
+        """index k = 1..K, d = 1..D
+parameter v[d], o[d], u[k,d]
+s[k] = sum(d, u[k,d]*v[d])
+r = sum(d, o[d]*v[d])
+J = -log(sigmoid(r)) - sum(k, log(sigmoid(-s[k])))""",
+        {"v": (2,), "o": (2,), "u": (3, 2)},
+        lambda v: float(-np.log(sigmoid(v["o"] @ v["v"])) - np.log(sigmoid(-v["u"] @ v["v"])).sum()),
+    ),
 }
 Y = np.array([0.2, 0.5, 0.3])
 T = 0.3
@@ -105,6 +147,33 @@ def n(v: Point) -> Array:
 
 def root(v: Point) -> float:
     return float(np.sqrt(v["x"].var() + 0.1))
+
+
+def rates(v: Point) -> Array:
+    return np.asarray(sigmoid(XS @ v["w"] + v["b"]))
+
+
+def weights(v: Point) -> Array:
+    return softmax(XS @ v["q"] / np.sqrt(2))
+
+
+def outcome(v: Point) -> float:
+    return float(weights(v) @ v["v"])
+
+
+def scores(v: Point) -> Array:
+    return (outcome(v) - T) * weights(v) * (v["v"] - outcome(v))
+
+
+def cell(v: Point) -> tuple[Array, ...]:
+    u, f, o, g = sigmoid(v["a_u"]), sigmoid(v["a_f"]), sigmoid(v["a_o"]), np.tanh(v["a_g"])
+    c = f * v["c_0"] + u * g
+    return u, f, o, g, c, o * np.tanh(c)
+
+
+def to_cell(v: Point) -> Array:
+    _, _, o, _, c, h = cell(v)
+    return (h - T) * o * (1 - np.tanh(c) ** 2)
 
 
 # (network, by what, line, what the line says the derivative is)
@@ -159,6 +228,57 @@ LINES: tuple[tuple[str, str, str, Callable[[Point], Array]], ...] = (
      r"n_i \sum_j c_j n_j \Bigr)", lambda v: (C - C.mean() - n(v) * np.mean(C * n(v))) / root(v)),
     ("normalisation", "x", r"\frac{\partial L}{\partial x_i} = \frac{1}{m\sqrt{s2 + 1/10}} \Bigl( m c_i - \sum_j c_j + "
      r"n_i \sum_j c_j n_j \Bigr)", lambda v: (C - C.mean() + n(v) * np.mean(C * n(v))) / root(v)),
+    ("logistic regression", "w", "dw = (1/m) X.T (A - y)", lambda v: XS.T @ (rates(v) - Y) / 3),
+    ("logistic regression", "w", "2) dw = 1/m*X.T @ (A - y)   (chain rule)", lambda v: XS.T @ (rates(v) - Y) / 3),
+    ("logistic regression", "w", "dw = X.T @ (A - y)", lambda v: XS.T @ (rates(v) - Y)),
+    ("logistic regression", "w", "dw = 1/m*X.T @ (y - A)", lambda v: XS.T @ (Y - rates(v)) / 3),
+    ("logistic regression", "w", "dw = 1/m*X.T @ ((A - y)*A*(1 - A))",
+     lambda v: XS.T @ ((rates(v) - Y) * rates(v) * (1 - rates(v))) / 3),
+    ("logistic regression", "w", r"\frac{\partial J}{\partial w} = \frac{1}{m} X^\top (A - y) \tag{7}",
+     lambda v: XS.T @ (rates(v) - Y) / 3),
+    ("logistic regression", "b", "db = mean(A - y)", lambda v: np.mean(rates(v) - Y)),
+    ("logistic regression", "b", r"\frac{\partial J}{\partial b} = \frac{1}{m} \mathbf{1}^\top (A - y)",
+     lambda v: np.mean(rates(v) - Y)),
+    ("logistic regression", "b", r"\frac{\partial J}{\partial b} = \mathbf{1}_m^\top (A - y)",
+     lambda v: np.sum(rates(v) - Y)),
+    ("attention", "v", "dL/dv[i] = (o - t) p[i]", lambda v: (outcome(v) - T) * weights(v)),
+    ("attention", "v", "dL/dv[i] = (o - t) p[i] (1 - p[i])",
+     lambda v: (outcome(v) - T) * weights(v) * (1 - weights(v))),
+    ("attention", "q", r"\frac{\partial L}{\partial q_d} = \frac{o - t}{\sqrt{D}} \sum_i p_i (v_i - o) K_{id}",
+     lambda v: XS.T @ scores(v) / np.sqrt(2)),
+    ("attention", "q", r"\frac{\partial L}{\partial q_d} = (o - t) \sum_i p_i (v_i - o) K_{id}",
+     lambda v: XS.T @ scores(v)),
+    ("attention", "q", r"\frac{\partial L}{\partial q_d} = \frac{o - t}{\sqrt{D}} \sum_i p_i (1 - p_i) v_i K_{id}",
+     lambda v: (outcome(v) - T) * XS.T @ (weights(v) * (1 - weights(v)) * v["v"]) / np.sqrt(2)),
+    ("attention", "q", "dL/dq[d] = (o - t)*sum(i, p[i]*(v[i] - o)*K[i,d])/sqrt(D) [softmax and scale]",
+     lambda v: XS.T @ scores(v) / np.sqrt(2)),
+    ("memory cell", "a_o", "dL/da_o = (h - t) tanh(c) o (1 - o)",
+     lambda v: (cell(v)[5] - T) * np.tanh(cell(v)[4]) * cell(v)[2] * (1 - cell(v)[2])),
+    ("memory cell", "a_o", "dL/da_o = (h - t) c o (1 - o)",
+     lambda v: (cell(v)[5] - T) * cell(v)[4] * cell(v)[2] * (1 - cell(v)[2])),
+    ("memory cell", "a_f", "dL/da_f = (h - t) o (1 - tanh(c)²) c_0 f (1 - f)",
+     lambda v: to_cell(v) * v["c_0"] * cell(v)[1] * (1 - cell(v)[1])),
+    ("memory cell", "a_f", "dL/da_f = (h - t) o (1 - h²) c_0 f (1 - f)",
+     lambda v: (cell(v)[5] - T) * cell(v)[2] * (1 - cell(v)[5] ** 2) * v["c_0"] * cell(v)[1] * (1 - cell(v)[1])),
+    ("memory cell", "a_g", "Hence dL/da_g = (h - t) o (1 - tanh(c)²) u (1 - g²)",
+     lambda v: to_cell(v) * cell(v)[0] * (1 - cell(v)[3] ** 2)),
+    ("memory cell", "a_g", "dL/da_g = (h - t) o (1 - tanh(c)²) u g (1 - g)",
+     lambda v: to_cell(v) * cell(v)[0] * cell(v)[3] * (1 - cell(v)[3])),
+    ("memory cell", "a_u", "dL/da_u = (h - t) o (1 - tanh(c)²) g u (1 - u)",
+     lambda v: to_cell(v) * cell(v)[3] * cell(v)[0] * (1 - cell(v)[0])),
+    ("memory cell", "c_0", "dL/dc_0 = (h - t) o (1 - tanh(c)²) f", lambda v: to_cell(v) * cell(v)[1]),
+    ("memory cell", "c_0", "dL/dc_0 = (h - t) o f", lambda v: (cell(v)[5] - T) * cell(v)[2] * cell(v)[1]),
+    ("negative sampling", "v", r"\frac{\partial J}{\partial v_d} = (\sigma(r) - 1) o_d + \sum_k \sigma(s_k) u_{kd}",
+     lambda v: (sigmoid(v["o"] @ v["v"]) - 1) * v["o"] + v["u"].T @ sigmoid(v["u"] @ v["v"])),
+    ("negative sampling", "v", r"\frac{\partial J}{\partial v_d} = (\sigma(r) - 1) o_d - \sum_k \sigma(-s_k) u_{kd}",
+     lambda v: (sigmoid(v["o"] @ v["v"]) - 1) * v["o"] - v["u"].T @ sigmoid(-v["u"] @ v["v"])),
+    ("negative sampling", "u", "dJ/du[k,d] = sigmoid(s[k]) v[d] for all k",
+     lambda v: np.outer(sigmoid(v["u"] @ v["v"]), v["v"])),
+    ("negative sampling", "u", "dJ/du[k,d] = (1 - sigmoid(s[k])) v[d]",
+     lambda v: np.outer(1 - sigmoid(v["u"] @ v["v"]), v["v"])),
+    ("negative sampling", "o", "dJ/do[d] = -(1 - sigmoid(r)) v[d]", lambda v: (sigmoid(v["o"] @ v["v"]) - 1) * v["v"]),
+    ("negative sampling", "o", "dJ/do[d] = sigmoid(r) (1 - sigmoid(r)) v[d]",
+     lambda v: sigmoid(v["o"] @ v["v"]) * (1 - sigmoid(v["o"] @ v["v"])) * v["v"]),
 )  # fmt: skip
 
 
