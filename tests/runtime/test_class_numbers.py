@@ -12,6 +12,8 @@ from symprop.errors import TableError
 from symprop.runtime.fit_table import TableRun, fit_table, predict_table, report, targets_of
 from symprop.runtime.table import Table
 
+pytestmark = pytest.mark.usefixtures("in_plain_python")
+
 ROWS = np.random.default_rng(0).normal(size=(60, 2))
 CLASSES = 1 * (ROWS[:, 0] > 0.3) + 1 * (ROWS[:, 1] > 0)  # 0, 1 or 2
 NAMES = ("cat", "dog", "eel")

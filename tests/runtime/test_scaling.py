@@ -14,6 +14,8 @@ from symprop.runtime import table as tables
 from symprop.runtime.fit_table import fit_table, predict_table
 from symprop.runtime.table import Table
 
+pytestmark = pytest.mark.usefixtures("in_plain_python")
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 HIDDEN = (
