@@ -56,6 +56,8 @@ MOST_STEPS_TOLD = 10  # of a circle
 # Names for axes that only constants read.
 _AXIS_NAMES = "ijklmnpqrstuvw"
 _COMMENT = re.compile(r"(?<!\\)#[^\n]*")
+_BRACKET = re.compile(r"(?<!\w)\[([^\[\]]*(?:[=!<>]=|[<>])[^\[\]]*)\]")
+_WORD = re.compile(r"[^\W\d]\w*")
 
 
 def parse(text: str) -> Network:
@@ -906,10 +908,24 @@ class _Reader(Declarations):
             ways.append(f"declare sizes that agree: index {index} = {axis.lower}..{axis.upper}")
         else:
             ways.append("declare ranges that agree")
+        bracket = self.bracket_of(index, reading.span)
+        if bracket is not None and not reading.guarded:
+            guarded = f"where({bracket}, {self.written(reading.span)}, 0)"
+            ways = [f"an Iverson bracket is a factor and guards nothing: write {guarded} instead"]
         hint = ", or ".join(ways)
         return self.error(
             IndexNotationError, message, reading.span, f"{hint[0].upper()}{hint[1:]}. See line {known.line} too."
         )
+
+    def bracket_of(self, index: Expr, span: Span) -> str | None:
+        """Return the condition of an Iverson bracket on the line of a reading that speaks of the index, as written."""
+        text = self.source.text
+        line = text[text.rfind("\n", 0, span.start) + 1 : span.start] + " " + text[span.end :].partition("\n")[0]
+        names = {str(name) for name in free_indices(index)}
+        for found in _BRACKET.finditer(line):
+            if names & set(_WORD.findall(found[1])):
+                return found[1].strip()
+        return None
 
     def beyond_layer(self, name: str, reading: Reading, index: Expr, upper: Expr) -> SympropError:
         """The error of an access along an axis that differs from layer to layer, which the sizes do not cover."""
