@@ -90,12 +90,25 @@ def decode(content: bytes, source: str) -> str:
         raise NotationError(f"{source}, line {line}, is not UTF-8 text", hint="Save the file as UTF-8.") from None
 
 
+_ADJOINT = re.compile(r"(?<!\w)(\w+)_bar(?!\w)")
+
+
 @arguments.verb
 def expression(text: str, net: Network | str) -> Expr:
-    """Return one expression in the names of `net`; ``D(U, V)`` and ``P(U, V)`` may stand in it."""
+    """Return one expression in the names of `net`; ``D(U, V)`` and ``P(U, V)`` may stand in it.
+
+    So may the adjoints that a printed derivative has, ``z_bar``: of the derivation that is given, else of what the
+    network optimises.
+    """
     from symprop.declaration.parser import parse_expression
 
-    return parse_expression(arguments.text(text, "an expression", '"D(y, x) + 1"'), _network(net))
+    text = arguments.text(text, "an expression", '"D(y, x) + 1"')
+    network = _network(net)
+    barred = {name for name in _ADJOINT.findall(text) if name in network.quantities}
+    if barred and network.objective is not None and not any(f"{name}_bar" in network.quantities for name in barred):
+        given = [quantity.name for quantity in network.quantities.values() if quantity.is_given]
+        network = _network(derive(network, wrt=given))
+    return parse_expression(text, network)
 
 
 def _network(net: Network | Derivation | str) -> Network:

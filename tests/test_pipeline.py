@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import symprop
 from symprop.algebra.expressions import ONE, ZERO, Access, Bound, Index, Size, scalar
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.quantity import Axis, Quantity
-from symprop.errors import MissingRuleError, NotationError, OptionError
+from symprop.errors import DeclarationError, MissingRuleError, NotationError, OptionError
 from symprop.rendering.sympy_form import to_sympy, written_out
 
 TWO_LAYERS = """
@@ -161,6 +162,46 @@ def test_a_network_without_roles_may_be_shown_with_further_scalars(eta: object) 
 def test_numbers_that_are_not_rational_are_floats() -> None:
     value = symprop.evaluate("J = exp(x)", {"x": 1}).values["J"]
     assert value == float(sympy.E)
+
+
+READS_AT_A_MAXIMUM = """
+index k = 1..K, i = 1..D
+input s[k], x[k,i]
+parameter v[i], w
+m = max(k, s[k] + w*sum(i, v[i]*x[k,i]))
+y = sum(i, v[i]*x[argmax(k, s[k]),i])
+L = m*y
+"""
+AT_A_MAXIMUM = {"v": [1, 2], "w": 3, "s": [1, 50, 2], "x": [[1, 2], [3, 4], [5, 6]]}
+
+
+def test_the_place_of_a_maximum_indexes_and_is_always_in_range() -> None:
+    derivation = symprop.derive(READS_AT_A_MAXIMUM)
+    # Row 2 wins both times: m = 50 + 3*(3 + 8) = 83 and y = 11.
+    values = symprop.evaluate(READS_AT_A_MAXIMUM, AT_A_MAXIMUM)
+    assert values.adjoints["v"].tolist() == [11 * 3 * 3 + 83 * 3, 11 * 3 * 4 + 83 * 4]
+    assert values.adjoints["w"] == 11 * 11
+    assert "where" not in str(derivation.gradients["v"])
+    for target in ("numpy", "numba"):
+        functions = symprop.compile(READS_AT_A_MAXIMUM, target=target)
+        data = {name: [AT_A_MAXIMUM[name]] for name in ("s", "x")}
+        _, gradients = functions.gradient({"v": [1, 2], "w": 3}, data)
+        assert gradients["v"].tolist() == [348, 464]
+        assert gradients["w"] == 121
+
+
+@pytest.mark.parametrize(
+    "net", [READS_AT_A_MAXIMUM, *sorted(map(str, (Path(__file__).parents[1] / "examples" / "networks").glob("*.net")))]
+)
+def test_every_printed_gradient_reads_back_in_the_names_of_the_network(net: str) -> None:
+    network = symprop.parse(net) if "\n" in net else symprop.read(net)
+    for gradient in symprop.derive(network).gradients.values():
+        assert symprop.expression(str(gradient), network) == gradient.expression
+
+
+def test_an_adjoint_of_something_unknown_is_an_unknown_name() -> None:
+    with pytest.raises(DeclarationError, match="unknown name 'q_bar'"):
+        symprop.expression("2*q_bar", symprop.parse("input x; parameter w; L = w*x"))
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: object) -> None:

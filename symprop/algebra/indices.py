@@ -26,6 +26,7 @@ from symprop.algebra.expressions import (
     Mul,
     Number,
     Power,
+    Reduction,
     Size,
     Where,
     add,
@@ -264,11 +265,19 @@ def decide_together(condition: Expr, bounds: Iterable[Bound]) -> Expr:
 def decide(condition: Expr, bounds: Iterable[Bound]) -> Expr:
     """Return `condition` with every part that holds always (or never) over `bounds` replaced by true (or false)."""
     ranges = tuple(bounds)
+    places = {
+        node: Bound(Index(f"place~{number}"), node.bounds[0].lower, node.bounds[0].upper)
+        for number, node in enumerate(walk(condition))
+        if isinstance(node, Reduction) and node.kind in ("argmax", "argmin")
+    }
+    # The place of an extremum is one of those that it was sought at.
+    sought = {place: bound.index for place, bound in places.items()}
+    ranges = (*ranges, *places.values())
 
     def rule(node: Expr) -> Expr:
         if not isinstance(node, Compare):
             return node
-        left, right = normal(node.left), normal(node.right)
+        left, right = normal(substitute(node.left, sought)), normal(substitute(node.right, sought))
         match node.operator:
             case "<=" | ">=":
                 low, high = (left, right) if node.operator == "<=" else (right, left)

@@ -516,6 +516,9 @@ class Resolver:
                 syntax,
                 "For a product with an Iverson bracket write * before '['.",
             )
+        if syntax.kind == "call" and syntax.value[0] in ("argmax", "argmin"):
+            with self.reading("value"):
+                return self.value(syntax)
         with self.reading("subscript"):
             result = self.value(syntax)
         if isinstance(result, (Index, Size)):

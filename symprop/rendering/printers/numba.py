@@ -267,8 +267,9 @@ class Code:
                 return f"{value.numerator}//{value.denominator}", PRODUCT
             case Index(name=name) | Size(name=name):
                 return identifier(name), ATOM
-            case Access():
-                return self.element(expr), ATOM
+            case Access(name=name):
+                element = self.element(expr)  # the place of an extremum is kept as a number among numbers
+                return element if name in self.integers | self.own else f"int({element})", ATOM
             case Call(function="floor", arguments=(argument,)):
                 return self._integer(argument)
             case Call(function="ceil", arguments=(argument,)):
