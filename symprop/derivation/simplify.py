@@ -281,9 +281,25 @@ def common_factors(expr: Expr, context: Context) -> Expr:
     """Take a factor that all terms of a sum share out of it."""
 
     def rule(node: Expr) -> Expr:
-        return shared_factors_out(node) if isinstance(node, Add) else node
+        return shared_factors_out(node) if isinstance(node, Add) else _fraction_into_sum(node)
 
     return transform(expr, rule)
+
+
+def _fraction_into_sum(node: Expr) -> Expr:
+    """Return a sum over a number term by term where that is no longer: ``w/50 + x*y`` for ``(w + 50*x*y)/50``."""
+    if isinstance(node, Mul) and len(node.factors) == 2:
+        number, terms = node.factors
+        if isinstance(number, Number) and isinstance(terms, Add) and not _reads_well_over(number.value, terms):
+            return add(*(mul(number, term) for term in terms.terms))
+    return node
+
+
+def _reads_well_over(number: Fraction, terms: Add) -> bool:
+    """Whether ``number*(terms)`` reads better than a sum of fractions: always if no term is multiplied up for it."""
+    if number.denominator == 1 or all(abs(coefficient_and_rest(term)[0]) == 1 for term in terms.terms):
+        return True
+    return cost(mul(Number(number), terms)) < cost(add(*(mul(Number(number), term) for term in terms.terms)))
 
 
 def sums_joined(expr: Expr, context: Context) -> Expr:
@@ -295,7 +311,7 @@ def sums_joined(expr: Expr, context: Context) -> Expr:
         terms: list[Expr] = []
         sums: list[int] = []  # the places of those that are sums over indices
         for term in node.terms:
-            is_sum = _sum_among(factors_of(term)) is not None
+            is_sum = any(True for _ in _sums_among(factors_of(coefficient_and_rest(term)[1])))
             for place in sums if is_sum else ():
                 one = _joined_sum(terms[place], term)
                 if one is not None:
@@ -311,10 +327,25 @@ def sums_joined(expr: Expr, context: Context) -> Expr:
 
 
 def _joined_sum(left: Expr, right: Expr) -> Expr | None:
-    """Return the sum of two terms as one, if they are sums over the same indices that differ in few factors."""
+    """Return the sum of two terms as one, if each has a sum over the same indices and these differ in few factors.
+
+    What stands beside the sums is equal in both terms, or goes into the new sum where that is shorter:
+    ``sum(m, p[m]*g[m]*v[m]) - sum(m, g[m]*p[m])*sum(m, p[m]*v[m])`` is ``sum(m, p[m]*v[m]*(g[m] - sum(...)))``.
+    """
     (number, one), (other_number, other) = coefficient_and_rest(left), coefficient_and_rest(right)
-    first, second = _sum_among(factors_of(one)), _sum_among(factors_of(other))
-    if first is None or second is None or abs(number) != abs(other_number) or len(first.bounds) != len(second.bounds):
+    shortest: Expr | None = None
+    for first in _sums_among(factors_of(one)):
+        for second in _sums_among(factors_of(other)):
+            found = _one_sum((number, one, first), (other_number, other, second))
+            if found is not None and (shortest is None or cost(found) < cost(shortest)):
+                shortest = found
+    return shortest
+
+
+def _one_sum(left: tuple[Fraction, Expr, Reduction], right: tuple[Fraction, Expr, Reduction]) -> Expr | None:
+    """Return two terms, each given as a number, what it multiplies, and a sum among its factors, as one sum."""
+    (number, one, first), (other_number, other, second) = left, right
+    if abs(number) != abs(other_number) or len(first.bounds) != len(second.bounds):
         return None
     pairs = zip(second.bounds, first.bounds, strict=True)
     letters: dict[Expr, Expr] = {mine.index: yours.index for mine, yours in pairs}
@@ -322,18 +353,29 @@ def _joined_sum(left: Expr, right: Expr) -> Expr | None:
     if renamed != second or not isinstance(renamed, Reduction):
         return None  # over other ranges, or a letter of one is free in the other
     outside = [mul(*(f for f in factors_of(e) if f is not s)) for e, s in ((one, first), (other, second))]
-    if outside[0] != outside[1]:
-        return None
     ratio = Number(other_number / number)
-    body = add(first.body, mul(ratio, renamed.body))
+    if outside[0] == outside[1]:
+        body = add(first.body, mul(ratio, renamed.body))
+        body = shared_factors_out(body) if isinstance(body, Add) else body
+        if isinstance(body, Add):
+            return None  # nothing in common: two sums read better
+        return mul(Number(number), outside[0], sum_over(first.bounds, body))
+    reached = free_indices(first) | free_indices(renamed)
+    own = {bound.index for bound in first.bounds}
+    if any(free_indices(factor) - reached or free_indices(factor) & own for factor in outside):
+        return None  # h[n]*sum(m, g[m]*h[m]) + sum(m, g[m]) gains nothing from h[n] at every m
+    inside = [bound_apart(factor, own) for factor in outside]
+    body = add(mul(inside[0], first.body), mul(ratio, inside[1], renamed.body))
     body = shared_factors_out(body) if isinstance(body, Add) else body
     if isinstance(body, Add):
-        return None  # nothing in common: two sums read better
-    return mul(Number(number), outside[0], sum_over(first.bounds, body))
+        return None
+    joint = mul(Number(number), sum_over(first.bounds, body))
+    apart = add(mul(Number(number), one), mul(Number(other_number), other))
+    return joint if cost(joint) < cost(apart) else None
 
 
-def _sum_among(factors: tuple[Expr, ...]) -> Reduction | None:
-    return next((factor for factor in factors if isinstance(factor, Reduction) and factor.kind == "sum"), None)
+def _sums_among(factors: tuple[Expr, ...]) -> Iterable[Reduction]:
+    return (factor for factor in factors if isinstance(factor, Reduction) and factor.kind == "sum")
 
 
 def content(node: Add) -> Fraction:
@@ -344,7 +386,8 @@ def content(node: Add) -> Fraction:
 def shared_factors_out(node: Add) -> Expr:
     """Return a sum with the factors that stand in every term written once, in front."""
     number, rest = common_number(node)
-    if number != 1:
+    # s + 1/10 stays: a common denominator that makes a sum longer is none.
+    if number != 1 and not (isinstance(rest, Add) and not _reads_well_over(number, rest)):
         return mul(Number(number), shared_factors_out(rest) if isinstance(rest, Add) else rest)
     shared = [factor for factor in factors_of(node.terms[0]) if not isinstance(factor, Number)]
     for term in node.terms[1:]:
@@ -386,6 +429,15 @@ def _absorb_sign(node: Mul) -> Expr:
                 flipped = _positive_first(flipped)
             factors[place] = flipped
             return mul(Number(-coefficient), *factors)
+    for place, factor in enumerate(factors):
+        alone = all(isinstance(other, (Size, Power)) for other in factors if other is not factor)
+        if isinstance(factor, Reduction) and factor.kind == "sum" and alone:
+            body = negative(factor.body)
+            flipped = _absorb_sign(body) if isinstance(body, Mul) else body
+            # Only where the difference leads: sum(t, (p[t] - y[t])*f[t]).
+            if flipped is not body and isinstance(factors_of(flipped)[0], Add):
+                factors[place] = reduce("sum", factor.bounds, flipped)
+                return mul(Number(-coefficient), *factors)
     return node
 
 
@@ -590,6 +642,9 @@ def candidates(expr: Expr, context: Context) -> Iterable[tuple[Expr, Way]]:
         way = (*way, Step(f"{access.name}{WRITTEN_OUT}", before, written))
         written, way = _by_rules(written, way, context)
         yield written, way
+        cancelled = _products_cancelled(written)
+        if cancelled is not written:
+            yield _by_rules(cancelled, (*way, Step("cancel", written, cancelled)), context)
         yield from _sympy_forms(written, way, context)
         for solved, there in _solved(written, way, context):
             yield solved, there
@@ -674,6 +729,23 @@ def _sympy_forms(expr: Expr, way: Way, context: Context) -> Iterable[tuple[Expr,
         yield _by_rules(ordered, (*way, Step(name, expr, ordered)), context)
 
 
+def _products_cancelled(expr: Expr) -> Expr:
+    """Return `expr` with every product that cancelling makes shorter cancelled where it stands, in a sum over an index
+    or beside other terms: ``sum(t, ((1 - y[t])/(1 - p[t]) - y[t]/p[t])*p[t]*(1 - p[t])*f[t])``."""
+
+    def rule(node: Expr) -> Expr:
+        if not (isinstance(node, Mul) and may_cancel(node) and cost(node) <= LARGEST_FOR_SYMPY):
+            return node
+        nodes = scalar_template(node)[1]
+        if len(nodes) > MOST_SYMBOLS:
+            return node
+        forms = (in_order_of(nodes, form) for _, form in rewritings(node))
+        best = min(forms, key=cost, default=node)
+        return best if cost(best) < 0.93 * cost(node) else node
+
+    return transform(expr, rule)
+
+
 def may_cancel(expr: Expr) -> bool:
     """Whether cancelling or factoring could change anything: a sum with products, or a sum over a denominator."""
     has_sum = any(isinstance(node, Add) for node in walk(expr))
@@ -684,7 +756,7 @@ def may_cancel(expr: Expr) -> bool:
 
 def _may_meet_inverse(expr: Expr) -> bool:
     """Whether an adjoint has a denominator that a factor may cancel, or is hardly longer than a name."""
-    return cost(expr) <= 2.5 or any(_is_below(node) for node in walk(expr) if not isinstance(node, Access))
+    return cost(expr) <= 3 or any(_is_below(node) for node in walk(expr) if not isinstance(node, Access))
 
 
 def adjoint_accesses(expr: Expr, names: Container[str]) -> tuple[Access, ...]:

@@ -209,6 +209,41 @@ GOLDEN: tuple[tuple[str, str, str, str], ...] = (
     (ATTENTION, "adjoint", "o", "o[s,d] - y[s,d]"),
     (ATTENTION, "gradient", "V", "sum(s, o_bar[s,d]*p[s,u])"),  # that of Q names o_bar too
     (ATTENTION, "gradient", "Q", "sum(u, a_bar[s,u]*K[u,d])"),
+    # ... and one product further: with sum(u, p[s,u]) = 1 the factors of K meet under one sum (Vaswani et al. 2017).
+    (
+        "index s, u = 1..S, d = 1..D\ninput K[u,d], y[s]\nparameter Q[s,d], v[u]\n"
+        "p[s,u] = softmax(u, sum(d, Q[s,d]*K[u,d]))\no[s] = sum(u, p[s,u]*v[u])\nL = sum(s, (o[s] - y[s])**2)/2",
+        "adjoint",
+        "Q",
+        "sum(u, p[s,u]*K[u,d]*(p_bar[s,u] - sum(u_1, p_bar[s,u_1]*p[s,u_1])))",
+    ),
+    # Weight decay (Krogh, Hertz 1991): each term has its own number, and there is no common denominator.
+    (
+        "index i = 1..D\ninput x[i]\ntarget t\nparameter w[i]\ny = sum(i, w[i]*x[i])\n"
+        "L = (y - t)**2/2 + 0.01*sum(i, w[i]**2)",
+        "gradient",
+        "w",
+        "w[i]/50 + (y - t)*x[i]",
+    ),
+    # ... with an adjoint that is a constant, lambda/2.
+    (
+        "index i = 1..D\ninput x[i]\ntarget t\nparameter w[i]\nhyperparameter lambda = 0.1\n"
+        "y = sum(i, w[i]*x[i])\nR = sum(i, w[i]**2)\nL = (y - t)**2/2 + lambda/2*R",
+        "gradient",
+        "w",
+        "lambda*w[i] + (y - t)*x[i]",
+    ),
+    # A number under a root stays where it is.
+    ("input s\nparameter w\nJ = sqrt(s*w + 1/10)", "gradient", "w", "s/(2*sqrt(s*w + 1/10))"),
+    # The logistic unit at every step of a recurrence: its error is p - y under a sum and beside the recurrent term.
+    (
+        "index t = 1..T\ninput x[t]\ntarget y[t]\nparameter a, b, u\nh[0] = 0\n"
+        "h[t] = tanh(a*h[t-1] + b*x[t]) for t = 1..T\np[t] = sigmoid(u*h[t])\n"
+        "L = -sum(t, y[t]*log(p[t]) + (1 - y[t])*log(1 - p[t]))",
+        "gradient",
+        "u",
+        "sum(t, (p[t] - y[t])*h[t])",
+    ),
     # Linear regression, half square: the delta rule of Widrow and Hoff.
     (
         "index i = 1..D\ninput x[i]\ntarget t\nparameter w[i], b\ny = sum(i, w[i]*x[i]) + b\nL = (y - t)**2/2",
