@@ -153,8 +153,8 @@ class Network:
     def notices(self) -> tuple[str, ...]:
         """What is no mistake and yet likely one, a sentence each.
 
-        Target and prediction of a cross entropy that have changed places; inputs, targets and parameters that nothing
-        reads.
+        Target and prediction of a cross entropy that have changed places; a sum of what is the same at every index;
+        inputs, targets and parameters that nothing reads.
         """
         read: set[str] = set()
         for equation in self.equations:

@@ -952,6 +952,13 @@ class _Reader(Declarations):
         if name in self.definitions and self.is_defined(name):
             first = Access(name, tuple(reached if other is axis else other.index for other in self.axes[name]))
             hint = f"Define {first} = ..., change the range, guard it with where(...), or write: zero outside {access}."
+            starts = [each.equation.target.indices[self.axes[name].index(axis)] for each in self.definitions[name]]
+            if not low and any(normal(start - axis.lower) is ZERO for start in starts):
+                back = Access(
+                    name, tuple(other.index - ONE if other is axis else other.index for other in self.axes[name])
+                )
+                meant = str(back).replace(" ", "")
+                hint = f"Did you mean {meant}? Else define {first} = ..., or guard it with where(...)."
         return self.error(
             IndexNotationError,
             f"{self.written(place)} runs outside the range: it reaches {reached}",

@@ -6,6 +6,7 @@ the checks of a whole network need no second walk.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -77,6 +78,16 @@ REDUCTIONS = {
 }
 BODY_FIRST = {"Sum": "sum", "Product": "prod"}
 SOFTMAXES = ("softmax", "log_softmax")
+_FRACTION = re.compile(r"d([^\W\d]\w*)(?:\[[^\[\]]*\])?/d([^\W\d]\w*)")  # dL/dw[i], as claims are written
+# Where functions of one number have a real value: in words, and as a test.
+REAL_WHERE: dict[str, tuple[str, Callable[[Fraction], bool]]] = {
+    **dict.fromkeys(("log", "log2", "log10"), ("its argument is positive", lambda u: u > 0)),
+    "log1p": ("its argument is greater than -1", lambda u: u > -1),
+    "sqrt": ("its argument is not negative", lambda u: u >= 0),
+    **dict.fromkeys(("asin", "acos"), ("its argument is between -1 and 1", lambda u: abs(u) <= 1)),
+    "acosh": ("its argument is at least 1", lambda u: u >= 1),
+    "atanh": ("its argument is between -1 and 1", lambda u: abs(u) < 1),
+}
 MATRICES = "arrays cannot stand here"
 INFINITE = ("inf", "oo", "infinity")
 CONSTANTS: dict[str, Expr] = {"pi": PI, "E": EULER, "e": EULER}
@@ -460,6 +471,17 @@ class Resolver:
 
     def _unknown_name(self, syntax: Syntax) -> SympropError:
         name = syntax.value
+        fraction = _FRACTION.match(self.scope.source.text, self.at(syntax).start)
+        if fraction is not None:
+            wrong = next((part for part in (1, 2) if fraction[part] not in self.scope.quantities), None)
+            if wrong is not None:
+                near = nearest(fraction[wrong], self.scope.names())
+                raise self.scope.source.error(
+                    DeclarationError,
+                    f"unknown name '{fraction[wrong]}' in a derivative",
+                    Span(*fraction.span(wrong)),
+                    f"Did you mean '{near}'?" if near else f"Known: {listed(fraction[wrong], self.scope.names())}.",
+                )
         known = self.scope.names()
         same = next((other for other in known if other.casefold() == name.casefold()), None)
         near = nearest(name, known)
@@ -714,7 +736,9 @@ class Resolver:
 
     def _call_sqrt(self, syntax: Syntax) -> Expr:
         (inner,) = self.arguments(syntax, 1)
-        return power(self.value(inner), HALF)
+        argument = self.value(inner)
+        self._refuse_unreal("sqrt", [argument], syntax)
+        return power(argument, HALF)
 
     def _call_divides(self, syntax: Syntax) -> Expr:
         return self._comparison(syntax)
@@ -826,7 +850,21 @@ class Resolver:
                     )
                 value = Number(default)
             complete.append(value)
+        self._refuse_unreal(name, complete, syntax)
         return call(name, *complete, orders=self._orders(syntax, len(complete)))
+
+    def _refuse_unreal(self, name: str, arguments: list[Expr], syntax: Syntax) -> None:
+        """Refuse ``log(-1)``: a number that no branch keeps from being evaluated, where the function has no value."""
+        if name not in REAL_WHERE or self.guards or not isinstance(arguments[0], Number):
+            return
+        condition, holds = REAL_WHERE[name]
+        if not holds(arguments[0].value):
+            raise self.error(
+                NotationError,
+                f"{self.written(syntax)} is no real number",
+                syntax,
+                f"'{name}' has a value where {condition}.",
+            )
 
     # Reductions.
 
@@ -964,6 +1002,16 @@ class Resolver:
             bounds = self._bounds(found, bodies)
             with self.guard(*(compare("<=", bound.index, bound.upper) for bound in bounds if bound.written)):
                 body = self.value(bodies[0])
+        unused = [bound.index for bound in bounds if bound.index not in free_indices(body)]
+        if unused:
+            used = [index for index in sorted(free_indices(body), key=str) if index.name not in self.bound]
+            hint = f"Write {name}({used[0]}, {self.written(bodies[0])})." if used else None
+            raise self.error(
+                IndexNotationError,
+                f"{name} is over '{unused[0]}', and {self.written(bodies[0])} does not use it",
+                syntax,
+                hint,
+            )
         for index, _, _, part in found:
             if index not in self.bound:
                 self.free.setdefault(index, []).append(part)
@@ -1042,9 +1090,7 @@ class Resolver:
             )
 
 
-def _written_out(
-    expr: Expr, functions: Mapping[str, Function], known: dict[str, dict[str, int]]
-) -> dict[str, int]:
+def _written_out(expr: Expr, functions: Mapping[str, Function], known: dict[str, dict[str, int]]) -> dict[str, int]:
     """Return how many nodes an expression has when functions are written out, under the name "".
 
     Under the name of each scalar stands how often it occurs: so a body is looked at once, whatever is put into it.

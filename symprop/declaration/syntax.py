@@ -537,6 +537,15 @@ _CALLED = frozenset(
         "erf",
     )
 )
+# What other languages begin a statement with: what to say, and what to write.
+_FOREIGN = {
+    "def": ("a function is defined by 'function'", "Write function f(u) = ..."),
+    "import": ("nothing is imported", "Functions such as exp, tanh and softmax are known by name."),
+    "from": ("nothing is imported", "Functions such as exp, tanh and softmax are known by name."),
+    "return": ("there is no 'return'", "Write an equation, y = ..., and predict y."),
+    "output": ("there is no role 'output'", "What an equation defines needs no role; predict y says what is shown."),
+    **dict.fromkeys(("let", "var", "set"), ("a statement is an equation", "Write y = ... without a word before it.")),
+}
 _NEARLY_STATEMENTS = {"min": "minimize", "max": "maximize", "loss": "minimize", "cost": "minimize"}
 
 
@@ -593,11 +602,23 @@ def _diagnosis(source: Source, span: Span, text: str, error: Any, start: str) ->
         spot = Span(span.start + last.start(), span.start + last.end())
         message, hint = next((message, hint) for pattern, message, hint in _SENTENCES if pattern.match(last[0]))
         return result(message, hint)
+    if (
+        start == "statement"
+        and word is not None
+        and word[0] in _FOREIGN
+        and re.match(r"\s+[^\W\d]", text[word.end() :])
+    ):
+        spot = Span(span.start, span.start + word.end())
+        return result(*_FOREIGN[word[0]])
     if place >= len(text):
         arrow = re.search(r"<-", text)
         if "EQUAL" in expected and start == "statement" and arrow is not None:
             spot = Span(span.start + arrow.start(), span.start + arrow.end())
             return result("an update changes one scalar of an optimizer", "Write theta <- theta - lr*g.")
+        double = re.search(r"(?<![=!<>])==(?!=)", text)
+        if "EQUAL" in expected and start == "statement" and double is not None:
+            spot = Span(span.start + double.start(), span.start + double.end())
+            return result("'==' compares; an equation has one '='", f"Write {text[: double.start()].strip()} = ...")
         spot = Span(span.start + len(before), span.start + len(before) + 1)
         if "EQUAL" in expected and start == "statement":
             return result("a statement needs '='", "Write an equation, y = ..., or begin with a word such as input.")
@@ -609,6 +630,8 @@ def _diagnosis(source: Source, span: Span, text: str, error: Any, start: str) ->
         return result("decimals have a point", f"Write {comma[1]}.{comma[2]}.")
     if not found.isprintable():
         found = f"U+{ord(found[0]):04X}"
+    if found == "(" and re.match(r"(input|target|parameter)\b", text):
+        return result("a shape follows a colon", "Write W: (H, D), or name the indices: W[j,i].")
     if found == "=":
         return result("there is one '=' in an equation", "Write == to compare, and each equation by itself.")
     if operand_before and (found[0].isalnum() or found[0] in "_(["):
