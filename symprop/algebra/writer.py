@@ -193,20 +193,43 @@ def defaults_of(function: str) -> tuple[Number | None, ...]:
     return tuple(None if value is None else Number(value) for value in row.defaults)
 
 
-def as_softmax(expr: Expr) -> tuple[Index, Expr] | None:
-    """Return index and argument if `expr` is ``exp(e - logsumexp(k', e))``, which is softmax(k, e)."""
+def as_limited_softmax(expr: Where) -> tuple[Bound, Expr] | None:
+    """Return bound and argument if `expr` is ``softmax(u = 1..t, e)``: 0 beyond its limits, as a causal softmax is."""
+    softmax = as_softmax(expr.then, limits=True) if expr.otherwise is ZERO else None
+    if softmax is None:
+        return None
+    index, body = softmax
+    totals = map(_logsumexp, expr.then.children[0].children)
+    (bound,) = next(total.bounds for total in totals if total is not None)
+    known = {Compare("<=", index, bound.upper), Compare(">=", index, bound.lower)}
+    conditions = expr.condition.children if isinstance(expr.condition, Junction) else (expr.condition,)
+    if not bound.written or not known.issuperset(conditions):
+        return None
+    return bound._replace(index=index), body
+
+
+def _logsumexp(term: Expr) -> Reduction | None:
+    total = negative(term)
+    return total if isinstance(total, Reduction) and total.kind == "logsumexp" and len(total.bounds) == 1 else None
+
+
+def as_softmax(expr: Expr, limits: bool = False) -> tuple[Index, Expr] | None:
+    """Return index and argument if `expr` is ``exp(e - logsumexp(k', e))``, which is softmax(k, e).
+
+    With `limits` the sum may have limits of its own; then `expr` is a softmax only within them.
+    """
     if not (isinstance(expr, Call) and expr.function == "exp" and not expr.orders):
         return None
     terms = expr.arguments[0].terms if isinstance(expr.arguments[0], Add) else ()
     if len(terms) < 2:
         return None
     for place, term in enumerate(terms):
-        total = negative(term)
-        if isinstance(total, Reduction) and total.kind == "logsumexp" and len(total.bounds) == 1:
+        total = _logsumexp(term)
+        if total is not None:
             (bound,) = total.bounds
             rest = terms[:place] + terms[place + 1 :]
             body = rest[0] if len(rest) == 1 else Add(rest)
-            if bound.written:
+            if bound.written and not limits:
                 continue
             for index in sorted(free_indices(body), key=lambda index: index.name):
                 if stem_of(index) == stem_of(bound.index) and substitute(total.body, {bound.index: index}) == body:
@@ -229,6 +252,9 @@ def _reduction(expr: Reduction) -> tuple[str, int]:
 def _where(expr: Where) -> tuple[str, int]:
     if expr.then is ONE and expr.otherwise is ZERO:
         return f"[{infix(expr.condition)}]", ATOM
+    softmax = as_limited_softmax(expr)
+    if softmax is not None:
+        return f"softmax({_bound(softmax[0])}, {infix(softmax[1])})", ATOM
     return f"where({infix(expr.condition)}, {infix(expr.then)}, {infix(expr.otherwise)})", ATOM
 
 

@@ -20,6 +20,7 @@ from symprop.algebra.expressions import (
     Add,
     Bound,
     Call,
+    Compare,
     Derivative,
     Expr,
     Index,
@@ -29,23 +30,25 @@ from symprop.algebra.expressions import (
     Reduction,
     Where,
     add,
+    bound_apart,
     free_indices,
     names_of,
     reduce,
     stem_of,
     substitute,
+    transform,
     walk,
 )
 from symprop.algebra.functions import FUNCTIONS
-from symprop.algebra.indices import normal
+from symprop.algebra.indices import conditions_of, normal
 from symprop.algebra.primitives import HALF
 from symprop.algebra.scalars import opaque_nodes, partial
-from symprop.algebra.writer import as_softmax
+from symprop.algebra.writer import as_limited_softmax, as_softmax
 from symprop.declaration.network import Equation
 from symprop.declaration.order import groups_in_order
 from symprop.derivation.local_partials import settle, through
 from symprop.derivation.parts import parts, settled
-from symprop.derivation.simplify import Context, apply_rules, cost, with_denominators_last
+from symprop.derivation.simplify import Context, apply_rules, cost, softmax_bound, with_denominators_last
 from symprop.derivation.steps import Adjoint, Derivation, Term, adjoint_name, tangent_name
 
 
@@ -200,6 +203,10 @@ def _title(derivation: Derivation) -> Sentence:
         return ("Derivatives of ", *listed(objectives, " and "), ", each by its own parameters")
     names = [Access(name, ()) for name in derivation.wrt]
     first = derivation.network.derivatives.get(derivation.of.name)
+    product = _hessian_product(derivation)
+    if product is not None:
+        gradient, direction = product
+        return ("Hessian of ", gradient.of, " by ", Access(gradient.by.name, ()), " times ", direction)
     if first is not None:
         others: Sentence = (" and ", *listed(names, " and ")) if derivation.wrt != (first.by.name,) else ()
         return ("Second derivatives of ", first.of, " by ", Access(first.by.name, ()), *others)
@@ -220,7 +227,10 @@ def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
         hessian = ", the Hessian" if derivation.wrt == (first.by.name,) else ""
         component = substitute(first, dict(zip(first.by.indices, of.indices[-len(first.by.indices) :], strict=False)))
         yield (of, " is ", component if first.by.indices else first, "; ", *second, f"{hessian}.")
-    several = derivation.network.objectives if derivation.objective is not None else ()
+    product = _hessian_product(derivation)
+    if product is not None:
+        yield from _meaning_of_product(*product, derivation, adjoints)
+    several = derivation.network.objectives if derivation.objective is not None and product is None else ()
     for objective in several:
         sense = "maximized" if objective.sense == "maximize" else "minimized"
         over = [Access(name, ()) for name in objective.over or ()]
@@ -257,6 +267,50 @@ def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
             yield ("It is assumed that ", fact.left, " is one-hot; in particular ", total, ".")
         else:
             yield ("It is assumed that ", Formula(fact.left, "=", (fact.right,), fact.bounds), ".")
+
+
+def _hessian_product(derivation: Derivation) -> tuple[Derivative, Access] | None:
+    """Return the gradient and the direction of a product with the Hessian, if that is what is derived: the source is
+    the sum of a gradient times an input, made by `extended.with_direction`."""
+    if derivation.objective is None or derivation.objective.stated:
+        return None
+    for equation in derivation.network.definitions.get(derivation.of.name, ()):
+        body = equation.expression.body if isinstance(equation.expression, Reduction) else equation.expression
+        match body:
+            case Mul(factors=(Access() as gradient, Access() as direction)):
+                known = derivation.network.derivatives.get(gradient.name)
+                if known is not None and derivation.wrt == (known.by.name,):
+                    return known, Access(direction.name, ())
+    return None
+
+
+def _meaning_of_product(
+    gradient: Derivative, direction: Access, derivation: Derivation, shown: bool
+) -> Iterator[Sentence]:
+    network = derivation.network
+    name = next(name for name, known in network.derivatives.items() if known is gradient)
+    own: Sentence = (network.quantities[name].access, " is ", gradient, "; ", derivation.of, " is its product with ")
+    yield (*own, direction, ", summed over all components.")
+    product: Sentence = ("the product of the Hessian of ", gradient.of, " by ", Access(gradient.by.name, ()), " with ")
+    yield ("So the derivatives below are ", *product, direction, ".")
+    formulas = [form for formula in (*_results(derivation), *_definitions(derivation)) for form in formula.forms]
+    read = {name for form in formulas for name in names_of(form)}
+    others = [(other, known) for other, known in network.derivatives.items() if other in read and known is not gradient]
+    if others:
+        meanings: list[str | Expr] = []
+        for other, known in others:
+            meanings.extend([", and " if meanings else "", network.quantities[other].access, " is ", known])
+        yield (*meanings, ".")
+    for equation in network.equations:
+        for node in walk(equation.expression):
+            if not (isinstance(node, Call) and node.arguments and not node.orders):
+                continue
+            argument = node.arguments[0]
+            if not (isinstance(argument, Access) and argument.name.startswith(f"{equation.name}_argument")):
+                continue
+            if shown or argument.name in read or any(known.by.name == argument.name for _, known in others):
+                what = f" stands for what {node.function} is applied to in the equation of "
+                yield (Access(argument.name, ()), what, Access(equation.name, ()), ".")
 
 
 def _recurrences(derivation: Derivation) -> Iterator[Sentence]:
@@ -383,10 +437,63 @@ def _notes(derivation: Derivation) -> Iterator[Sentence]:
             yield (f"In a tie the first index that attains the {kind} has the whole derivative.",)
     if any(isinstance(node, Call) and node.function == "log" for node in nodes):
         yield ("Logarithms are natural.",)
+    hint = _hint(derivation)
+    if hint is not None:
+        yield hint
     if objective is not None and objective.sense == "maximize":
         yield ("These are the derivatives of ", derivation.of, " itself: a step along them makes it larger.")
+    if _hessian_product(derivation) is not None:
+        return  # an example's Hessian times a direction; what is done over a batch is said where it is done
     if objective is not None and network.batch is None and network.of_role("input") and network.declares_roles:
         yield ("The equations describe one example; over a batch the objective is the mean of ", derivation.of, ".")
+
+
+def _hint(derivation: Derivation) -> Sentence | None:
+    """Return what a fact that the network does not state would make of a derivative: ``p[k] - t[k]``, if the targets
+    beside a softmax add up to 1.  Only finished forms are looked at, so the hint costs no derivation."""
+    network = derivation.network
+    shown = [(adjoint.access, adjoint.textbook, adjoint.bounds) for adjoint in derivation.adjoints.values()]
+    for name, gradient in derivation.gradients.items():
+        by = Access(name, gradient.indices[len(_seeds(derivation)) :])
+        shown.append((Derivative("D", gradient.of or derivation.of, by), gradient.expression, gradient.bounds))
+    for left, form, bounds in shown:
+        for total in _totals_of_targets(form, derivation):
+
+            def stated(node: Expr, total: Expr = total) -> Expr:
+                return ONE if node == total else node
+
+            simpler = apply_rules(transform(form, stated), Context(network, bounds, {}, ()))
+            if cost(simpler) < cost(form):
+                return (f"With '{_assumption(total)}' in the network, ", left, " would be ", simpler, ".")
+    return None
+
+
+def _totals_of_targets(form: Expr, derivation: Derivation) -> Iterator[Reduction]:
+    """Yield sums of a target over one index that stand beside an output of a softmax."""
+    network = derivation.network
+    for node in walk(form):
+        if not isinstance(node, Mul):
+            continue
+        names = [factor.name for factor in node.factors if isinstance(factor, Access)]
+        softmax = any(softmax_bound(e) is not None for name in names for e in network.definitions.get(name, ()))
+        for total in node.factors if softmax else ():
+            if not (isinstance(total, Reduction) and total.kind == "sum" and len(total.bounds) == 1):
+                continue
+            target = total.body
+            if isinstance(target, Access) and network.quantities[target.name].role == "target":
+                axes = network.quantities[target.name].axes
+                own = [axis for axis, at in zip(axes, target.indices, strict=True) if at is total.bounds[0].index]
+                if [(axis.lower, axis.upper) for axis in own] == [total.bounds[0][1:3]]:
+                    yield total
+
+
+def _assumption(total: Reduction) -> str:
+    """Return the statement that a total is 1, in the letters of the network: ``assume sum(k, t[k]) = 1``."""
+    own = {total.bounds[0].index: Index(stem_of(total.bounds[0].index))}
+    body = substitute(total.body, own)
+    used = free_indices(total)
+    bounds = tuple(b._replace(index=own[b.index]) if own[b.index] not in used else b for b in total.bounds)
+    return f"assume {Reduction('sum', bounds, body) if bounds != total.bounds else total} = 1"
 
 
 def _kinks(node: Call) -> Iterator[Formula]:
@@ -484,7 +591,8 @@ def _named(expr: Expr, term: Term, bounds: tuple[Bound, ...], derivation: Deriva
 
 def _partial(term: Term, adjoint: Adjoint, derivation: Derivation) -> Formula:
     plain = with_denominators_last(term.partial)
-    named = _named(term.partial, term, term.bounds, derivation)
+    apart = bound_apart(term.partial, {bound.index for bound in term.bounds})
+    named = _named(apart, term, _narrowed(term.bounds, term.guard), derivation)
     forms = different((plain, named))
     if not any(isinstance(node, Call) and (node.orders or as_softmax(node)) for node in walk(plain)):
         # No name is explained by showing both.
@@ -495,6 +603,17 @@ def _partial(term: Term, adjoint: Adjoint, derivation: Derivation) -> Formula:
     if readings > 1:
         return Formula(term.operand, "via", forms, (), condition)
     return Formula(Derivative("P", term.equation.target, term.operand), "=", forms, (), condition)
+
+
+def _narrowed(bounds: tuple[Bound, ...], guard: Expr) -> tuple[Bound, ...]:
+    """Return ranges with the limits that a guard sets: under ``u <= s`` a causal softmax is more than 0."""
+    limits = {(c.operator, c.left): c.right for c in conditions_of(guard) if isinstance(c, Compare)}
+    return tuple(
+        bound._replace(
+            lower=limits.get((">=", bound.index), bound.lower), upper=limits.get(("<=", bound.index), bound.upper)
+        )
+        for bound in bounds
+    )
 
 
 def is_below(factor: Expr) -> bool:
@@ -633,6 +752,9 @@ def _rules(expr: Expr, way: _Way) -> Iterator[tuple[str, str]]:
             yield "rule", "product"
         case Reduction(kind=kind):
             yield "function", kind
+        case Where() if as_limited_softmax(expr) is not None:
+            yield "function", "softmax"
+            return
         case Where():
             yield "other", "case by case"
         case Access():

@@ -121,3 +121,64 @@ def test_full_detail_names_the_fact_that_was_used() -> None:
     assert "stated fact" in page
     assert "p_bar written out, factor" not in page
     assert r"\text" in to_latex(backpropagate(parse(text)), detail="full")
+
+
+def test_a_causal_softmax_is_shown_as_it_was_written() -> None:
+    line = "p[t,u] = softmax(u = 1..t, s[t,u])"
+    text = f"""
+    index t, u = 1..T
+    parameter s[t,u], v[u]
+    {line}
+    L = sum(t, sum(u, p[t,u]*v[u])**2)
+    """
+    network = parse(text)
+    page = to_text(backpropagate(network))
+    assert page.count(line) == 2  # among the forward equations and above its backward lines
+    assert "logsumexp" not in page
+    assert "-p[t,u]*p[t,u_1] if u <= t" in page
+    assert "(chain rule through softmax)" in page
+    assert r"\operatorname{softmax}_{1\le u\le t}" in to_latex(backpropagate(network))
+    (equation,) = network.definitions["p"]
+    (again,) = parse(text.replace(line, f"p[t,u] = {equation.expression}")).definitions["p"]
+    assert again.expression == equation.expression
+
+
+def test_a_condition_that_is_not_that_of_the_limits_is_shown() -> None:
+    text = "index t, u = 1..T\nparameter s[t,u]\np[t,u] = where(u < t, exp(s[t,u] - logsumexp(u = 1..t, s[t,u])), 0)"
+    page = to_text(backpropagate(parse(f"{text}\nL = sum(t, u, p[t,u]**2)")))
+    assert "softmax(u = 1..t" not in page
+
+
+def test_a_product_with_the_hessian_says_what_it_is() -> None:
+    text = "index i = 1..D\ninput x[i]\ntarget t\nparameter w[i]\ny = tanh(sum(i, w[i]*x[i]))\nL = (y - t)**2/2"
+    page = one_line(symprop.derive(symprop.parse(text)).hessian_vector_product("w").to_text())
+    assert page.startswith("Hessian of L by w times direction =")
+    assert "w_bar[i] is dL/dw[i]" in page
+    assert "the derivatives below are the product of the Hessian of L by w with direction" in page
+    assert "y_argument stands for what tanh is applied to in the equation of y." in page
+    assert "y_bar is dL/dy." in page
+    assert "is minimized" not in page
+    assert "no objective is named" not in page
+
+
+def test_a_fact_that_would_make_a_result_simpler_is_offered() -> None:
+    text = """
+    index i = 1..D, k = 1..K
+    input x[i]
+    target t[k]
+    parameter W[k,i]
+    p[k] = softmax(k, sum(i, W[k,i]*x[i]))
+    L = cross_entropy(k, t[k], p[k])
+    """
+    hint = "With 'assume sum(k, t[k]) = 1' in the network, W_bar[k,i] would be x[i]*(p[k] - t[k])."
+    assert hint in one_line(to_text(backpropagate(parse(text)), detail="final"))
+    stated = text.replace("parameter", "assume sum(k, t[k]) = 1\n    parameter")
+    gradient = backpropagate(parse(stated)).gradients["W"].expression
+    assert str(gradient) == "(p[k] - t[k])*x[i]"
+    batch = "index n = 1..N, k = 1..K\ntarget t[n,k]\nparameter a[n,k]\np[n,k] = softmax(k, a[n,k])\n"
+    page = one_line(to_text(backpropagate(parse(f"{batch}L = -sum(n, k, t[n,k]*log(p[n,k]))"))))
+    assert "With 'assume sum(k, t[n,k]) = 1' in the network, a_bar[n,k] would be p[n,k] - t[n,k]." in page
+    # Stated, or of no use: nothing is said.
+    assert "would be" not in to_text(backpropagate(parse(stated)))
+    assert "would be" not in to_text(backpropagate(parse(text.replace("cross_entropy(k, t[k], p[k])", "p[1]"))))
+    assert "would be" not in to_text(backpropagate(parse("target t[k]\nparameter w\nL = w*sum(k, t[k])")))

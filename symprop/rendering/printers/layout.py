@@ -44,6 +44,7 @@ from symprop.algebra.writer import (
     POWER,
     PRODUCT,
     SUM,
+    as_limited_softmax,
     as_softmax,
     defaults_of,
     is_negative,
@@ -596,6 +597,12 @@ class Typesetter:
     def _set_Where(self, expr: Where) -> tuple[Box, int]:
         if expr.then is ONE and expr.otherwise is ZERO:
             return Fence("[]", self.box(expr.condition)), ATOM
+        softmax = as_limited_softmax(expr)
+        if softmax is not None:
+            bound, body = softmax
+            index, lower, upper = map(self.box, (bound.index, bound.lower, bound.upper))
+            below = Row((lower, relation("<="), index, relation("<="), upper))
+            return Row((Scripts(_function_mark("softmax", 0), below), Fence("()", self.box(body)))), POWER
         rows: list[tuple[Box, Box | None]] = []
         rest: Expr = expr
         while isinstance(rest, Where) and not (rows and rest.then is ONE and rest.otherwise is ZERO):
