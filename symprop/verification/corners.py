@@ -19,6 +19,7 @@ from symprop.algebra.expressions import (
     Index,
     Junction,
     Number,
+    Power,
     Size,
     Where,
     names_of,
@@ -29,6 +30,7 @@ from symprop.algebra.functions import FUNCTIONS
 from symprop.declaration.network import Network
 from symprop.errors import SympropError
 from symprop.verification.evaluate import Evaluator
+from symprop.verification.normal_form import is_positive
 from symprop.verification.probe import Probe
 from symprop.verification.sampling import Point
 
@@ -266,20 +268,32 @@ class Corners:
 
 
 def thresholds(sides: Iterable[Expr]) -> tuple[Compare, ...]:
-    """Return the comparisons of indices and sizes with numbers that small sizes do not reach."""
+    """Return the comparisons of indices and sizes that the usual sizes do not meet: large numbers, and sizes alone."""
     found: dict[Compare, None] = {}
     for side in sides:
         for node in walk(side):
             if isinstance(node, Compare) and not names_of(node):
                 inner = list(walk(node))
                 is_large = any(isinstance(each, Number) and abs(each.value) > 2 for each in inner)
-                if is_large and any(isinstance(each, (Size, Index)) for each in inner):
+                indices = any(isinstance(each, Index) for each in inner)
+                if (indices and is_large) or (not indices and any(isinstance(each, Size) for each in inner)):
                     found.setdefault(node)
     return tuple(found)
+
+
+def jumps(sides: Iterable[Expr]) -> bool:
+    """Return whether whole numbers are special in `sides`: what rounds, and powers whose exponent is no number."""
+    for side in sides:
+        for node in walk(side):
+            if isinstance(node, Call) and node.function in ("floor", "ceil"):
+                return True
+            if isinstance(node, Power) and not isinstance(node.exponent, Number) and not is_positive(node.base):
+                return True
+    return False
 
 
 def _moved(base: Point, name: str, place: tuple[int, ...], value: Fraction) -> Point:
     return replace(base, values={**base.values, name: {**base.values[name], place: value}})
 
 
-__all__ = ["Corner", "Corners", "Path", "paths", "thresholds"]
+__all__ = ["Corner", "Corners", "Path", "jumps", "paths", "thresholds"]

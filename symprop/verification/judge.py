@@ -54,7 +54,8 @@ from symprop.derivation.local_partials import expand_functions, local_partial
 from symprop.derivation.reverse_sweep import backpropagate
 from symprop.derivation.steps import Adjoint, Derivation
 from symprop.errors import SympropError, ValueOutsideDomainError
-from symprop.verification.corners import Corners, paths, thresholds
+from symprop.verification.arithmetic import to_float
+from symprop.verification.corners import Corners, jumps, paths, thresholds
 from symprop.verification.evaluate import Evaluator, format_number
 from symprop.verification.normal_form import Normalizer
 from symprop.verification.probe import Probe, TooLargeError
@@ -274,6 +275,12 @@ class Draw:
     def is_heavy(self) -> bool:
         """Whether certified arithmetic takes long at its sizes."""
         return sum(map(len, self.points[0].values.values())) > HEAVY
+
+
+# Values at which powers of negative numbers exist, and functions that round have their steps; there are 6**3 choices of
+# three of them, of which every eighteenth tells (x**y)**z from x**(y*z).
+WHOLE_AND_HALF = tuple(Fraction(n, 2) for n in (-4, -2, -1, 1, 2, 4))
+POINTS_AT_WHOLE_NUMBERS = 64
 
 
 class Judge:
@@ -920,6 +927,16 @@ class Judge:
             points = self.corner_points([equation.expression for equation in cases], bounds, ())
             self.draws[key] = [self.made_draw(points)] if points else []
         yield from self.draws[key]
+        written = (question.left, self.with_definitions(question.right))
+        if jumps((*written, *(equation.expression for equation in self.original.equations))):
+            # (x**2)**c is x**(2*c) at every positive x, and floor(x) + floor(-x) is -1 between whole numbers.
+            key = ("whole numbers", self.loose(question))
+            if key not in self.draws:
+                sampler = self.sampler(question)
+                sizes = sampler.sizes(0)
+                points = [sampler.simple_point(sizes, WHOLE_AND_HALF) for _ in range(POINTS_AT_WHOLE_NUMBERS)]
+                self.draws[key] = [self.made_draw(tuple(points))]
+            yield from self.draws[key]
         for compare_ in thresholds((question.left, self.with_definitions(question.right))):
             yield from self.beyond(compare_, question)
 
@@ -1008,9 +1025,11 @@ class Judge:
             size = np.maximum(np.abs(left), np.abs(right))
             distance = np.where(both, np.abs(left - right), 0.0)
             if question.tolerance is not None:
-                suspicious = distance > float(question.tolerance)
+                suspicious = distance > to_float(question.tolerance)
             else:
                 suspicious = distance > SUSPICIOUS * size
+            if question.point:
+                suspicious |= ~both  # beyond the range of doubles the exact numbers decide
             if not suspicious.any():
                 return _Difference(())
             typical = np.median(size[both]) if both.any() else 1.0

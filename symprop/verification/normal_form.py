@@ -105,6 +105,36 @@ def text(expr: Expr) -> str:
 
 Terms = list[Term]
 
+_SIGNED_LOG = "signed log"  # of what may be negative, in integer powers whose exponent is no number
+_POSITIVE_CALLS = ("exp", "exp2", "exp10", "sigmoid", "softplus", "cosh", "abs")
+
+
+def is_positive(expr: Expr) -> bool:
+    """Return whether the form of an expression shows that it is positive, or 0 at single points."""
+    match expr:
+        case Number(value=value):
+            return value > 0
+        case Constant() | Size():
+            return True
+        case Call(function=function, orders=orders):
+            return function in _POSITIVE_CALLS and not any(orders) and not _has_signed_log(expr)
+        case Add(terms=parts) | Mul(factors=parts):
+            return all(map(is_positive, parts))
+        case Power(base=base, exponent=Number(value=value)):
+            # An even power; and a root has a value only where it is not negative.
+            return value.numerator % 2 == 0 or value.denominator % 2 == 0 or is_positive(base)
+        case Power(base=base):
+            return is_positive(base)
+        case Reduction(kind="sum" | "prod" | "max" | "min", body=body):
+            return is_positive(body)
+        case Where(then=then, otherwise=otherwise):
+            return is_positive(then) and is_positive(otherwise)
+    return False
+
+
+def _has_signed_log(expr: Expr) -> bool:
+    return any(isinstance(node, Call) and node.function == _SIGNED_LOG for node in walk(expr))
+
 
 def one(coefficient: Fraction = Fraction(1)) -> Terms:
     return [Term(coefficient, {})] if coefficient else []
@@ -227,7 +257,11 @@ class Normalizer:
 
     def power(self, base: Expr, exponent: Expr) -> Terms:
         if not isinstance(exponent, Number):
-            return self.call(call("exp", mul(exponent, call("log", base))))
+            if is_positive(base):
+                return self.call(call("exp", mul(exponent, call("log", base))))
+            # (x**2)**(1/2) is abs(x): what may be negative has a logarithm of its own, which is taken apart by no rule.
+            own = [Term(Fraction(1), {canonical(call(_SIGNED_LOG, self.expression(base))): Fraction(1)})]
+            return self.exponential(self.times(self.terms(exponent), own))
         value, inner = exponent.value, self.terms(base)
         if not inner:
             return []
@@ -260,6 +294,11 @@ class Normalizer:
             return [self.cleaned(Term(coefficient, {a: e * value for a, e in term.factors.items()}))]
         if any(exponent.denominator == 1 and exponent % 2 == 0 for exponent in term.factors.values()):
             return None  # sqrt(x**2) is abs(x)
+        if any(_has_signed_log(atom) for atom in term.factors):
+            if len(term.factors) > 1 or term.coefficient != 1:
+                return None
+            # Nor is sqrt(x**y) always x**(y/2); a root has a value where its base is its own absolute value.
+            return [Term(Fraction(1), {canonical(call("abs", a)): e * value for a, e in term.factors.items()})]
         if len(term.factors) == 1 and term.coefficient == 1:
             return [Term(Fraction(1), {a: e * value for a, e in term.factors.items()})]
         if not term.factors and term.coefficient > 0:
@@ -312,12 +351,21 @@ class Normalizer:
         return self.with_parity(expr)
 
     def exponential(self, terms: Terms) -> Terms:
-        """exp of a sum is the product of the exponentials; exp(c*log(x)) is x**c."""
+        """exp of a sum is the product of the exponentials; exp(c*log(x)) is x**c if x is positive or c even.
+
+        A logarithm stands for that of the absolute value, of which log(x**2) = 2*log(x) and log(x*y) = log(x) + log(y)
+        are true on both sides of 0; so exp(log(x**2)/2) does not become x.
+        """
         result = one()
         for term in terms:
             if not term.bounds and len(term.factors) == 1:
                 ((atom, exponent),) = term.factors.items()
-                if isinstance(atom, Call) and atom.function == "log" and exponent == 1:
+                if (
+                    isinstance(atom, Call)
+                    and atom.function == "log"
+                    and exponent == 1
+                    and (is_positive(atom.arguments[0]) or term.coefficient % 2 == 0)
+                ):
                     result = self.times(result, self.power(atom.arguments[0], Number(term.coefficient)))
                     continue
             base = call("exp", canonical(replace(term, coefficient=Fraction(1)).key))

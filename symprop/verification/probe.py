@@ -40,6 +40,7 @@ from symprop.declaration.network import Network
 from symprop.declaration.order import groups_in_order
 from symprop.declaration.quantity import Axis
 from symprop.errors import IndexNotationError, MissingRuleError, SympropError
+from symprop.verification.arithmetic import to_float
 
 Array = Any  # numpy.ndarray; the package is typed without numpy's stubs
 
@@ -86,7 +87,7 @@ class Probe:
             if name in points[0]:
                 self.tables[name] = self.given(name, [point[name] for point in points])
             elif quantity.value is not None:
-                self.tables[name] = np.full((self.count,), float(quantity.value)), ()
+                self.tables[name] = np.full((self.count,), to_float(quantity.value)), ()
 
     def define(self, target: Access, bounds: Iterable[Bound], expression: Expr, axes: tuple[Axis, ...] = ()) -> None:
         """Make ``target = expression`` readable; further names come with their `axes`."""
@@ -117,7 +118,7 @@ class Probe:
                 continue
             for indices, value in point.items():
                 position = tuple(n - low for n, low in zip(indices, lowest, strict=True))
-                table[(*position, place)] = float(value)
+                table[(*position, place)] = to_float(value)
         return table, lowest
 
     # -- what callers ask for ------------------------------------------------------------------------------------
@@ -377,7 +378,7 @@ class _Scope:
     def compute(self, expr: Expr) -> Array:
         match expr:
             case Number(value=value):
-                return np.array([float(value)])
+                return np.array([to_float(value)])
             case Add(terms=terms):
                 total = self.value(terms[0])
                 for term in terms[1:]:
@@ -391,7 +392,7 @@ class _Scope:
             case Power(base=base, exponent=exponent):
                 below = self.value(base)
                 if isinstance(exponent, Number) and exponent.value.denominator == 1 and abs(exponent.value) < 10**6:
-                    return below ** float(exponent.value)
+                    return below ** to_float(exponent.value)
                 return np.power(below, self.value(exponent))
             case Access():
                 return self.access(expr)
@@ -422,7 +423,7 @@ class _Scope:
     def size(self, expr: Size) -> Array:
         value = self.probe.sizes[expr.name]
         if not expr.arguments:
-            return np.array([float(value)])
+            return np.array([to_float(value)])
         from symprop.declaration.sizes import layers_of
 
         first = self.probe.layers.get(expr.name)

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from expression_pairs import differing, number, pairs, value
 
 from symprop.command_line import main
-from symprop.pipeline import equal
+from symprop.pipeline import check, equal
 
 ALL = list(pairs())
 RIGHT = ("proved", "agrees")
@@ -79,3 +79,67 @@ def test_the_command_line_says_the_same(left: str, right: str, verdict: tuple[st
     assert result.exit_code == status
     if verdict:
         assert json.loads(result.stdout)["verdict"] in verdict
+
+
+# Laws of powers and logarithms that hold for positive numbers alone, each with a point at which it does not.
+ONLY_FOR_POSITIVE = [
+    ("(x**y)**z", "x**(y*z)", {"x": -1, "y": 2, "z": 0.5}),
+    ("(x**2)**x", "x**(2*x)", {"x": -0.5}),
+    ("(x**y)**(1/y)", "x", {"x": -2, "y": 2}),
+    ("sqrt(x**y)", "x**(y/2)", {"x": -1, "y": 2}),
+    ("sqrt((x**y)**2)", "x**y", {"x": -2, "y": 1}),
+    ("((-1)**y)**z", "(-1)**(y*z)", {"y": 2, "z": 0.5}),
+    ("exp(log(x**2)/2)", "x", {"x": -1}),
+    ("exp(z*log(x**2))", "x**(2*z)", {"x": -1, "z": 0.5}),
+    ("exp(log(x*y)/2 - log(x/y)/2)", "y", {"x": -1, "y": -2}),
+    ("floor(x) + floor(-x)", "-1", {"x": 2}),
+    ("-floor(-x) - floor(x)", "1", {"x": 1}),
+]
+
+
+@pytest.mark.parametrize(("left", "right", "point"), ONLY_FOR_POSITIVE)
+def test_what_holds_for_most_numbers_alone_is_refuted(left: str, right: str, point: dict[str, float]) -> None:
+    # Python's own arithmetic is the witness that both sides are defined there, and differ.
+    a, b = (eval(side, vars(math) | point) for side in (left, right))
+    assert not isinstance(a, complex)
+    assert not isinstance(b, complex)
+    assert abs(a - b) > 0.1
+    assert equal(left, right).verdict == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("x**(y + z)", "x**y*x**z"),
+        ("(x**y)**2", "x**(2*y)"),
+        ("exp(x)**y", "exp(x*y)"),
+        ("2**(x + 1)", "2*2**x"),
+        ("log(x**2)", "2*log(x)"),
+        ("log(x*y)", "log(x) + log(y)"),
+        ("(1 + x**2)**y*(1 + x**2)", "(1 + x**2)**(y + 1)"),
+        ("x**y/x", "x**(y - 1)"),
+        ("exp(2*log(x))", "x**2"),
+    ],
+)
+def test_what_holds_wherever_both_sides_are_defined_is_proved(left: str, right: str) -> None:
+    assert equal(left, right).verdict == "proved"
+
+
+@pytest.mark.parametrize(
+    ("network", "claim"),
+    [
+        ("hyperparameter p = 2; parameter w; L = (w**p)**(1/p)", "L = w"),
+        ("hyperparameter c = 1/2; index j = 1..J; parameter w[j]; L = sum(j, (w[j]**2)**c)",
+         "dL/dw[j] = 2*c*w[j]**(2*c - 1)"),
+        ("index j = 1..J; parameter w[j]; L = sum(j, w[j]**2)", "dL/dw[j] = 2*w[j] + [J == 1]"),
+        ("index j = 1..J; parameter w[j]; L = sum(j, w[j]**2)", "dL/dw[j] = 2*w[j]*where(J < 3, 2, 1)"),
+    ],
+)  # fmt: skip
+def test_a_claim_that_fails_at_special_values_alone_is_refuted(network: str, claim: str) -> None:
+    assert check(network, claim).lines[0].verdict == "refuted"
+
+
+def test_numbers_beyond_the_range_of_doubles_are_compared_exactly() -> None:
+    net = "index i = 1..2; input x[i]; parameter w[i]; y = sum(i, w[i]*x[i])"
+    lines = check(net, "at x = [1e200, 2], w = [1e200, 1]\ny = 1e400 + 2\ny = 1e400 + 3").lines
+    assert [line.verdict for line in lines] == ["agrees", "refuted"]
