@@ -229,6 +229,19 @@ def stated_facts(expr: Expr, context: Context) -> Expr:
             if type(node) is type(stated.pattern):
                 for binding in stated.bindings(stated.pattern, node, ranges):
                     return stated.at(stated.result, binding)
+                if isinstance(node, Reduction) and node.kind == "sum" and len(node.bounds) > 1:
+                    return by_one_bound(node, ranges)
+            return node
+
+        def by_one_bound(node: Reduction, ranges: tuple[Bound, ...], stated: Rewriting = stated) -> Expr:
+            """Use what is known of a sum over one index inside a sum over several: sum(k, n, t[n,k]) is sum(n, 1)."""
+            for bound in node.bounds:
+                others = tuple(other for other in node.bounds if other is not bound)
+                if any(bound.index in free_indices(limit) for other in others for limit in other[1:3]):
+                    continue
+                inner = reduce("sum", (bound,), node.body)
+                for binding in stated.bindings(stated.pattern, inner, (*ranges, *others)):
+                    return sum_over(others, stated.at(stated.result, binding))
             return node
 
         expr = transform_within(expr, context.bounds, rule)

@@ -990,6 +990,7 @@ class Judge:
             if any(free_indices(one) - set(indices) or names_of(one) & set(free) for one in differences):
                 continue
             behind = self.names_behind(Question(add(*differences), ZERO))
+            behind -= {name for fact in self.original.facts for name in names_of(fact.left) | names_of(fact.right)}
             movable = [
                 name
                 for name in base.values

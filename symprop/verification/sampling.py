@@ -7,7 +7,7 @@ swapped indices.  Values are rationals with a small binary denominator, so that 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -15,15 +15,20 @@ from typing import Any
 from symprop.algebra.expressions import (
     Access,
     Bound,
+    Call,
     Expr,
     Index,
     Number,
     Reduction,
     Size,
+    Where,
     add,
     call,
+    free_indices,
     mul,
+    names_of,
     power,
+    substitute,
     walk,
 )
 from symprop.algebra.indices import normal
@@ -31,6 +36,7 @@ from symprop.declaration.network import Fact, Network
 from symprop.declaration.quantity import Domain, Quantity
 from symprop.declaration.sizes import fold, layers_of, size_names, solve_sizes
 from symprop.errors import SympropError
+from symprop.verification.arithmetic import to_float
 
 Components = dict[tuple[int, ...], Fraction]
 SizeValue = int | Sequence[int]
@@ -63,6 +69,7 @@ GENTLE: tuple[Interval, ...] = (
 SMALLEST_SIZE, LARGEST_SIZE = 3, 6
 DENOMINATOR = 8
 ATTEMPTS = 60
+ROUNDING = 1e-12  # two sides of a fact that are no fractions are equal if they differ by less
 
 
 @dataclass(frozen=True)
@@ -122,9 +129,14 @@ class Sampler:
         for quantity in self.network.quantities.values():
             if quantity.is_given or quantity.role == "hyperparameter":
                 values[quantity.name] = self.components(quantity, known, value)
-        for fact in self.network.facts:
-            self.obey(fact, values, known)
-        return Point(sizes, values)
+        made = [self.obey(fact, values, known) for fact in self.network.facts]
+        point = Point(sizes, values)
+        named = [name for fact in self.network.facts for name in names_of(fact.left) | names_of(fact.right)]
+        for fact, is_made in zip(self.network.facts, made, strict=True):
+            # What one fact makes may be unmade by another about the same quantity.
+            if not is_made or any(named.count(name) > 1 for name in names_of(fact.left) | names_of(fact.right)):
+                self.check(fact, point)
+        return point
 
     # Sizes
 
@@ -233,25 +245,66 @@ class Sampler:
 
     # Facts
 
-    def obey(self, fact: Fact, values: dict[str, Components], known: Mapping[Expr, Expr]) -> None:
-        """Change drawn values so that a fact holds; facts of other shapes are checked, not made, by the judge."""
+    def obey(self, fact: Fact, values: dict[str, Components], known: Mapping[Expr, Expr]) -> bool:
+        """Change drawn values so that a fact holds; return whether it is of a shape for which that is known."""
+        left, right = fact.left, fact.right
         if fact.kind == "onehot":
-            self.obey_sum(fact.left, fact.right, values, known, onehot=True)
-        elif isinstance(fact.left, Reduction) and fact.left.kind == "sum":
-            self.obey_sum(fact.left, fact.right, values, known, onehot=False)
-        elif isinstance(fact.left, Access) and isinstance(fact.right, Access) and fact.left.name == fact.right.name:
-            self.obey_symmetry(fact.left, fact.right, values)
+            return self.obey_sum(left, {right}, Fraction(1), values, onehot=True)
+        if isinstance(left, Reduction) and left.kind == "sum" and not names_of(right):
+            summed = {bound.index for bound in left.bounds}
+            return self.obey_sum(left.body, summed, self.number(right, known), values, onehot=False)
+        if isinstance(left, Access) and isinstance(right, Access) and left.name == right.name:
+            return self.obey_symmetry(left, right, values)
+        return self.obey_definition(left, right, values, known) or self.obey_definition(right, left, values, known)
+
+    def check(self, fact: Fact, point: Point) -> None:
+        """Refuse a point at which a fact does not hold: nothing can be said of a network there."""
+        from symprop.verification.evaluate import Evaluator
+
+        if fact.kind != "equal":
+            return
+        evaluator = Evaluator(self.network, point.sizes, point.values)
+        known = size_values(point.sizes, self.network)
+        indices = free_indices(fact.left) | free_indices(fact.right)
+        bounds = [self.network.indices[index] for index in sorted(indices, key=str) if index in self.network.indices]
+        for at in free_components(bounds, known):
+            left, right = (evaluator.value(side, at) for side in (fact.left, fact.right))
+            exact = isinstance(left, Fraction) and isinstance(right, Fraction)
+            if left != right if exact else abs(to_float(left) - to_float(right)) > ROUNDING:
+                raise SympropError(
+                    f"no point was found at which {fact.left} = {fact.right}, as line {fact.line} assumes"
+                )
+
+    def obey_definition(
+        self, left: Expr, right: Expr, values: dict[str, Components], known: Mapping[Expr, Expr]
+    ) -> bool:
+        """Give ``a`` the value of ``2*b``, and ``a[i]`` that of ``2*b[i]``, by rational arithmetic."""
+        if not isinstance(left, Access) or left.name not in values or left.name in names_of(right):
+            return False
+        if not names_of(right) <= values.keys() or not all(isinstance(index, Index) for index in left.indices):
+            return False
+        if any(isinstance(node, (Call, Reduction, Where)) for node in walk(right)):
+            return False
+        drawn: dict[Expr, Expr] = {
+            Access(name, tuple(Number(Fraction(place)) for place in places)): Number(number)
+            for name in names_of(right)
+            for places, number in values[name].items()
+        }
+        for places in values[left.name]:
+            at = {index: Number(Fraction(place)) for index, place in zip(left.indices, places, strict=True)}
+            value = normal(substitute(fold(right, {**known, **at}), drawn))
+            if not isinstance(value, Number):
+                return False
+            values[left.name][places] = value.value
+        return True
 
     def obey_sum(
-        self, left: Expr, right: Expr, values: dict[str, Components], known: Mapping[Expr, Expr], onehot: bool
-    ) -> None:
-        access = left.body if isinstance(left, Reduction) else left
+        self, access: Expr, summed: Collection[Expr], total: Fraction, values: dict[str, Components], onehot: bool
+    ) -> bool:
         if not isinstance(access, Access) or access.name not in values:
-            return
-        summed = {bound.index for bound in left.bounds} if isinstance(left, Reduction) else set()
-        positions = [n for n, index in enumerate(access.indices) if index in summed or (onehot and not summed)]
+            return False
+        positions = [place for place, index in enumerate(access.indices) if index in summed]
         components = values[access.name]
-        total = Fraction(1) if onehot else self.number(right, known)
         groups: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
         for indices in components:
             groups.setdefault(tuple(v for n, v in enumerate(indices) if n not in positions), []).append(indices)
@@ -264,16 +317,18 @@ class Sampler:
             weights = [Fraction(self.random.randint(1, 9)) for _ in members]
             scale = total / sum(weights)
             components.update({indices: weight * scale for indices, weight in zip(members, weights, strict=True)})
+        return True
 
-    def obey_symmetry(self, left: Access, right: Access, values: dict[str, Components]) -> None:
+    def obey_symmetry(self, left: Access, right: Access, values: dict[str, Components]) -> bool:
         components = values.get(left.name)
         if components is None or not all(isinstance(index, Index) for index in (*left.indices, *right.indices)):
-            return
+            return False
         order = [left.indices.index(index) for index in right.indices]
         for indices in list(components):
             other = tuple(indices[place] for place in order)
             if other in components and other > indices:
                 components[other] = components[indices]
+        return True
 
 
 def size_values(sizes: Mapping[str, SizeValue], network: Network) -> dict[Expr, Expr]:
