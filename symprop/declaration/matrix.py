@@ -868,6 +868,8 @@ class ArrayReader(Resolver):
                 )
         lengths = [one.extents[place] for one in shaped]
         (joined,) = self._own([(ONE, normal(_added(lengths)))])
+        # No part has this range: a sum over it says its limits, or it would read back with those of the first part.
+        joined = joined._replace(written=True)
         axes = (*first.axes[:place], joined, *first.axes[place + 1 :])
         if self.only_shapes:
             return Shaped(axes, ONE, first.is_row)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import symprop
 from symprop.algebra.expressions import Index, Size, free_indices
 from symprop.declaration.network import Network
 from symprop.declaration.parser import parse, parse_expression, parse_shaped
@@ -453,3 +454,14 @@ def test_an_error_shows_both_shapes_and_how_to_mend_it(text: str, expected: str)
             "index k = 1..K\ntarget t[k]\n" + text
         )
     assert str(caught.value) == expected
+
+
+def test_a_sum_over_joined_columns_says_its_limits_and_reads_back() -> None:
+    network = parse("parameter b: (3)\nL = norm(concat(b, b))")
+    gradient = symprop.derive(network).gradients["b"]
+    assert "j = 1..6" in str(gradient)
+    assert symprop.expression(str(gradient), network) == gradient.expression
+    # |(b, b)| is sqrt(2)*|b|, whose slope is sqrt(2)*b/|b|: 2/sqrt(28) for b = (1, 2, 3).
+    shown = symprop.evaluate(network, {"b": [1, 2, 3]}, show=[str(gradient).replace("[i]", "[1]")]).shown
+    assert next(iter(shown.values())) == pytest.approx(2 / 28**0.5, rel=1e-15)
+    assert symprop.check(network, f"dL/db[i] = {gradient}").verdict in ("proved", "agrees")
