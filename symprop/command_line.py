@@ -134,7 +134,8 @@ def derive(
     from symprop import pipeline
 
     names = None if wrt is None else _parts(wrt)
-    derivation = pipeline.derive(_network(network), wrt=names, of=of, mode=mode)
+    read = _network if form == "json" else _read  # a page has the notices of the network itself
+    derivation = pipeline.derive(read(network), wrt=names, of=of, mode=mode)
     if form == "text":
         text = derivation.to_text(notation=notation, detail=detail, sizes=_sizes(sizes))
     elif form == "json":
@@ -448,15 +449,18 @@ def plot(model: str, output: str | None) -> None:
 
 def _network(path: str) -> Network:
     """Return the network of a file; what is likely a mistake in it is said on standard error."""
-    from symprop import pipeline
-
-    if path == "-":
-        network = pipeline.parse(pipeline.decode(sys.stdin.buffer.read(), "standard input"))
-    else:
-        network = pipeline.read(path)
+    network = _read(path)
     for notice in network.notices:
         click.echo(f"notice: {notice}", err=True)
     return network
+
+
+def _read(path: str) -> Network:
+    from symprop import pipeline
+
+    if path == "-":
+        return pipeline.parse(pipeline.decode(sys.stdin.buffer.read(), "standard input"))
+    return pipeline.read(path)
 
 
 def _parts(text: str) -> list[str]:

@@ -288,7 +288,10 @@ def test_every_public_name_is_there() -> None:
 
 def test_what_is_likely_a_mistake_is_said_when_a_network_is_read() -> None:
     net = b"input x; target t; parameter w, u; y = sigmoid(w*x); L = binary_cross_entropy(y, t)"
-    result = run("derive", "-", text=net)
+    page = run("derive", "-", text=net)
+    assert "Note: the parameter 'u' on line 1 is read by no equation." in page.stdout
+    assert not page.stderr
+    result = run("derive", "-", "--format", "json", text=net)
     assert result.exit_code == 0
     first, second = result.stderr.splitlines()
     assert "notice: line 1 takes the logarithm of the target 't'" in first

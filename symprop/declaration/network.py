@@ -16,6 +16,7 @@ from symprop.algebra.expressions import (
     Mul,
     Number,
     Reduction,
+    free_indices,
     names_of,
     walk,
 )
@@ -161,10 +162,24 @@ class Network:
             read |= names_of(equation.expression)
         for fact in self.facts:
             read |= names_of(fact.left) | names_of(fact.right)
-        return self.turned_losses + tuple(
+        idle = (
             f"the {quantity.role} '{quantity.name}' on line {quantity.line} is read by no equation"
             for quantity in self.of_role("input", "target", "parameter")
             if quantity.name not in read and quantity.name not in self.predictions
+        )
+        return (*self.turned_losses, *self.idle_sums, *idle)
+
+    @cached_property
+    def idle_sums(self) -> tuple[str, ...]:
+        """A sentence for each sum over an index that what is summed does not have: a factor, and mostly a slip."""
+        return tuple(
+            f"line {equation.line} sums {node.body} over '{bound.index}', which it does not depend on"
+            for equation in self.equations
+            for node in walk(equation.expression)
+            if isinstance(node, Reduction) and node.kind == "sum" and isinstance(node.body, Access)
+            for bound in node.bounds
+            if bound.index not in free_indices(node.body)
+            and not any(bound.index in free_indices(limit) for other in node.bounds for limit in other[1:3])
         )
 
     @cached_property

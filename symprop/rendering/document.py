@@ -442,6 +442,8 @@ def _notes(derivation: Derivation) -> Iterator[Sentence]:
         yield hint
     if objective is not None and objective.sense == "maximize":
         yield ("These are the derivatives of ", derivation.of, " itself: a step along them makes it larger.")
+    for notice in network.notices:
+        yield (f"Note: {notice}.",)
     if _hessian_product(derivation) is not None:
         return  # an example's Hessian times a direction; what is done over a batch is said where it is done
     if objective is not None and network.batch is None and network.of_role("input") and network.declares_roles:

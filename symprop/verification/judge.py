@@ -934,8 +934,8 @@ class Judge:
             if key not in self.draws:
                 sampler = self.sampler(question)
                 sizes = sampler.sizes(0)
-                points = [sampler.simple_point(sizes, WHOLE_AND_HALF) for _ in range(POINTS_AT_WHOLE_NUMBERS)]
-                self.draws[key] = [self.made_draw(tuple(points))]
+                whole = tuple(sampler.simple_point(sizes, WHOLE_AND_HALF) for _ in range(POINTS_AT_WHOLE_NUMBERS))
+                self.draws[key] = [self.made_draw(whole)]
             yield from self.draws[key]
         for compare_ in thresholds((question.left, self.with_definitions(question.right))):
             yield from self.beyond(compare_, question)

@@ -674,6 +674,9 @@ def test_errors_are_the_only_exceptions_of_readers(network: Network) -> None:
         ("input x\nparameter w\nfunction f(u) = w*u\ny = f(x)", ()),
         ("index k = 1..K\ninput x[k]\ntarget t[k]\nassume onehot(k, t[k])\ny = sum(k, x[k])", ()),
         ("y = w*x", ()),
+        ("index i = 1..D, j = 1..H\ninput x[i]\ny[i] = sum(j, x[i])", ("line 3 sums x[i] over 'j'",)),
+        ("index i = 1..D, j = 1..H\ninput x[i]\ny = sum(i, j, x[i]*[i <= j])", ()),
+        ("index i = 1..D\ninput x[i]\ny[i] = sum(s = 1..i, x[s])", ()),
     ],
 )
 def test_what_nothing_reads_is_noticed(text: str, notices: tuple[str, ...]) -> None:
