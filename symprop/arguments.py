@@ -108,7 +108,12 @@ def verb(function: Callable[P, R]) -> Callable[P, R]:
             signature.bind(*args, **kwargs)
         except TypeError:
             raise _not_a_call(function.__name__, signature, args, kwargs) from None
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except MemoryError as error:
+            raise ShapeError(
+                f"there is not enough memory: {error or 'an array is too large'}", hint="Give smaller sizes."
+            ) from None
 
     return called
 

@@ -1127,11 +1127,15 @@ class _Reader(Declarations):
             name = bound.index.name
             if f"n_{name}" not in used:
                 self.scope.sizes.pop(f"n_{name}", None)
-                self.scope.indices[name] = self.range_in_use(bound)
+                found = self.range_in_use(bound)
+                if found is None:  # a sum of nothing, 0*w, was all that had it
+                    self.scope.indices.pop(name)
+                else:
+                    self.scope.indices[name] = found
         return dict(self.scope.sizes)
 
-    def range_in_use(self, bound: Bound) -> Bound:
-        """Return the first range that an index, whose own no one uses, is given where it stands."""
+    def range_in_use(self, bound: Bound) -> Bound | None:
+        """Return the first range that an index, whose own no one uses, is given where it stands; None if nowhere."""
         for axes in self.axes.values():
             for axis in axes:
                 if axis.index is bound.index:
@@ -1141,7 +1145,7 @@ class _Reader(Declarations):
                 for inner in node.bounds if isinstance(node, Reduction) else ():
                     if inner.index is bound.index:
                         return inner._replace(written=False)
-        return bound
+        return None
 
     def all_indices(self) -> dict[Index, Bound]:
         found = {bound.index: bound for bound in self.scope.indices.values()}

@@ -855,7 +855,7 @@ class Resolver:
 
     def _refuse_unreal(self, name: str, arguments: list[Expr], syntax: Syntax) -> None:
         """Refuse ``log(-1)``: a number that no branch keeps from being evaluated, where the function has no value."""
-        if name not in REAL_WHERE or self.guards or not isinstance(arguments[0], Number):
+        if name not in REAL_WHERE or self.guards or self.scope.in_claims or not isinstance(arguments[0], Number):
             return
         condition, holds = REAL_WHERE[name]
         if not holds(arguments[0].value):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from symprop.algebra import indices
-from symprop.algebra.expressions import ONE, Bound, Expr
+from symprop.algebra.expressions import ONE, ZERO, Bound, Expr, Number
 
 # Keys are identities, since equal nodes are the same object; the nodes are kept alive beside the answer.
 _KNOWN: dict[tuple[Any, ...], tuple[Any, Any]] = {}
@@ -42,11 +42,12 @@ def minus(left: Expr, right: Expr) -> Expr:
 
 
 def extent(lower: Expr, upper: Expr) -> Expr:
-    """Return how many integers lie between inclusive limits."""
+    """Return how many integers lie between inclusive limits: none rather than fewer, if all of it is known."""
     key = ("extent", id(lower), id(upper))
     found = _KNOWN.get(key)
     if found is None:
-        found = _KNOWN[key] = ((lower, upper), indices.normal(upper - lower + ONE))
+        count = indices.normal(upper - lower + ONE)
+        found = _KNOWN[key] = ((lower, upper), ZERO if isinstance(count, Number) and count.value < 0 else count)
     result: Expr = found[1]
     return result
 

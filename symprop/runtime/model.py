@@ -134,7 +134,17 @@ def load(path: str | Path) -> Model:
             )
     except FileNotFoundError:
         raise OptionError(f"there is no file {path}") from None
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error):
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        MemoryError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ):
         raise OptionError(
             f"{path} is not a model file of symprop", hint="Write one with: symprop train NETWORK DATA.csv -o model.npz"
         ) from None

@@ -666,7 +666,10 @@ class Evaluator:
             yield ()
             return
         bound, *rest = bounds
-        for n in range(self._integer(bound.lower, frame), self._integer(bound.upper, frame) + 1):
+        lower, upper = self._integer(bound.lower, frame), self._integer(bound.upper, frame)
+        if upper - lower >= LARGEST_WORK:
+            raise _too_large("the sums together", LARGEST_WORK)
+        for n in range(lower, upper + 1):
             self._work += 1
             if self._work > LARGEST_WORK:
                 raise _too_large("the sums together", LARGEST_WORK)

@@ -848,7 +848,15 @@ class Judge:
         except RecursionError:
             return Verdict("undecided", "the claim is nested too deeply")
         except SympropError as error:
-            return Verdict("undecided", error.message)
+            return self.proved_alone(question) or Verdict("undecided", error.message)
+
+    def proved_alone(self, question: Question) -> Verdict | None:
+        """Try a proof where no point can be drawn: a range of a billion, or a fact that no drawn point meets."""
+        try:
+            deadline = time.thread_time() + PROOF_TIME
+            return None if question.point else self.prove(self.prepared(question), deadline)
+        except SympropError:
+            return None
 
     def prepared(self, question: Question) -> Question:
         """Return a question without operators."""

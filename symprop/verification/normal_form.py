@@ -360,13 +360,10 @@ class Normalizer:
         for term in terms:
             if not term.bounds and len(term.factors) == 1:
                 ((atom, exponent),) = term.factors.items()
-                if (
-                    isinstance(atom, Call)
-                    and atom.function == "log"
-                    and exponent == 1
-                    and (is_positive(atom.arguments[0]) or term.coefficient % 2 == 0)
-                ):
-                    result = self.times(result, self.power(atom.arguments[0], Number(term.coefficient)))
+                is_log = isinstance(atom, Call) and atom.function == "log" and exponent == 1
+                is_signed = isinstance(atom, Call) and atom.function == _SIGNED_LOG and exponent == 1
+                if is_signed or (is_log and (is_positive(atom.children[0]) or term.coefficient % 2 == 0)):
+                    result = self.times(result, self.power(atom.children[0], Number(term.coefficient)))
                     continue
             base = call("exp", canonical(replace(term, coefficient=Fraction(1)).key))
             result = self.times(result, [Term(Fraction(1), {canonical(base): term.coefficient})])

@@ -69,6 +69,7 @@ GENTLE: tuple[Interval, ...] = (
 SMALLEST_SIZE, LARGEST_SIZE = 3, 6
 DENOMINATOR = 8
 ATTEMPTS = 60
+MOST_COMPONENTS = 100_000  # along one axis
 ROUNDING = 1e-12  # two sides of a fact that are no fractions are equal if they differ by less
 
 
@@ -195,6 +196,9 @@ class Sampler:
                 return
             axis = quantity.axes[len(prefix)]
             low, high = (self.number(limit, at) for limit in (axis.lower, axis.upper))
+            if high - low >= MOST_COMPONENTS:
+                count = high - low + 1
+                raise SympropError(f"'{quantity.name}' has {count} values along one axis, too many to be drawn")
             for value in range(int(low), int(high) + 1):
                 yield from extend((*prefix, value), {**at, axis.index: Number(Fraction(value))})
 
