@@ -30,7 +30,7 @@ from symprop.algebra.expressions import (
 )
 from symprop.algebra.indices import affine
 from symprop.lowering.assignments import Assignment, Variable
-from symprop.lowering.memo import extent, minus, normal
+from symprop.lowering.memo import minus, normal, room
 from symprop.lowering.program import ONES, Loop, Matrix, Product, Statement
 
 
@@ -115,7 +115,7 @@ class _Operand:
 
 def extents(variable: Variable) -> tuple[Expr, ...]:
     """Return the extent of each axis; a scalar is an array of one element."""
-    return tuple(extent(axis.lower, axis.upper) for axis in variable.axes) or (ONE,)
+    return tuple(room(axis.lower, axis.upper) for axis in variable.axes) or (ONE,)
 
 
 def strides(variable: Variable) -> tuple[Expr, ...]:
@@ -267,7 +267,7 @@ def _lie_together(run: list[Index], operand: _Operand, loops: Mapping[Index, Bou
 
 
 def _extent(indices: list[Index], loops: Mapping[Index, Bound]) -> Expr:
-    return _product(tuple(extent(loops[i].lower, loops[i].upper) for i in indices))
+    return _product(tuple(room(loops[i].lower, loops[i].upper) for i in indices))
 
 
 def _matrix(operand: _Operand, rows: list[Index], columns: list[Index], outer: list[Index]) -> Matrix:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from symprop.algebra import indices
-from symprop.algebra.expressions import ONE, ZERO, Bound, Expr, Number
+from symprop.algebra.expressions import ONE, ZERO, Bound, Expr, Number, call
 
 # Keys are identities, since equal nodes are the same object; the nodes are kept alive beside the answer.
 _KNOWN: dict[tuple[Any, ...], tuple[Any, Any]] = {}
@@ -50,6 +50,12 @@ def extent(lower: Expr, upper: Expr) -> Expr:
         found = _KNOWN[key] = ((lower, upper), ZERO if isinstance(count, Number) and count.value < 0 else count)
     result: Expr = found[1]
     return result
+
+
+def room(lower: Expr, upper: Expr) -> Expr:
+    """Return how many elements an axis has: as `extent`, and none where sizes leave fewer (``1..T-2`` at T = 1)."""
+    count = extent(lower, upper)
+    return count if at_least(count, ZERO) else call("max", ZERO, count)
 
 
 def extremes(expr: Expr, bounds: Iterable[Bound]) -> tuple[Expr, Expr]:

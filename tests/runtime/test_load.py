@@ -13,6 +13,7 @@ import pytest
 from corpus import CORPUS, deep
 
 from symprop.errors import DeclarationError, OptionError, ShapeError
+from symprop.pipeline import compile as pipeline_compile
 from symprop.runtime import load
 from symprop.runtime.load import Functions, compile
 
@@ -433,3 +434,31 @@ def test_a_condition_on_values_keeps_no_reading_inside_its_range() -> None:
     )
     with pytest.raises(ShapeError, match="outside its range"):
         functions.gradient({"b": np.ones(2)}, {"x": np.ones((1, 2))})
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4])
+def test_an_intermediate_of_an_empty_sum_has_no_element(length: int) -> None:
+    """A sum up to T - 2 is empty at T = 1, where its terms, kept in an array of their own, are not minus one."""
+    text = """
+    size T; index t = 1..T; parameter x[t], q
+    a[t] = sum(s = 1..T-2, prod(n = 1..3, x[t]*x[s+n-1])); L = q*sum(t, (a[t] + x[t])**2)
+    """
+
+    def value(x: np.ndarray, q: float) -> float:
+        a = [sum(np.prod([x[t] * x[s + k] for k in range(3)]) for s in range(length - 2)) for t in range(length)]
+        return float(q * ((a + x) ** 2).sum())
+
+    x = np.arange(1.0, length + 1) / 3
+    functions = compile(text, sizes={"T": length}, target="numpy")
+    loss, gradients = functions.gradient({"x": x, "q": 2.0}, {})
+    assert loss == pytest.approx(value(x, 2.0), rel=1e-13)
+    assert gradients["q"] == pytest.approx(value(x, 1.0), rel=1e-13)
+    slopes = [(value(x + step, 2.0) - value(x - step, 2.0)) / 2e-5 for step in 1e-5 * np.eye(length)]
+    np.testing.assert_allclose(gradients["x"], slopes, rtol=1e-7)
+
+
+def test_a_hostile_size_is_refused_before_anything_is_allocated() -> None:
+    text = "index i = 1..D; parameter w[i]; L = sum(i, w[i]**2)"
+    for target in ("numpy", "numba"):
+        with pytest.raises(ShapeError, match="not enough memory"):
+            pipeline_compile(text, sizes={"D": 10**12}, target=target).initialize()
