@@ -43,6 +43,15 @@ from symprop.declaration.source import Source, Span
 from symprop.declaration.syntax import LENGTHS_IN, Syntax
 from symprop.errors import DeclarationError, IndexNotationError, NotationError, SympropError, nearest
 
+# Names of functions that are the usual names of quantities, too: columns of a table, a deviation, losses.
+ALSO_QUANTITIES = frozenset(
+    (
+        *("sigma", "product", "step", "mean", "linear", "logistic", "identity", "sign", "diff", "hinge", "stop"),
+        *("divides", "floor", "ceiling", "maximum", "minimum", "sec"),
+        *LOSSES,
+    )
+)
+
 
 @dataclass
 class Declared:
@@ -206,6 +215,13 @@ class Declarations:
             ]
 
     def declare_once(self, name: str, statement: Statement, syntax: Syntax) -> None:
+        if statement.syntax.kind != "function" and name in CALLABLE - ALSO_QUANTITIES:
+            raise self.error(
+                DeclarationError,
+                f"'{name}' has a meaning of its own in the language",
+                self.at_name(statement, syntax),
+                f"Choose another name, such as {name}_1.",
+            )
         before = self.known_line(name)
         if before is not None:
             what, line = before

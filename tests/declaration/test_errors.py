@@ -181,3 +181,9 @@ def test_a_comment_does_not_make_a_text_latex() -> None:
         parse("parameter w  # C:\\name, \\alpha\nL = w**2  # \\n").equations[0].expression
         == parse("L = w**2").equations[0].expression
     )
+
+
+@pytest.mark.parametrize("name", ["sigma", "mean", "step", "product", "mse", "e", "E", "pi", "S", "N"])
+def test_usual_names_of_quantities_may_be_declared(name: str) -> None:
+    network = parse(f"input x\nparameter {name}\nL = ({name} - x)**2")
+    assert network.quantities[name].role == "parameter"
