@@ -366,8 +366,9 @@ def derive(
         some = next(iter(network.of_role("input", "target")), None)
         hint = "The network reads no name at all."
         if some is not None:
-            hint = f"Name a quantity, wrt='{some.name}' or --wrt {some.name}."
-        raise OptionError("there is no parameter to differentiate by", hint=hint)
+            hint = f"Declare one, parameter w, or name a quantity: wrt='{some.name}' or --wrt {some.name}."
+        place = network.place_of(some.name) if some is not None else {}
+        raise OptionError("there is no parameter to differentiate by", hint=hint, **place)
     source: Any = of
     if isinstance(of, str) and of not in network.quantities and "[" in of:
         source = expression(of, network)

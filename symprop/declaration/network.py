@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from symprop.algebra.expressions import (
     Access,
@@ -227,6 +229,15 @@ class Network:
         return bool(others) or any(
             first in names_of(equation.expression) for equation in self.definitions.get(first, ())
         )
+
+    def place_of(self, name: str) -> dict[str, Any]:
+        """Return where the text first names a quantity, as the exceptions take it; empty if no text does."""
+        lines = self.text.splitlines()
+        line = self.quantities[name].line
+        found = re.search(rf"\b{re.escape(name)}\b", lines[line - 1]) if 0 < line <= len(lines) else None
+        if found is None:  # made in Python, or written in another spelling
+            return {}
+        return {"text": self.text, "line": line, "column": found.start() + 1, "length": len(name)}
 
     def of_role(self, *roles: str) -> tuple[Quantity, ...]:
         """Return the quantities that have one of `roles`, in order of appearance."""

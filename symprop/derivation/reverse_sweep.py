@@ -99,10 +99,15 @@ def source_of(network: Network, of: Access | str | None) -> Access:
     """Return what is differentiated as an access; None means the objective."""
     if of is None:
         if network.objective is None:
-            raise DeclarationError(
-                "there is no scalar to differentiate",
-                hint="Define a scalar such as L = sum(k, (y[k] - t[k])**2), or name what to differentiate: of='y'.",
-            )
+            last = network.equations[-1].target if network.equations else None
+            place = network.place_of(last.name) if last is not None else {}
+            hint = "Define a scalar such as L = sum(k, (y[k] - t[k])**2), or name what to differentiate: of='y'."
+            if last is not None:
+                over = ", ".join(axis.index.name for axis in network.quantities[last.name].axes)
+                whole = network.quantities[last.name].access
+                scalar = f"L = sum({over}, {whole}**2)"
+                hint = f"Define one, such as {scalar}, or name what to differentiate: of='{last.name}'."
+            raise DeclarationError("there is no scalar to differentiate", hint=hint, **place)
         return Access(network.objective.name, ())
     if isinstance(of, str):
         return known_quantity(network, of).access

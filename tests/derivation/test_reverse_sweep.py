@@ -132,5 +132,19 @@ def test_an_unknown_name_is_offered_the_nearest() -> None:
 
 
 def test_without_a_scalar_there_is_nothing_to_derive() -> None:
-    with pytest.raises(DeclarationError, match="no scalar to differentiate"):
-        backpropagate(parse("index i = 1..3\ny[i] = x[i]**2"))
+    with pytest.raises(DeclarationError, match="no scalar to differentiate") as caught:
+        backpropagate(parse("index i = 1..3\ny[i] = x[i]**2; z[i] = y[i]"))
+    assert (caught.value.line, caught.value.column) == (2, 17)  # the last equation, which could be the scalar
+    assert "L = sum(i, z[i]**2)" in str(caught.value)
+
+
+def test_without_a_parameter_the_first_input_is_shown() -> None:
+    import symprop
+
+    with pytest.raises(symprop.OptionError, match="no parameter to differentiate by") as caught:
+        symprop.derive("input x, u\ntarget t\nL = (x*u - t)**2")
+    assert (caught.value.line, caught.value.column) == (1, 7)
+    assert "wrt='x'" in str(caught.value)
+    with pytest.raises(symprop.OptionError, match="no parameter to differentiate by") as caught:
+        symprop.derive("input α\nL = α**2")  # kept as alpha, which the text does not show
+    assert caught.value.line is None
