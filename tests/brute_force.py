@@ -155,6 +155,8 @@ class Witness:
         Equations of adjoints, which expressions may then read by name.
     cut : mapping of (name, indices) to number
         Components cut loose from their own equations.
+    still : Witness, optional
+        The same network before something moved: the argument of a `stop` has the value that it has there.
     """
 
     network: Network
@@ -162,6 +164,7 @@ class Witness:
     values: Mapping[str, Mapping[Point, Value]]
     adjoints: Iterable[tuple[Access, tuple[Bound, ...], Expr]] = ()
     cut: Mapping[tuple[str, Point], Value] = field(default_factory=dict)
+    still: Witness | None = None
 
     def __post_init__(self) -> None:
         self.known: dict[tuple[str, Point], Value] = {}
@@ -267,6 +270,9 @@ class Witness:
                 return _fold(lambda a, b: a * b, map(value, factors))
             case Power(base=base, exponent=exponent):
                 return _power(value(base), value(exponent))
+            case Call(function="stop", arguments=(stopped,)) if self.still is not None:
+                assert names is None, "a stop inside a function reads arguments that have moved"
+                return self.still.of(stopped, indices)
             case Call(function=function, arguments=arguments, orders=orders):
                 return self.call(function, [value(argument) for argument in arguments], orders)
             case Reduction(kind=kind, bounds=bounds, body=body):
@@ -386,7 +392,9 @@ def moved(witness: Witness, of: tuple[str, Point], by: tuple[str, Point], step: 
     """Return the value of one component after another has been moved by `step`."""
     here = witness.read(*by)
     there = here + step if isinstance(here, Fraction) else here + real(step)
-    return real(Witness(witness.network, witness.sizes, witness.values, (), {**witness.cut, by: there}).read(*of))
+    cut = {**witness.cut, by: there}
+    still = witness.still or witness
+    return real(Witness(witness.network, witness.sizes, witness.values, (), cut, still).read(*of))
 
 
 def close(left: Value, right: Value, value: Value = 0) -> bool:

@@ -118,8 +118,9 @@ def readings(draw: st.DrawFn, quantities: tuple[Quantity, ...], free: Free) -> E
 
 
 KINDS = (
-    *("reading", "add", "mul", "mul", "call", "call", "power", "fraction", "where", "bracket", "function", "pair"),
+    *("reading", "add", "mul", "mul", "call", "call", "power", "fraction", "where", "bracket", "function"),
     *("sum", "sum", "sum", "extremum", "product", "logsumexp"),
+    *("pair", "stop"),
 )
 
 
@@ -161,6 +162,8 @@ def expressions(draw: st.DrawFn, quantities: tuple[Quantity, ...], free: Free) -
             return mul(iverson(compare(draw(st.sampled_from(("==", "<=", "!="))), left, right)), inner())
         case "function":
             return call("bend", inner(2), inner(2))
+        case "stop":
+            return call("stop", inner())
         case "pair":
             return call(draw(st.sampled_from(("max", "min"))), inner(), inner())
     # A reduction.

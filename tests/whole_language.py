@@ -2,12 +2,13 @@
 
 A network is a chain of pieces, each of which makes a new vector of those before it: dense layers in both notations,
 softmax, norms, convolutions with padding, recurrences up and down, triangular sums, extrema, integer inputs,
-components, conditions, functions of one's own and functions without a body.  `random_networks` has wilder expressions
-of fewer kinds; here the kinds are many and meet each other.
+components, conditions, stopped parts, functions of one's own and functions without a body; on demand two objectives.
+`random_networks` has wilder expressions of fewer kinds; here the kinds are many and meet each other.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -64,6 +65,14 @@ PIECES: tuple[tuple[str, str], ...] = (
     ("c{1}", "{o}[{n}j] = bend({a}[{n}j], c{1}) + g({b}[{n}j])"),
     ("", "{o}[{n}j] = g({a}[{n}j])*{b}[{n}j]"),
     ("c{1}", "{o}[{n}j] = max(c{1}*{a}[{n}j], {b}[{n}j]) + leaky_relu({a}[{n}j], slope=1/5)"),
+    ("", "{o}[{n}j] = stop({a}[{n}j])*{b}[{n}j] + sin({a}[{n}j])"),
+    ("W{1}[j,m]", "{o}[{n}j] = sum(m, softmax(m, stop(W{1}[j,m]*{b}[{n}m]))*W{1}[m,j]*{a}[{n}m])"),
+    ("c{1}", "{o}[{n}j] = {a}[{n}j]/(1 + stop(sum(m, {a}[{n}m]**2))) + g(c{1}*stop({b}[{n}j]))"),
+    (
+        "r{1}",
+        "h{1}[{n}0,j] = {a}[{n}j]; h{1}[{n}t,j] = tanh(r{1}*h{1}[{n}t-1,j] + stop(h{1}[{n}t-1,j])*{b}[{n}j]) "
+        "for t = 1..T; {o}[{n}j] = h{1}[{n}T,j]",
+    ),
     (
         "R{1}[j,m]",
         "h{1}[{n}0,j] = {b}[{n}j]; h{1}[{n}t,j] = tanh(sum(m, R{1}[j,m]*h{1}[{n}t-1,m]) + {a}[{n}j]) for t = 1..T; "
@@ -86,6 +95,7 @@ MATRICES: tuple[tuple[str, str], ...] = (
     ("A{1}: (H, H)", "{o} = A{1}.T @ ({a} * {b})"),
     ("", "{o} = softmax({a}) - {b}*norm({a})**2"),
     ("", "{o} = ({a}.T @ {b})*{a}"),
+    ("A{1}: (H, H)", "{o} = stop(A{1} @ {a})*{b} + {a}"),
 )
 EXAMPLES: tuple[tuple[str, str], ...] = (
     ("", "{o}[n,j] = {a}[n,j] - mean(n, {b}[n,j])"),
@@ -113,8 +123,8 @@ class Written(Example):
 
 
 @st.composite
-def written(draw: st.DrawFn, most: int = 4) -> Written:
-    """Return a network of up to `most` pieces."""
+def written(draw: st.DrawFn, most: int = 4, rivals: bool = False) -> Written:
+    """Return a network of up to `most` pieces; `rivals` have two objectives, each over parameters of its own."""
     batch = draw(st.integers(0, 3)) == 0
     n = "n," if batch else ""
     pieces = PIECES + (EXAMPLES if batch else MATRICES)
@@ -132,9 +142,18 @@ def written(draw: st.DrawFn, most: int = 4) -> Written:
     lines.append(end.replace("L = ", "L = mean(n, ", 1) + ")" if batch else end)
     axes = "n,j" if batch else "j"
     head = (BATCH if batch else "") + HEAD
-    given = f"input x[{axes}]\ninteger pick[{axes}] in 1..H\nparameter scale{''.join(f', {p}' for p in parameters)}\n"
+    scalars = ["scale", "shift"] if rivals else ["scale"]
+    given = f"input x[{axes}]\ninteger pick[{axes}] in 1..H\nparameter {', '.join(scalars + parameters)}\n"
     lines[-1] += " + scale**2*scale"
-    text = head + given + "\n".join(lines) + "\nminimize L"
+    goal = "minimize L"
+    if rivals:
+        names = [name for declared in parameters for name in _names(declared)]
+        share = draw(st.integers(0, len(names)))
+        rival = _filled(draw(st.sampled_from(ENDS)), put).replace("L = ", "K = mean(n, " if batch else "K = ", 1)
+        lines.append(rival + (")" if batch else "") + " + shift**2*scale")
+        own, others = ("scale", *names[:share]), ("shift", *names[share:])
+        goal = f"minimize L over {', '.join(own)}\nmaximize K over {', '.join(others)}"
+    text = head + given + "\n".join(lines) + f"\n{goal}"
     sizes = draw(st.sampled_from(({"H": 2, "T": 3}, {"H": 3, "T": 1}, {"H": 2, "T": 2}))) | ({"N": 2} if batch else {})
     network = parse(text)
     sizes = {name: sizes[name] for name in network.sizes if name in sizes}
@@ -146,6 +165,11 @@ def written(draw: st.DrawFn, most: int = 4) -> Written:
     for place, point in enumerate(values["pick"]):
         values["pick"][point] = Fraction(1 + (seed + place) % sizes["H"])
     return Written(replace(network, functions=bodies), sizes, values, text, network)
+
+
+def _names(declared: str) -> list[str]:
+    """Return the names in ``W1[j,m], b1[j]`` or ``A1: (H, H)``."""
+    return re.findall(r"\w+", re.sub(r"\[.*?\]|: \(.*?\)", "", declared))
 
 
 def _filled(text: str, put: dict[str, str]) -> str:

@@ -256,6 +256,14 @@ def test_partials_at_zeros_and_ties(text: str, name: str, wanted: list[int]) -> 
     assert partials_at(text, name) == wanted
 
 
+def test_what_is_stopped_stays_in_a_difference() -> None:
+    """The witness holds the argument of a stop where it was, also behind other equations: not 41."""
+    network = parse("parameter p; a = p**2; b = stop(a)*p**3/2 + p")
+    witness = Witness(network, {}, {"p": {(): Fraction(2)}})
+    difference = central_difference(witness, ("b", ()), ("p", ()))
+    assert close(difference, 4 * 3 * Fraction(2) ** 2 / 2 + 1)
+
+
 def test_a_maximum_inside_a_sum_is_owned_in_every_row() -> None:
     network = parse("index i = 1..2, k = 1..3\ninput A[i,k]\na[i] = max(k, A[i,k])")
     (equation,) = network.equations

@@ -31,6 +31,19 @@ def test_networks_over_the_whole_language_are_derived(example: Written) -> None:
     assert_derivation_is_right(example)
 
 
+@given(written(most=2, rivals=True))
+@settings(max_examples=15)
+def test_each_of_two_objectives_is_derived_by_its_own_parameters(example: Written) -> None:
+    assert_derivation_is_right(example)
+
+
+@pytest.mark.slow
+@given(written(rivals=True))
+@settings(max_examples=400)
+def test_two_objectives_of_larger_networks_are_derived_by_their_own_parameters(example: Written) -> None:
+    assert_derivation_is_right(example)
+
+
 @pytest.mark.slow
 @given(written())
 @settings(max_examples=2000)
