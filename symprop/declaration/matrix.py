@@ -549,7 +549,9 @@ class ArrayReader(Resolver):
             return self._shape_error(message, place, f"Write {one} @ {_flipped(other)} for the inner product.")
         message = f"{sides} has no value: the shapes are {left.shape} and {right.shape}"
         fixes = []
-        turned = [(self._turned(left), right, f"{_flipped(one)} @ {other}")]
+        # A column times a matrix is meant to give a column again.
+        turned = [(self._turned(right), left, f"{_flipped(other)} @ {one}")] if ranks == (1, 2) else []
+        turned.append((self._turned(left), right, f"{_flipped(one)} @ {other}"))
         turned.append((left, self._turned(right), f"{one} @ {_flipped(other)}"))
         turned.append((self._turned(left), self._turned(right), f"{_flipped(one)} @ {_flipped(other)}"))
         turned.append((right, left, f"{other} @ {one}"))

@@ -651,9 +651,23 @@ class _Reader(Declarations):
                 boxes += [defined.box for defined in self.definitions.get(name, ())]
             found = ranges.hull_along(place, boxes) if boxes and all(box[place] for box in boxes) else None
             # Where the index is read over a range of its own there is nothing to narrow.
-            if found is not None and not isinstance(found[0], tuple) and not self.is_open(Index(index), found):
-                axes[place] = ranges.axis_of(axis.index, found)
+            if found is None or isinstance(found[0], tuple) or self.is_open(Index(index), found):
+                continue
+            # Two undeclared indices have sizes of their own, unless one of them stands here alone, as a mere name.
+            if self.is_undeclared(found) and self.stands_elsewhere(index, name):
+                continue
+            axes[place] = ranges.axis_of(axis.index, found)
         return self.with_layers(name, axes)
+
+    def is_undeclared(self, interval: ranges.Interval) -> bool:
+        """Return whether an interval is the range of some undeclared index, ``1..n_j``."""
+        return any(self.is_open(bound.index, interval) for bound in self.scope.indices.values())
+
+    def stands_elsewhere(self, index: str, name: str) -> bool:
+        """Return whether an index is used in an equation, or in the declaration of another quantity than `name`."""
+        return index in self.used or any(
+            axis.index.name == index for other, axes in self.axes.items() if other != name for axis in axes
+        )
 
     def is_open(self, index: Index, interval: ranges.Interval) -> bool:
         """Return whether the range of an index is the one of an undeclared index, ``1..n_i``."""

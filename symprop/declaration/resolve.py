@@ -581,21 +581,24 @@ class Resolver:
                 "Guard it: where(divides(2, i), x[i/2], 0).",
             )
         if not self.scope.in_claims:
-            for index in sorted(coefficients, key=lambda index: index.name):
-                if index.name not in self.bound and index.name not in self.scope.stated:
+            for index in sorted(coefficients, key=str):
+                if "[" in index.name:  # an access, as `flattened` names it
                     raise self.error(
                         IndexNotationError,
-                        f"index '{index.name}' is shifted or scaled and has no declared range",
+                        f"an index that is read from data stands alone: {index}",
                         syntax,
-                        f"Declare it: index {index.name} = 1..{_size_for(index.name)}.",
+                        f"Write {index}, and let the axis start where its values do: integer {index} in 1..V "
+                        "reads an axis 1..V.",
                     )
-                if index.name in self.bound and not (self.bound[index.name].written or index.name in self.scope.stated):
-                    raise self.error(
-                        IndexNotationError,
-                        f"index '{index.name}' is shifted or scaled and has no declared range",
-                        syntax,
-                        f"Declare it: index {index.name} = 1..{_size_for(index.name)}.",
-                    )
+                bound = self.bound.get(index.name)
+                if index.name in self.scope.stated or (bound is not None and bound.written):
+                    continue
+                raise self.error(
+                    IndexNotationError,
+                    f"index '{index.name}' is shifted or scaled and has no declared range",
+                    syntax,
+                    f"Declare it: index {index.name} = 1..{_size_for(index.name)}.",
+                )
 
     def _read(self, name: str, indices: tuple[Expr, ...], syntax: Syntax) -> Expr:
         known = self.scope.quantities[name]
@@ -955,9 +958,12 @@ class Resolver:
             if index is not None:
                 hint = f"Write {name}({index}, {self.written(syntax.parts[0])})."
             return self.error(IndexNotationError, f"'{name}' needs an index", syntax, hint)
-        return self.error(
-            IndexNotationError, f"'{name}' takes indices first", syntax.parts[0], f"Write {name}(i, j, ...)."
-        )
+        hint = f"Write {name}(i, j, ...)."
+        first = syntax.parts[0]
+        if first.kind == "tuple" and all(part.kind == "name" for part in first.parts):
+            rest = ", ".join(self.written(part) for part in (*first.parts, *syntax.parts[1:]))
+            hint = f"Write {name}({rest})."
+        return self.error(IndexNotationError, f"'{name}' takes indices first", first, hint)
 
     def _with_index(self, name: str, pieces: Sequence[Syntax]) -> str:
         index = self._index_in(pieces)
