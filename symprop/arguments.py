@@ -312,6 +312,12 @@ def array(name: str, value: object) -> np.ndarray:
         raise ValueOutsideDomainError(f"the array for {name} is None; it must hold real numbers")
     if hasattr(value, "to_numpy"):
         value = value.to_numpy()
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        place = tuple(int(i) for i in np.argwhere(np.ma.getmaskarray(value))[0])
+        raise ValueOutsideDomainError(
+            f"the array for {name} is masked at position {place}",
+            hint="Leave the examples out that lack a value, or fill it in.",
+        )
     try:
         result = np.asarray(value)
     except ValueError:

@@ -16,6 +16,7 @@ from symprop.algebra.expressions import ONE, Expr, call, number, power, scalar
 from symprop.errors import OptionError, nearest
 
 GIVEN = ("g", "theta", "step")
+WEIGHTS = ("beta", "beta1", "beta2", "rho")  # of what came before: with 1 or more, old gradients never fade
 
 
 @dataclass(frozen=True)
@@ -173,3 +174,23 @@ def optimizer(name: str) -> Optimizer:
         hint = f"Did you mean '{close}'? " if close else ""
         raise OptionError(f"unknown optimizer '{name}'", hint=f"{hint}Known: {', '.join(OPTIMIZERS)}.")
     return found
+
+
+def check_weights(name: str, hyperparameters: Mapping[str, float]) -> None:
+    """Refuse a weight of earlier gradients that is negative, or 1 or more, for an optimiser of the catalogue.
+
+    Raises
+    ------
+    OptionError
+        If there is one.
+    """
+    if SYNONYMS.get(name, name) not in OPTIMIZERS:
+        return
+    for key, value in hyperparameters.items():
+        if key in WEIGHTS and not 0 <= value < 1:
+            raise OptionError(
+                f"{key} is {value}; it weighs earlier gradients and must be at least 0 and less than 1",
+                hint=f"{name} has {key} = {float(optimizer(name).hyperparameters[key])} by default."
+                if key in optimizer(name).hyperparameters
+                else None,
+            )

@@ -107,6 +107,7 @@ class _Module:
             "size_names": [identifier(name) for name in sizes],
             "solves": [self.solve(s) for s in program.solves if s.layer is None and not s.of_parts],
             "derived": [(name, self.in_sizes(e)) for name, e in program.sizes if e is not None],
+            "defaults": tuple(name for name, e in program.sizes if isinstance(e, Number)),
             "layered": [(each.name, self.in_sizes(_count_of_layers(each))) for each in program.layered],
             "layered_views": [
                 (identifier(each.name), self.exact.integer(_count_of_layers(each))) for each in program.layered

@@ -332,6 +332,10 @@ def fit(
         optimizer = "adam" if own is None else own.name
     if learning_rate is None:
         learning_rate = 1e-3 if own is None or optimizer != own.name else float(own.hyperparameters["lr"])
+    if hyperparameters is not None and (own is None or optimizer != own.name):
+        from symprop.algebra.optimizers import check_weights
+
+        check_weights(optimizer, hyperparameters)
     _check(epochs, batch_size, learning_rate, validation, early_stopping, seed)
     options: dict[str, Any] = {
         "optimizer": optimizer,

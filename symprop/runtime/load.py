@@ -486,13 +486,13 @@ class Functions:
             )
         place = self.metadata.example_axis(name)
         if array.ndim == expected - 1 and place is not None:
-            wanted = [str(extent) for extent in array.shape]
-            wanted.insert(place, "N")
-            shape = f"({', '.join(wanted)}{',' if expected == 1 else ''})"
+            own = [*self.metadata.axes[name]]
+            own[place] = "N"
             order = "the examples first" if place == 0 else "N examples"
+            also = f"; one number an example is {name}[:, None]" if array.ndim == 1 and place == 0 else ""
             raise ShapeError(
-                f"{name} has shape {array.shape}, expected {shape}: {order}",
-                hint=f"One example alone is numpy.expand_dims({name}, {place}).",
+                f"{name} has shape {array.shape}, expected axes ({', '.join(own)}{',' * (len(own) == 1)}): {order}",
+                hint=f"One example alone is numpy.expand_dims({name}, {place}){also}.",
             )
         return array
 

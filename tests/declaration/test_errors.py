@@ -107,6 +107,12 @@ def test_points_are_checked(text: str, message: str) -> None:
     assert caught.value.message == message
 
 
+def test_two_undeclared_indices_share_no_axis_unless_one_is_a_mere_name() -> None:
+    with pytest.raises(IndexNotationError, match=r"'b' was declared as b\[k\] .*, read here with j"):
+        parse("parameter b[k], W[k,j]; L = sum(j, b[j])")
+    assert [str(axis.upper) for axis in parse("parameter b[k]; L = sum(j, b[j])").quantities["b"].axes] == ["n_j"]
+
+
 def test_a_text_without_roles_has_its_own_errors() -> None:
     with pytest.raises(IndexNotationError, match="shifted or scaled and has no declared range"):
         parse("y[t] = x[t-1]")

@@ -186,6 +186,8 @@ def test_a_run_predicts_without_targets_and_survives_its_file(tmp_path: Path) ->
         ({"learning_rate": "fast"}, OptionError, "learning_rate is 'fast'"),
         ({"validation": "half"}, OptionError, "validation is 'half'"),
         ({"optimizer": "momentum", "hyperparameters": {"bta": 0.5}}, OptionError, "no hyperparameter 'bta'"),
+        ({"optimizer": "adam", "hyperparameters": {"beta1": 2}}, OptionError, "beta1 is 2; .* less than 1"),
+        ({"optimizer": "nag", "hyperparameters": {"beta": -0.1}}, OptionError, "beta is -0.1; .* at least 0"),
         ({"validation": 1.0}, OptionError, "validation is 1"),
         ({"validation": 0.999}, OptionError, "leaves none to train"),
         ({"optimizer": "adma"}, OptionError, "adam"),
@@ -205,10 +207,12 @@ def test_arrays_that_cannot_be_used_are_refused() -> None:
         symprop.fit(LINE, {**data, "t": data["t"][1:]})
     with pytest.raises(ShapeError, match="there are no examples"):
         symprop.fit(LINE, {name: array[:0] for name, array in data.items()})
-    with pytest.raises(ShapeError, match=r"expected \(N,\): the examples first"):
+    with pytest.raises(ShapeError, match=r"expected axes \(N,\): the examples first"):
         symprop.fit(LINE, {"x": 1.0, "t": 2.0})
     with pytest.raises(ShapeError, match="lack 't'"):
         symprop.fit(LINE, {"x": data["x"]})
+    with pytest.raises(ValueOutsideDomainError, match=r"x is masked at position \(2,\)"):
+        symprop.fit(LINE, {**data, "x": np.ma.masked_array(data["x"], np.arange(40) == 2)})
     with pytest.raises(ValueOutsideDomainError, match=r"x has the value nan at position \(3,\)"):
         symprop.fit(LINE, {**data, "x": np.where(np.arange(40) == 3, np.nan, data["x"])})
     with pytest.raises(ValueOutsideDomainError, match="real numbers"):

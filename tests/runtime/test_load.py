@@ -244,6 +244,17 @@ def test_an_unknown_size_is_refused() -> None:
         compile(CORPUS["two layers"].text, {"J": 3}, target="numpy")
 
 
+def test_a_given_size_is_held_against_its_definition_unless_that_is_a_plain_number() -> None:
+    text = "size K = P + 1, H = 3\nindex p = 1..P, k = 1..K, h = 1..H\ninput x[p]\nparameter w[k], b[h]\n"
+    text += "L = sum(p, w[p]*x[p]) + sum(k, w[k]**2) + sum(h, b[h]**2)"
+    data = {"x": np.ones((4, 2))}
+    given = compile(text, sizes={"H": 5}, target="numpy")
+    assert {name: array.shape for name, array in given.initialize(data=data).items()} == {"w": (3,), "b": (5,)}
+    given = compile(text, sizes={"K": 4, "P": 2}, target="numpy")
+    with pytest.raises(ShapeError, match="the size K would be both 4 and 3"):
+        given.initialize(data=data)
+
+
 def test_a_size_that_nothing_tells_is_asked_for() -> None:
     functions = compile(CORPUS["two layers"].text, target="numpy")
     with pytest.raises(ShapeError, match="H"):
