@@ -16,10 +16,12 @@ from symprop.algebra.expressions import (
     TRUE,
     ZERO,
     Access,
+    Add,
     Bound,
     Call,
     Compare,
     Expr,
+    Mul,
     Reduction,
     Where,
     call,
@@ -76,19 +78,54 @@ def readings(equation: Equation, network: Network) -> tuple[Reading, ...]:
     expression = expand_functions(equation.expression, network)
     most = LARGEST_PARTIALS + LARGEST_GROWTH * sum(1 for _ in walk(expression))
     found: list[Reading] = []
-    length = 0
-    for reading in through(expression, ONE, equation.bounds, TRUE):
-        found.append(reading)
-        length += sum(1 for _ in walk(reading.partial))
-        if length > most:
-            raise MissingRuleError(
-                f"the partial derivatives of '{equation.name}' are too long together: more than {most:,} symbols",
-                text=network.text or None,
-                line=equation.line or None,
-                hint="Each repeats almost the whole right side. Give parts of it names by equations of their own, or "
-                "write\na product over an index, prod(i, ...).",
-            )
+    # Told beforehand: sympy takes minutes for what is refused in the end.
+    length = expected_length(expression)
+    if length <= most:
+        length = 0
+        for reading in through(expression, ONE, equation.bounds, TRUE):
+            found.append(reading)
+            length += sum(1 for _ in walk(reading.partial))
+            if length > most:
+                break
+    if length > most:
+        raise MissingRuleError(
+            f"the partial derivatives of '{equation.name}' are too long together: more than {most:,} symbols",
+            text=network.text or None,
+            line=equation.line or None,
+            hint="Each repeats almost the whole right side. Give parts of it names by equations of their own, or "
+            "write\na product over an index, prod(i, ...).",
+        )
     return tuple(found)
+
+
+def expected_length(expr: Expr) -> int:
+    """Return how many symbols the partials of an expression by all that it reads have together, before they are made.
+
+    Equal factors and terms count once, since they become powers and multiples; nothing else is simplified.
+    """
+    seen: dict[int, tuple[int, int, frozenset[str]]] = {}
+
+    def measured(node: Expr) -> tuple[int, int, frozenset[str]]:
+        """Return the length of the partials, the one of the node, and what it reads."""
+        known = seen.get(id(node))
+        if known is not None:
+            return known
+        if isinstance(node, Access):
+            found = 1, 1, frozenset({str(node)})
+        else:
+            parts = [measured(child) for child in {id(child): child for child in node.children}.values()]
+            length = 1 + sum(part[1] for part in parts)
+            reads = frozenset().union(*(part[2] for part in parts))
+            partials = sum(part[0] for part in parts)
+            if isinstance(node, Mul):
+                partials += sum(len(part[2]) * (length - part[1]) for part in parts)
+            elif not isinstance(node, Add):
+                partials += len(reads) * length
+            found = partials, length, reads
+        seen[id(node)] = found
+        return found
+
+    return measured(expr)[0]
 
 
 def expand_functions(expr: Expr, network: Network) -> Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -30,6 +31,7 @@ from symprop.algebra.expressions import (
     free_indices,
     junction,
     mul,
+    names_of,
     negative,
     power,
     substitute,
@@ -240,7 +242,8 @@ def rewriting(pattern: Expr, result: Expr, bounds: tuple[Bound, ...]) -> Rewriti
 class Names:
     """Forward equations as rewriting rules: ``right side -> name``.
 
-    `equations` should be the few that are near; each is tried at every node.
+    At a node those equations are tried that read nothing but what the node reads: each is filed under the quantity in
+    it that the fewest others have.
     """
 
     def __init__(self, equations: Iterable[Equation]) -> None:
@@ -250,6 +253,12 @@ class Names:
             for pattern, bounds in _right_sides(equation)
             if _is_worth_a_name(pattern)
         ]
+        reads = [names_of(rule.pattern) for rule in self.rewritings]
+        count = Counter(name for names in reads for name in names)
+        self.filed: dict[str, list[int]] = {}
+        for place, names in enumerate(reads):
+            rarest = min(names, key=lambda name: (count[name], name), default="")
+            self.filed.setdefault(rarest, []).append(place)
 
     def fold(self, expr: Expr, ranges: tuple[Bound, ...]) -> Expr:
         """Replace every occurrence of a right side by its name; `ranges` are those of the free indices."""
@@ -257,9 +266,16 @@ class Names:
 
     def at_node(self, node: Expr, ranges: tuple[Bound, ...]) -> Expr:
         """Return the name of a node, or the node if it has none."""
-        for rule in self.rewritings:
-            node = self.once(rule, node, ranges)
-        return node
+        done = -1
+        while True:
+            filed = (self.filed.get(name, ()) for name in ("", *names_of(node)))
+            for place in sorted(place for places in filed for place in places if place > done):
+                done, before = place, node
+                node = self.once(self.rewritings[place], node, ranges)
+                if node is not before:
+                    break  # it reads something else now
+            else:
+                return node
 
     def once(self, rule: Rewriting, node: Expr, ranges: tuple[Bound, ...]) -> Expr:
         pattern = rule.pattern

@@ -7,6 +7,7 @@ beside each, ``+=`` wherever a quantity is read more than once, the results, and
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -163,12 +164,16 @@ def backwards(derivation: Derivation) -> Iterator[tuple[Adjoint, Term | None]]:
             if len(adjoint.terms) != 1:
                 yield adjoint, None
         return
-    waiting = {name: list(adjoint.terms) for name, adjoint in derivation.adjoints.items()}
+    waiting = {name: {id(term): term for term in adjoint.terms} for name, adjoint in derivation.adjoints.items()}
+    through: dict[tuple[str, str], list[Term]] = {}
+    for name, adjoint in derivation.adjoints.items():
+        for term in adjoint.terms:
+            through.setdefault((name, term.equation.name), []).append(term)
 
     def add(name: str, terms: list[Term]) -> Iterator[tuple[Adjoint, Term | None]]:
         adjoint = derivation.adjoints[name]
         for term in terms:
-            waiting[name].remove(term)
+            del waiting[name][id(term)]
             yield adjoint, term
         if not waiting[name]:
             del waiting[name]
@@ -177,13 +182,17 @@ def backwards(derivation: Derivation) -> Iterator[tuple[Adjoint, Term | None]]:
 
     for equation in reversed(derivation.network.equations):
         if equation.name in waiting:
-            yield from add(equation.name, list(waiting[equation.name]))
+            yield from add(equation.name, list(waiting[equation.name].values()))
         for name in dict.fromkeys(node.name for node in walk(equation.expression) if isinstance(node, Access)):
-            terms = [term for term in waiting.get(name, ()) if _is_from(term, equation)]
+            terms = [
+                term
+                for term in through.get((name, equation.name), ())
+                if id(term) in waiting.get(name, ()) and _is_from(term, equation)
+            ]
             if terms:
                 yield from add(name, terms)
     for name in tuple(waiting):
-        yield from add(name, list(waiting[name]))
+        yield from add(name, list(waiting[name].values()))
 
 
 def _is_from(term: Term, equation: Equation) -> bool:
@@ -547,6 +556,11 @@ def _differs(bound: Bound, derivation: Derivation) -> bool:
 
 
 def _lines(derivation: Derivation) -> Iterator[Line]:
+    readings: Counter[tuple[str, Expr, str]] = Counter(
+        (adjoint.of, term.equation.target, term.operand.name)
+        for adjoint in derivation.adjoints.values()
+        for term in adjoint.terms
+    )
     for adjoint, term in backwards(derivation):
         several = len(adjoint.terms) > 1
         if term is None:
@@ -555,7 +569,8 @@ def _lines(derivation: Derivation) -> Iterator[Line]:
             reason = "total" if several else "seed" if adjoint.of in seeds else "not read"
             forms: tuple[Expr, ...] = (adjoint.textbook,)
         else:
-            forward, partial = _forward(term.equation, derivation), _partial(term, adjoint, derivation)
+            several_readings = readings[adjoint.of, term.equation.target, term.operand.name] > 1
+            forward, partial = _forward(term.equation, derivation), _partial(term, several_readings, derivation)
             reason = rule(term)
             forms = (_named(term.gathered, term, adjoint.bounds, derivation),)
             if not several:
@@ -591,7 +606,7 @@ def _named(expr: Expr, term: Term, bounds: tuple[Bound, ...], derivation: Deriva
     return apply_rules(expr, Context(derivation.network, bounds, {}, equations))
 
 
-def _partial(term: Term, adjoint: Adjoint, derivation: Derivation) -> Formula:
+def _partial(term: Term, is_one_of_several: bool, derivation: Derivation) -> Formula:
     plain = with_denominators_last(term.partial)
     apart = bound_apart(term.partial, {bound.index for bound in term.bounds})
     named = _named(apart, term, _narrowed(term.bounds, term.guard), derivation)
@@ -600,9 +615,7 @@ def _partial(term: Term, adjoint: Adjoint, derivation: Derivation) -> Formula:
         # No name is explained by showing both.
         forms = (named,) if cost(named) < cost(plain) - CLEARLY_SHORTER else (plain,)
     condition = None if term.guard is TRUE else term.guard
-    here = (term.equation.target, term.operand.name)
-    readings = sum((other.equation.target, other.operand.name) == here for other in adjoint.terms)
-    if readings > 1:
+    if is_one_of_several:
         return Formula(term.operand, "via", forms, (), condition)
     return Formula(Derivative("P", term.equation.target, term.operand), "=", forms, (), condition)
 
