@@ -10,7 +10,7 @@ import math
 import os
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import wraps
 from numbers import Real
 from pathlib import Path
@@ -60,6 +60,7 @@ OTHER_NAMES = {
 BY_NAME = ("data", "values")
 
 # One word with an ending, or with folders before it: never a statement of the language.
+_DERIVATIVE = re.compile(r"[d∂]\w+/[d∂]\w")  # dL/dw is no path
 _PATH = re.compile(r"[^\s=()\[\]]*(\.[A-Za-z]\w*|[/\\][^\s=()\[\]]+)")
 
 
@@ -73,23 +74,29 @@ class Named(dict[str, Any]):
     values : mapping
     hint : str, optional
         What to do about a name that is missing; ``{name}`` stands for it.
+    possible : collection of str, optional
+        The names that this remedy can help; None means all.
     """
 
-    def __init__(self, what: str, values: Mapping[str, Any], hint: str | None = None) -> None:
+    def __init__(
+        self, what: str, values: Mapping[str, Any], hint: str | None = None, possible: Collection[str] | None = None
+    ) -> None:
         super().__init__(values)
         self._what = what
         self._hint = hint
+        self._possible = possible
 
     def __missing__(self, name: object) -> NoReturn:
         close = nearest(name, self) if isinstance(name, str) else None
         meant = f"Did you mean '{close}'? " if close else ""
-        more = f" {self._hint.format(name=name)}" if self._hint and isinstance(name, str) else ""
+        helps = self._hint is not None and isinstance(name, str) and (self._possible is None or name in self._possible)
+        more = f" {self._hint.format(name=name)}" if self._hint and helps else ""
         raise UnknownNameError(
             f"there is no {self._what} {kind(name)}", hint=f"{meant}Known: {', '.join(self) or 'none'}.{more}"
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Named, (self._what, dict(self), self._hint)
+        return Named, (self._what, dict(self), self._hint, self._possible)
 
 
 def verb(function: Callable[P, R]) -> Callable[P, R]:
@@ -210,7 +217,9 @@ def claims(value: object) -> str:
     """Return the lines of a derivation as one text; they may be given one by one."""
     if isinstance(value, list | tuple) and all(isinstance(line, str) for line in value):
         value = "\n".join(value)
-    if isinstance(value, os.PathLike) or (isinstance(value, str) and _PATH.fullmatch(value.strip())):
+    if isinstance(value, os.PathLike) or (
+        isinstance(value, str) and _PATH.fullmatch(value.strip()) and not _DERIVATIVE.match(value.strip())
+    ):
         name = os.fspath(value).strip()
         raise NotationError(
             f"'{name!s}' is the name of a file, not lines to check",

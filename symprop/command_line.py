@@ -10,7 +10,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from symprop.declaration.network import Network
 
 FORMATS = ("text", "latex", "markdown", "html", "json")
+
+TABLES = (".csv", ".csv.gz", ".tsv", ".xlsx")
+
+# What the arguments of the commands are called in a message.
+_READ = {"network": "network", "claims": "claims", "data": "table", "model": "model"}
 
 # More complaints than this about rows of one table are counted, not listed.
 MOST_COMPLAINTS = 20
@@ -42,6 +47,10 @@ class Command(click.Command):
                 raise
             message = f"No such option '{error.option_name}'. Did you mean '{known[close]}'?"
             raise click.UsageError(message, ctx) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        _check_paths(ctx.params)
+        return super().invoke(ctx)
 
 
 class Commands(click.Group):
@@ -445,6 +454,29 @@ def plot(model: str, output: str | None) -> None:
 
     picture = output or f"{Path(model).with_suffix('')}.png"
     click.echo(f"{learning_curve(record(model), picture)} written")
+
+
+def _check_paths(given: Mapping[str, Any]) -> None:
+    """Refuse an output that would overwrite what is read, and a table that stands where a network should."""
+    network, output = given.get("network"), given.get("output")
+    if network is not None and network.lower().endswith(TABLES):
+        raise OptionError(
+            f"{network} is a table, and a network comes first",
+            hint=f"Write symprop train {given['data']} {network}."
+            if given.get("data")
+            else "A network is a text with equations; README.md has one.",
+        )
+    if output is None:
+        return
+    target = Path(output)
+    for name in ("network", "claims", "data", "model"):
+        read = given.get(name)
+        if read is not None and target.is_file() and Path(read).is_file() and target.samefile(read):
+            raise OptionError(
+                f"-o {output} would overwrite the {_READ[name]} that is read", hint="Give another name after -o."
+            )
+    if "data" in given and "network" in given and target.is_file() and target.suffix != ".npz":
+        raise OptionError(f"-o {output} would overwrite a file that is no model", hint="Write -o model.npz.")
 
 
 def _network(path: str) -> Network:

@@ -209,8 +209,11 @@ class Derivation:
             "gradient by",
             {name: Gradient(gradient, derivation) for name, gradient in derivation.gradients.items()},
             wanted,
+            self.network.quantities,
         )
-        self.adjoints: Mapping[str, steps.Adjoint] = Named("adjoint of", derivation.adjoints, wanted)
+        self.adjoints: Mapping[str, steps.Adjoint] = Named(
+            "adjoint of", derivation.adjoints, wanted, self.network.quantities
+        )
         self.steps: tuple[steps.Step, ...] = tuple(
             step for adjoint in derivation.adjoints.values() for step in adjoint.steps
         )

@@ -295,9 +295,7 @@ class Witness:
                     return bool((b / a).denominator == 1)
                 if not (isinstance(a, Fraction) and isinstance(b, Fraction)):
                     a, b = real(a), real(b)
-                return bool(
-                    {"==": a == b, "!=": a != b, "<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[operator]
-                )
+                return bool({"==": a == b, "!=": a != b, "<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[operator])
             case Junction(operator=operator, conditions=conditions):
                 parts = (self.holds(part, indices, names) for part in conditions)
                 if operator == "not":

@@ -134,7 +134,7 @@ WRONG: list[tuple[str, Callable[[], object], type[SympropError], str]] = [
     ("a seed below 0", lambda: symprop.runtime.fit.split(9, 0.2, -1), OptionError, "seed is -1"),
     ("a seed that is too large", lambda: fit(seed=2**70), OptionError, "below 2**63"),
     ("a size of 0", lambda: fit(sizes={"n_i": 0}), ShapeError, "positive integer"),
-    ("an example without its axis", lambda: fit({"x": X[0], "t": T}), ShapeError, "x has shape (3,), expected (N, 3)"),
+    ("an example without its axis", lambda: fit({"x": X[0], "t": T}), ShapeError, "(3,), expected axes (N, i)"),
     ("a missing array", lambda: fit({"x": X, "t": None}), ValueOutsideDomainError, "the array for t is None"),
     ("a missing number", lambda: fit({"x": X, "t": [1, None]}), ValueOutsideDomainError, "position (1,): it is None"),
     ("an array that is a set", lambda: fit({"x": X, "t": {1}}), ValueOutsideDomainError, "an array or a list"),

@@ -150,4 +150,3 @@ def holds(condition: Expr, names: Mapping[Expr, Any]) -> bool:
 
 def _at(body: Expr, index: Index, place: int) -> Expr:
     return substitute(body, {index: Number(Fraction(place))})
-

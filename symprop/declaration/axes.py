@@ -124,9 +124,7 @@ class AxisNames:
             found.append(Axis(index, *interval))
         return tuple(found)
 
-    def settled(
-        self, shaped: Shaped, axes: Sequence[Axis] | None = None, *, avoid: Collection[Index] = ()
-    ) -> Shaped:
+    def settled(self, shaped: Shaped, axes: Sequence[Axis] | None = None, *, avoid: Collection[Index] = ()) -> Shaped:
         """Return a shaped expression in letters: its axes as in `axes` if given, bound indices by their range.
 
         None of the letters is in `avoid`.

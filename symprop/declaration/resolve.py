@@ -979,6 +979,15 @@ class Resolver:
             for part in piece.parts
             if part.kind == "name" and part.value not in self.bound and self._is_index(part.value)
         ]
+        reduced = {
+            part.value
+            for body in pieces
+            for piece in body.walk()
+            if piece.kind == "call" and piece.value[0] in REDUCTIONS
+            for part in piece.parts
+            if part.kind == "name"
+        }
+        found = [index for index in found if index not in reduced]
         return found[-1] if found else None
 
     def _reduction(
@@ -1011,7 +1020,9 @@ class Resolver:
         unused = [bound.index for bound in bounds if bound.index not in free_indices(body)]
         if unused:
             used = [index for index in sorted(free_indices(body), key=str) if index.name not in self.bound]
-            hint = f"Write {name}({used[0]}, {self.written(bodies[0])})." if used else None
+            hint = f"It takes several numbers, one for each {unused[0]}: a[{unused[0]}]."
+            if used:
+                hint = f"Write {name}({used[0]}, {self.written(bodies[0])})."
             raise self.error(
                 IndexNotationError,
                 f"{name} is over '{unused[0]}', and {self.written(bodies[0])} does not use it",
@@ -1051,11 +1062,15 @@ class Resolver:
             index = self._index_in(syntax.parts)
             if loss.reduces and not found and index is not None and len(syntax.parts) == 2:
                 form = f"{name}({', '.join((index, *map(self.written, syntax.parts)))})"
+            hint = f"Write {form}." + ("" if loss.reduces else f" Over an index: sum(k, {name}(t[k], y[k])).")
+            of_one = f"binary_{name}"
+            if loss.reduces and not found and index is None and len(syntax.parts) == 2 and of_one in LOSSES:
+                hint = f"Of one number each: {of_one}({', '.join(map(self.written, syntax.parts))})."
             raise self.error(
                 NotationError,
                 f"'{name}' takes {'an index, ' if loss.reduces else ''}the target and the prediction",
                 syntax,
-                f"Write {form}." + ("" if loss.reduces else f" Over an index: sum(k, {name}(t[k], y[k]))."),
+                hint,
             )
         with self.binding():
             bounds = self._bounds(found, bodies)

@@ -625,6 +625,8 @@ def _diagnosis(source: Source, span: Span, text: str, error: Any, start: str) ->
         return result(f"the {start} ends too early", _expectation(expected))
     found = source.text[spot.start : spot.end]
     comma = re.search(r"(?<![\w.,])(\d+),(\d+)(?![\w.,])", text)
+    if start == "point" and found == "," and re.search(r"=\s*\([^()\[\]]*$", before):
+        return result("several values stand in square brackets", "Write x = [1, 2].")
     if found == "," and comma is not None and comma.start() < place < comma.end():
         spot = Span(span.start + comma.start(), span.start + comma.end())
         return result("decimals have a point", f"Write {comma[1]}.{comma[2]}.")
@@ -640,6 +642,10 @@ def _diagnosis(source: Source, span: Span, text: str, error: Any, start: str) ->
             if near is not None:
                 spot = Span(span.start, span.start + word.end())
                 return result(f"unknown statement '{word[0]}'", f"Did you mean '{near}'?")
+        if start == "point" and re.match(r"[^\W\d]\w*\s*[=\[]", text[place:]):
+            return result(f"a comma is missing before '{found}'", "Write x = [1, 2], w = 3.")
+        if found == "to" and re.search(r"[=(]", before):
+            return result("a range is written with two points", "Write i = 1..D for i = 1 to D.")
         if before[-1] == "]" and found == "[":
             return result("indices stand in one pair of brackets", "Write x[i, j].")
         if start == "statement" and word is not None and word.end() == len(before) and word[0] in _NEARLY_STATEMENTS:
@@ -648,7 +654,9 @@ def _diagnosis(source: Source, span: Span, text: str, error: Any, start: str) ->
         called = re.search(r"(?<![\w.])([^\W\d]\w*)$", before)
         if called is not None and found[0].isalnum() and spelled(called[0]) in _CALLED:
             spot = Span(span.start + called.start(), spot.end)
-            return result(f"'{called[0]}' is a function and needs brackets", f"Write {called[0]}({found}).")
+            argument = re.match(r"\w+(\s*\((?:[^()]|\([^()]*\))*\)|\[[^\[\]]*\])?", text[place:])
+            written = argument[0] if argument is not None else found
+            return result(f"'{called[0]}' is a function and needs brackets", f"Write {called[0]}({written}).")
         if "STAR" in expected:
             return result(f"an operator is missing before '{found}'", "Write * for a product; a name holds no blanks.")
     return result(f"'{found}' cannot stand here", _expectation(expected))

@@ -293,9 +293,7 @@ class _Sweep:
         seed = self.adjoints[name].expression if name in self.adjoints else ZERO
         total = add(seed, *(term.gathered for term in terms))
         if self.simplify:
-            expression, textbook, steps = simplified(
-                total, terms, bounds, self.network, self.by_access, self.templates
-            )
+            expression, textbook, steps = simplified(total, terms, bounds, self.network, self.by_access, self.templates)
         else:
             expression, textbook, steps = total, total, ()
         self.keep(Adjoint(name, access, bounds, terms, expression, textbook, steps))

@@ -528,7 +528,9 @@ def simplified(
         return _simplified(total, terms, bounds, network, adjoints)
     question = (total, bounds, tuple(Access(term.equation.name, ()) for term in terms))
     sources: Mapping[str, Mapping[str, object]] = {
-        "definitions": network.definitions, "quantity": network.quantities, "adjoint": adjoints
+        "definitions": network.definitions,
+        "quantity": network.quantities,
+        "adjoint": adjoints,
     }
     found = templates.recall(question, lambda kind, name: sources[kind].get(name))
     if found is not None:
@@ -581,9 +583,7 @@ def _lay(renaming: Renaming, old: Any, new: Any) -> None:
         names = [tuple(Access(term.equation.name, ()) for term in adjoint.terms) for adjoint in (old, new)]
         renaming.lay(*names)
     elif isinstance(old, Quantity):
-        limits = [
-            (q.integer, None if q.domain is None else (q.domain.lower, q.domain.upper)) for q in (old, new)
-        ]
+        limits = [(q.integer, None if q.domain is None else (q.domain.lower, q.domain.upper)) for q in (old, new)]
         renaming.lay(*limits)
     elif isinstance(old, tuple):
         sides = [tuple((e.target, e.bounds, e.expression) for e in equations) for equations in (old, new)]

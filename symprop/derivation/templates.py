@@ -113,7 +113,7 @@ class Renaming:
             stem = stem_of(index)
             if stem == index.name or ("index", stem) not in self.names:
                 raise UnlikeError
-            found = ("index", f"{self.names['index', stem][1]}{index.name[len(stem):]}")  # type: ignore[index]
+            found = ("index", f"{self.names['index', stem][1]}{index.name[len(stem) :]}")  # type: ignore[index]
             self.bind(("index", index.name), found)
         return Index(found[1])  # type: ignore[index]
 

@@ -12,7 +12,7 @@ kernels         loop nests that are equal up to names are one function
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -37,6 +37,7 @@ from symprop.algebra.expressions import (
     Where,
     add,
     call,
+    coefficient_and_rest,
     compare,
     free_indices,
     junction,
@@ -1156,16 +1157,12 @@ def _mapped_values(body: tuple[Statement, ...], shift: Mapping[Expr, Expr]) -> t
     return tuple(result)
 
 
-def _with_local_loads(
-    body: tuple[Statement, ...], taken: set[str], integers: frozenset[str]
-) -> tuple[Statement, ...]:
+def _with_local_loads(body: tuple[Statement, ...], taken: set[str], integers: frozenset[str]) -> tuple[Statement, ...]:
     """Load elements that do not change inside a loop before it: the compiler cannot know that no store changes them.
 
     Those of `integers` stay: what stands in an index or a limit is no floating-point number.
     """
-    written = {
-        s.target.name for s in statements(body) if isinstance(s, (Assign, Accumulate)) and s.target.indices
-    }
+    written = {s.target.name for s in statements(body) if isinstance(s, (Assign, Accumulate)) and s.target.indices}
     used = taken | {node.name for expr in _expressions(body) for node in walk(expr) if isinstance(node, Access)}
     result: list[Statement] = []
     for statement in body:
@@ -1464,11 +1461,7 @@ class _Lowering:
         )
 
     def start(self, name: str) -> tuple[str, Expr, Expr]:
-        """Return how a parameter is initialised: a bias at zero, a scale at one, weights at random.
-
-        A bias is a parameter that only ever stands as a term, beside terms that are no parameters. A scale is one of
-        at most one axis that only ever stands as a factor of elementwise products whose result has that axis.
-        """
+        """Return how a parameter is initialised, a bias at zero and weights at random, with its fan-in and fan-out."""
         variable = self.made.variables[name]
         parts = self.parts(name)
         # Of a ragged parameter each part is a parameter of its own.
@@ -1477,13 +1470,8 @@ class _Lowering:
             for n, axis in enumerate(variable.ragged or variable.axes)
             if parts is None or n != parts.axis
         }
-        uses = [
-            (equation, part)
-            for equation in self.network.equations
-            for part in _parts(equation.expression)
-            if name in names_of(part)
-        ]
-        if len(sizes) <= 1 and uses and all(isinstance(part, Access) for _, part in uses):
+        uses = [equation.expression for equation in self.network.equations if name in names_of(equation.expression)]
+        if len(sizes) <= 1 and uses and all(_is_bias(use, name, self.network.parameters) for use in uses):
             return "zeros", ONE, ONE
         # Fan-in: what one output sums over; fan-out: how many outputs one input reaches.
         fan_in: Expr = ONE
@@ -1570,15 +1558,23 @@ def _solves(name: str, axis: int, length: Expr) -> Iterable[Solve]:
             yield Solve(size.name, name, axis, coefficient, offset, layer)
 
 
-def _parts(expr: Expr) -> Iterable[Expr]:
-    """Yield the terms of a sum, looking through functions of one argument."""
-    if isinstance(expr, Add):
-        for term in expr.terms:
-            yield from _parts(term) if isinstance(term, (Add, Call)) else (term,)
-    elif isinstance(expr, Call) and len(expr.arguments) == 1:
-        yield from _parts(expr.arguments[0])
-    else:
-        yield expr if not isinstance(expr, Access) else mul(expr, expr)
+def _is_bias(expr: Expr, name: str, parameters: Collection[str]) -> bool:
+    """Return whether a parameter only ever stands as a term, beside a term of the same sign that is no parameter.
+
+    The centre c of ``(x - c)**2`` is no bias: centres that are equal at the start have equal gradients.
+    """
+    if isinstance(expr, Access):
+        return expr.name != name
+    if not isinstance(expr, Add):
+        return all(_is_bias(child, name, parameters) for child in expr.children if name in names_of(child))
+    split = [coefficient_and_rest(term) for term in expr.terms]
+    others = {factor > 0 for factor, rest in split if not names_of(rest) <= set(parameters)}
+    return all(
+        abs(factor) == 1 and (factor > 0) in others
+        if isinstance(rest, Access) and rest.name == name
+        else name not in names_of(rest) or _is_bias(rest, name, parameters)
+        for factor, rest in split
+    )
 
 
 def _unguarded(

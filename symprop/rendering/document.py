@@ -348,9 +348,7 @@ def _steps_between(adjoints: Sequence[Adjoint]) -> Iterator[tuple[Index, int]]:
                         yield own, 1 if distance.value > 0 else -1
 
 
-def _recurrence(
-    adjoints: Sequence[Adjoint], index: Index, step: int, derivation: Derivation
-) -> Iterator[Sentence]:
+def _recurrence(adjoints: Sequence[Adjoint], index: Index, step: int, derivation: Derivation) -> Iterator[Sentence]:
     starts: list[Formula] = []
     ends: tuple[Expr, Expr] | None = None
     for adjoint in adjoints:

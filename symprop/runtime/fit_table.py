@@ -451,7 +451,8 @@ def report(result: TableRun, network: str, saved: str | None, seconds: float) ->
     say("rows", f"{used} used: {len(result.training)} to train{held}; {dropped} dropped{_why_dropped(result)}")
     for slot in preparation.slots.values():
         columns = preparation.columns[slot.name]
-        say(slot.role, f"{slot.name} = {_columns(slot, columns)}")
+        why = ": in standard units the objective would be another" if _is_in_own_units(result) else ""
+        say(slot.role, f"{slot.name} = {_columns(slot, columns, why)}")
     for name, reason in preparation.left_out.items():
         say("left out", f"{name}: {reason}")
     if run.sizes:
@@ -474,11 +475,16 @@ def report(result: TableRun, network: str, saved: str | None, seconds: float) ->
     if scores:
         lines.append(_row(scores[0].kind, [score.value for score in scores]))
         guess = "most frequent class" if scores[0].kind == "accuracy" else "mean of the target"
-        lines.append(_row(f"  {guess}", [score.baseline for score in scores]))
+        lines.append(
+            _row(
+                "  most frequent class" if scores[0].kind == "accuracy" else "  guessing the mean",
+                [score.baseline for score in scores],
+            )
+        )
     lines.append("")
     for part in parts:
         if part in result.scores and result.scores[part].worse:
-            say("note", f"on the {part} rows this is no better than guessing the {guess}: {_remedy(run)}")
+            say("note", f"on the {part} rows this is no better than guessing the {guess}: {_remedy(result)}")
             break
     if result.prediction is None:
         say("predict", "nothing is scored: add a line such as 'predict y' to the network")
@@ -487,8 +493,23 @@ def report(result: TableRun, network: str, saved: str | None, seconds: float) ->
     return "\n".join(lines)
 
 
-def _remedy(run: Run) -> str:
+def _is_in_own_units(result: TableRun) -> bool:
+    """Return whether a numeric target was trained in units of its own because standard ones are another problem."""
+    found = target_column(result.preparation)
+    if found is None or found[0].probability or found[1].levels:
+        return False
+    return result.scaling is None and result.prediction is not None
+
+
+def _remedy(result: TableRun) -> str:
     """Return what to try against a poor fit."""
+    run = result.run
+    found = target_column(result.preparation)
+    if found is not None and _is_in_own_units(result):
+        return (
+            f"{found[1].name} is trained in its own units; divide the column by its size, or try a larger "
+            f"--learning-rate than {run.options['learning_rate']:g}"
+        )
     if len(run.history["objective"]) < run.options["epochs"]:
         return f"try another --learning-rate than {run.options['learning_rate']:g} or other columns"
     return f"try a larger --learning-rate than {run.options['learning_rate']:g} or more --epochs"
@@ -505,11 +526,12 @@ def _why_dropped(result: TableRun) -> str:
     return f" ({', '.join(reasons)})" if reasons else ""
 
 
-def _columns(slot: Slot, columns: Sequence[Column]) -> str:
+def _columns(slot: Slot, columns: Sequence[Column], why: str = "") -> str:
+    """Return what is said of the columns of an input or target; `why` a number is left in its units."""
     if slot.role == "target" and len(columns) == 1:
         column = columns[0]
         if not column.levels:
-            return f"{column.name}, in its own units"
+            return f"{column.name}, in its own units{why}"
         if column.codes and len(column.codes[0]) > 1:
             return f"{column.name}, one-hot: {', '.join(column.levels)}"
         codes = ", ".join(f"{level} is {code[0]:g}" for level, code in zip(column.levels, column.codes, strict=True))
@@ -518,7 +540,7 @@ def _columns(slot: Slot, columns: Sequence[Column]) -> str:
     plural = "" if width == 1 else "s"
     fixed = f", and {len(slot.fixed)} that the network fixes" if slot.fixed else ""
     described = ", ".join(_described(columns))
-    return f"{width} component{plural} from {len(columns)} columns{fixed}: {described}"
+    return f"{width} component{plural} from {len(columns)} column{'' if len(columns) == 1 else 's'}{fixed}: {described}"
 
 
 def _described(columns: Sequence[Column]) -> list[str]:
@@ -547,7 +569,8 @@ def _training(run: Run, held_out: bool) -> str:
     size = options["batch_size"]
     batch = "all rows at once" if size is None else f"batches of {size}"
     done = len(run.history["objective"])
-    text = f"{options['optimizer']}, learning rate {options['learning_rate']:g}, {batch}, {done} epochs"
+    epochs = f"{done} epoch{'' if done == 1 else 's'}"
+    text = f"{options['optimizer']}, learning rate {options['learning_rate']:g}, {batch}, {epochs}"
     if done < options["epochs"]:
         text += f" of {options['epochs']}"
     if held_out and options["early_stopping"]:

@@ -760,12 +760,19 @@ def _target(slot: Slot, table: Table, name: str, rows: Sequence[int]) -> Column:
             f"column '{name}' of {table.source} has only the value {levels[0]}, so there is nothing to learn",
             hint="Choose another column with --target.",
         )
-    few = ", ".join(levels[:5]) + (", ..." if len(levels) > 5 else "")
+    few = ", ".join(f"{float(level):g}" if numeric else level for level in levels[:5])
+    few += ", ..." if len(levels) > 5 else ""
     wanted = "a probability is predicted for it" if slot.probability and numeric else "it is one number"
+    remedy = f"Declare {slot.name}[k] with a softmax for several classes, or choose another column with --target."
+    if slot.probability and numeric and (len(levels) > MOST_LEVELS_UNASKED or not all(v == int(v) for v in values)):
+        remedy = (
+            "For a number predict one without a sigmoid and with a loss such as half_squared_error"
+            f"({slot.name}, y), or choose\nanother column with --target."
+        )
     raise TableError(
         f"column '{name}' of {table.source} has {len(levels)} different values ({few}), "
         f"which do not fit the target {slot.name}: {wanted}",
-        hint=f"Declare {slot.name}[k] with a softmax for several classes, or choose another column with --target.",
+        hint=remedy,
     )
 
 

@@ -62,9 +62,7 @@ rows = pytest.mark.parametrize("row", FUNCTIONS.values(), ids=lambda row: row.na
 
 
 def points(row: ScalarFunction) -> list[tuple[Fraction, ...]]:
-    return [
-        (Fraction(first), *map(Fraction, OTHERS.get(row.name, ()))) for first in DOMAINS.get(row.name, EVERYWHERE)
-    ]
+    return [(Fraction(first), *map(Fraction, OTHERS.get(row.name, ()))) for first in DOMAINS.get(row.name, EVERYWHERE)]
 
 
 def at(expr: Expr, row: ScalarFunction, point: tuple[Fraction, ...]) -> mpmath.mpf:
@@ -131,9 +129,7 @@ def test_second_derivatives_agree_with_numerical_differentiation_of_the_first(ro
         for point in points(row):
 
             def along(value: mpmath.mpf, point=point, first=first) -> mpmath.mpf:  # type: ignore[no-untyped-def]
-                return witness.value(
-                    first, dict(zip(row.symbols, (value, *map(real, point[1:])), strict=True))
-                )
+                return witness.value(first, dict(zip(row.symbols, (value, *map(real, point[1:])), strict=True)))
 
             mixed = tuple(order + (n == 0) for n, order in enumerate(orders(row, position)))
             wanted = mpmath.diff(along, real(point[0]))
@@ -142,9 +138,7 @@ def test_second_derivatives_agree_with_numerical_differentiation_of_the_first(ro
                 assert agree(found, wanted, 25), (position, point)
 
 
-@pytest.mark.parametrize(
-    "row", [row for row in FUNCTIONS.values() if row.sympy_name], ids=lambda row: row.name
-)
+@pytest.mark.parametrize("row", [row for row in FUNCTIONS.values() if row.sympy_name], ids=lambda row: row.name)
 def test_sympy_has_the_same_values_and_derivatives(row: ScalarFunction) -> None:
     symbols = sympy.symbols(row.parameters)
     function = getattr(sympy, row.sympy_name or "")(*symbols)

@@ -305,8 +305,15 @@ def conditions(draw: st.DrawFn, names: tuple[Index, ...]) -> Expr:
     return junction(kind, *parts)
 
 
-@given(st.recursive(forms(), lambda inner: st.tuples(st.sampled_from((add, mul)), inner, inner).map(
-    lambda parts: parts[0](parts[1], parts[2])), max_leaves=4))
+@given(
+    st.recursive(
+        forms(),
+        lambda inner: st.tuples(st.sampled_from((add, mul)), inner, inner).map(
+            lambda parts: parts[0](parts[1], parts[2])
+        ),
+        max_leaves=4,
+    )
+)
 @settings(max_examples=80)
 def test_polynomials_have_the_value_of_the_expression(expr: Expr) -> None:
     point = {i: Fraction(2), j: Fraction(-3), k: Fraction(5)}

@@ -102,9 +102,7 @@ def trained(text: str, **options: Any) -> Any:
 def test_fit_takes_the_optimizer_of_the_network_and_its_rate() -> None:
     own = trained(f"{LINE}{TEXTS['momentum'][1]}\nminimize L")
     assert (own.options["optimizer"], own.options["learning_rate"]) == ("heavy_ball", 0.1)
-    catalogue = trained(
-        f"{LINE}minimize L", optimizer="momentum", learning_rate=0.1, hyperparameters={"beta": 0.8}
-    )
+    catalogue = trained(f"{LINE}minimize L", optimizer="momentum", learning_rate=0.1, hyperparameters={"beta": 0.8})
     for name in ("w", "beta"):  # the network's beta is not the optimizer's
         np.testing.assert_allclose(own.parameters[name], catalogue.parameters[name], rtol=1e-12)
 

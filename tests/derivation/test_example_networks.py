@@ -54,6 +54,7 @@ SIZES: dict[str, tuple[dict[str, Any], ...]] = {
     "word2vec": ({"D": 2, "K": 3, "V": 4}, {"D": 3, "K": 2, "V": 2}),
 }
 
+
 @cache
 def network_of(name: str) -> Network:
     return parse((FOLDER / f"{name}.net").read_text(encoding="utf-8"))

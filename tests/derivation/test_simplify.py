@@ -253,8 +253,7 @@ GOLDEN: tuple[tuple[str, str, str, str], ...] = (
     ),
     # Rumelhart, Hinton, Williams (1986): squared error of a sigmoid unit.
     (
-        "index i = 1..D\ninput x[i]\ntarget t\nparameter w[i]\na = sum(i, w[i]*x[i])\ny = sigmoid(a)\n"
-        "L = (y - t)**2/2",
+        "index i = 1..D\ninput x[i]\ntarget t\nparameter w[i]\na = sum(i, w[i]*x[i])\ny = sigmoid(a)\nL = (y - t)**2/2",
         "gradient",
         "w",
         "(y - t)*y*(1 - y)*x[i]",
@@ -522,9 +521,14 @@ def test_the_content_of_a_sum_is_what_divides_all_coefficients() -> None:
     sums = {2 * x - number(4): "2", x / number(2) + y / number(2): "1/2", 6 * x + 9 * y: "3", x + 2 * y: "1"}
     for expr, value in sums.items():
         assert content(expr) == Fraction(value)  # type: ignore[arg-type]
-        assert shared_factors_out(expr) == mul(number(value), add(*(  # type: ignore[arg-type]
-            mul(number(1 / Fraction(value)), term) for term in expr.children
-        )))
+        assert shared_factors_out(expr) == mul(
+            number(value),
+            add(
+                *(  # type: ignore[arg-type]
+                    mul(number(1 / Fraction(value)), term) for term in expr.children
+                )
+            ),
+        )
 
 
 def test_longer_expressions_cost_more() -> None:

@@ -391,8 +391,7 @@ def test_the_agreement_is_recorded() -> None:
     import numba
 
     versions = (
-        f"Python {platform.python_version()}, numpy {np.__version__}, "
-        f"numba {numba.__version__}, jax {jax.__version__}"
+        f"Python {platform.python_version()}, numpy {np.__version__}, numba {numba.__version__}, jax {jax.__version__}"
     )
     lines = [
         "Largest difference between compiled objectives and gradients and those of JAX, float64, relative to the",

@@ -407,9 +407,7 @@ def test_what_a_notebook_shows_is_mathematics_alone(derivation: Derivation) -> N
 @pytest.mark.parametrize("detail", DETAILS)
 @pytest.mark.parametrize("fragment", [False, True])
 @pytest.mark.parametrize("name", DERIVATIONS)
-def test_tex_accepts_a_document_and_no_line_is_overfull(
-    name: str, detail: str, fragment: bool, tmp_path: Path
-) -> None:
+def test_tex_accepts_a_document_and_no_line_is_overfull(name: str, detail: str, fragment: bool, tmp_path: Path) -> None:
     text = to_latex(DERIVATIONS[name], detail=detail, fragment=fragment)
     if fragment:
         text = f"\\documentclass{{article}}\n\\usepackage{{amsmath}}\n\\begin{{document}}\n{text}\\end{{document}}\n"

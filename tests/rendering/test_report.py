@@ -45,9 +45,7 @@ every_derivation = pytest.mark.parametrize("derivation", DERIVATIONS.values(), i
         ("shared", to_html, "html"),
     ],
 )
-def test_a_report_is_the_one_that_was_read_as_prose(
-    name: str, write: Callable[[Derivation], str], ending: str
-) -> None:
+def test_a_report_is_the_one_that_was_read_as_prose(name: str, write: Callable[[Derivation], str], ending: str) -> None:
     """Golden files; after a change set REFRESH_GOLDEN=1, and read them again."""
     path = GOLDEN / f"{name}.{ending}"
     report = write(DERIVATIONS[name])

@@ -74,10 +74,7 @@ def test_conditions_are_printed_with_python_s_words() -> None:
 def test_modules_are_python_without_symprop(name: str, target: str) -> None:
     tree = ast.parse(module_text(CORPUS[name].text, target=target, optimizer="adam"))
     imported = {
-        alias.name.split(".")[0]
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import)
-        for alias in node.names
+        alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
     } | {node.module.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     allowed = {"functools", "importlib", "math", "numpy"} | ({"llvmlite", "numba"} if target == "numba" else set())
     assert imported <= allowed
@@ -99,7 +96,7 @@ def test_the_network_stands_at_the_top() -> None:
 
 def test_a_text_with_quotes_and_backslashes_stays_a_text() -> None:
     text = module_text('J = w*x**2  # """ \\ quotes')
-    assert '\'\'\' \\ quotes' in (ast.get_docstring(ast.parse(text)) or "")
+    assert "''' \\ quotes" in (ast.get_docstring(ast.parse(text)) or "")
 
 
 def test_lines_are_not_too_long() -> None:
@@ -115,10 +112,7 @@ def test_unknown_options_are_refused(option: str, value: str) -> None:
 
 
 def test_the_text_does_not_depend_on_hashes_of_the_process() -> None:
-    code = (
-        "import sys; from symprop.runtime.load import module_text; "
-        "sys.stdout.write(module_text(sys.stdin.read()))"
-    )
+    code = "import sys; from symprop.runtime.load import module_text; sys.stdout.write(module_text(sys.stdin.read()))"
     texts = {
         subprocess.run(
             [sys.executable, "-c", code],

@@ -255,6 +255,23 @@ def test_a_given_size_is_held_against_its_definition_unless_that_is_a_plain_numb
         given.initialize(data=data)
 
 
+@pytest.mark.parametrize(
+    ("text", "zeros"),
+    [
+        ("y = sigmoid(sum(i, w[i]*x[i]) + b); L = binary_cross_entropy(t, y)", True),
+        ("y = swish(sum(i, w[i]*x[i]) + b); L = (y - t)**2", True),
+        ("a = sum(i, w[i]*x[i]) + b; y = tanh(a); L = -t*log(sigmoid(y)) + b - b", True),
+        ("y = exp(-(sum(i, w[i]*x[i]) - b)**2); L = (y - t)**2", False),  # a centre
+        ("y = sum(i, w[i]*x[i])*b; L = (y - t)**2", False),  # a scale
+        ("y = sum(i, w[i]*x[i]) + b; L = (y - t)**2 + b**2", False),
+        ("y = (w[1] + b)*x[1]; L = (y - t)**2", False),  # beside parameters alone
+    ],
+)
+def test_a_bias_starts_at_zero_however_it_is_spelled(text: str, zeros: bool) -> None:
+    functions = compile("index i = 1..D; input x[i]; target t; parameter w[i], b\n" + text, {"D": 2}, target="numpy")
+    assert (functions.initialize(seed=0)["b"] == 0) == zeros
+
+
 def test_a_size_that_nothing_tells_is_asked_for() -> None:
     functions = compile(CORPUS["two layers"].text, target="numpy")
     with pytest.raises(ShapeError, match="H"):
