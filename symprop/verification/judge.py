@@ -15,7 +15,7 @@ import math
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -53,7 +53,7 @@ from symprop.declaration.quantity import Axis, Quantity
 from symprop.derivation.local_partials import expand_functions, local_partial
 from symprop.derivation.reverse_sweep import backpropagate
 from symprop.derivation.steps import Adjoint, Derivation
-from symprop.errors import SympropError, ValueOutsideDomainError
+from symprop.errors import DeclarationError, SympropError, ValueOutsideDomainError
 from symprop.verification.arithmetic import to_float
 from symprop.verification.corners import Corners, jumps, paths, thresholds
 from symprop.verification.evaluate import Evaluator, format_number
@@ -291,10 +291,18 @@ class Judge:
     network : Network
     seed : int
         Of sizes and points: the same seed finds the same witness.
+    parts : collection of str
+        Names that a text has given to parts of the network.
     """
 
-    def __init__(self, network: Network, seed: int = 0) -> None:
+    def __init__(self, network: Network, seed: int = 0, parts: Collection[str] = ()) -> None:
         self.original = network
+        # Parts with a name that nothing reads: there is no derivative by them.
+        self.idle: frozenset[str] = frozenset()
+        for _ in parts:  # a part that only such a part reads is one too
+            readers = (equation for equation in network.equations if equation.name not in self.idle)
+            read = {name for equation in readers for name in names_of(equation.expression)}
+            self.idle = frozenset(parts) - read
         self.network = with_bodies(network, seed)  # and later with what the lines define
         self.seed = seed
         self.derivations: dict[str, Derivation] = {}
@@ -383,7 +391,20 @@ class Judge:
 
         return transform(expr, rule)
 
+    def note_on_part(self, part: Equation) -> str:
+        """Return what is to be said of a name that a text gives to a part of the network."""
+        readers = dict.fromkeys(e.name for e in self.original.equations if part.name in names_of(e.expression))
+        if not readers:
+            return f"{part.name} is defined here, and no equation of the network has it"
+        return f"{part.name} is defined here; the network has it in the equation of {' and of '.join(readers)}"
+
     def adjoint(self, node: Derivative) -> Expr:
+        is_part = node.by.name in self.original.quantities and node.by.name not in self.idle
+        if not is_part and node.by.name != node.of.name and node.of.name not in self.idle:
+            raise DeclarationError(
+                f"no equation of the network has what '{node.by.name}' stands for, so nothing follows it",
+                hint=f"Name a part as it stands in the network; then dL/d{node.by.name} has a meaning.",
+            )
         adjoint = self.derivation(node.of.name).adjoints.get(node.by.name)
         if adjoint is None:
             return ZERO

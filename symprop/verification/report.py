@@ -41,12 +41,13 @@ from symprop.algebra.expressions import (
 )
 from symprop.algebra.indices import normal
 from symprop.declaration.axes import shape_of
-from symprop.declaration.network import Network
+from symprop.declaration.network import Equation, Network
 from symprop.declaration.quantity import Axis, Quantity
 from symprop.errors import SympropError
 from symprop.verification.claims import Claim, Fit, read_claims
 from symprop.verification.diagnose import Diagnoser, Diagnosis
 from symprop.verification.judge import LINE_LIMIT, NO_LEFT_SIDE, Judge, Question, Verdict, Witness, differ
+from symprop.verification.named_parts import named_parts
 from symprop.verification.probe import Probe
 from symprop.verification.sampling import Sampler, size_values
 
@@ -223,7 +224,11 @@ class Session:
     def check(self, text: str) -> Report:
         """Return the report on one text; texts do not see each other's definitions."""
         self.judge.forget_definitions()
-        return _Checking(self.judge).report(text)
+        claims = read_claims(text, self.network)
+        network, parts = named_parts(text, claims, self.network)
+        if parts:
+            return _Checking(Judge(network, self.seed, parts), parts).report(text, read_claims(text, network))
+        return _Checking(self.judge).report(text, claims)
 
 
 @dataclass
@@ -242,6 +247,7 @@ class _Checking:
     """The judging of one text, line after line."""
 
     judge: Judge
+    parts: Mapping[str, Equation] = field(default_factory=dict)  # by their names: what this text names in the network
     own: list[_Own] = field(default_factory=list)
     forward: list[Question] = field(default_factory=list)  # wrong lines about forward values
     misplaced: dict[str, int] = field(default_factory=dict)  # index -> line in which a sum over it was misplaced
@@ -250,9 +256,8 @@ class _Checking:
     given: list[Derivative] = field(default_factory=list)
     used: list[Derivative] = field(default_factory=list)
 
-    def report(self, text: str, owned: frozenset[str] = frozenset()) -> Report:
-        """Judge a text; names in `owned`, such as dZ, are what their lines define."""
-        claims = read_claims(text, self.judge.original, owned)
+    def report(self, text: str, claims: tuple[Claim, ...], owned: frozenset[str] = frozenset()) -> Report:
+        """Judge the claims of a text; names in `owned`, such as dZ, are what their lines define."""
         lines = tuple(line for claim in claims for line in self.line(claim))
         if owned:
             own = {f"{name} is a name of this text: later lines have the factor that it lacks" for name in owned}
@@ -266,7 +271,8 @@ class _Checking:
             return found
         # dZ = A - Y, and the mean over the examples is taken in the lines after: then it is no slip of this line.
         self.judge.forget_definitions()
-        other = _Checking(self.judge).report(text, owned | further)
+        again = read_claims(text, self.judge.original, owned | further)
+        other = _Checking(self.judge, self.parts).report(text, again, owned | further)
         turned = len(found.claims) - len(other.claims)  # lines after must show that it is meant so
         return other if other.wrong_lines + turned < found.wrong_lines else found
 
@@ -292,6 +298,14 @@ class _Checking:
         sides = claim.sides
         tolerances = claim.tolerances or (None,) * len(sides)
         self.note(claim)
+        part = self.parts.get(sides[0].name) if isinstance(sides[0], Access) else None
+        if part is not None and part.line == claim.line:
+            sides, tolerances = sides[1:], tolerances[1:]
+            if len(sides) == 1:
+                return Line(
+                    claim.line, claim.text, "proved", follows=True, reason="a definition",
+                    note="; ".join(filter(None, (claim.note, self.judge.note_on_part(part)))), defines=part.name,
+                )  # fmt: skip
         if claim.kind == "definition":
             assert claim.equation is not None
             self.judge.define(claim.equation, claim.axes)
