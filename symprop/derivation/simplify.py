@@ -30,6 +30,7 @@ from symprop.algebra.expressions import (
     Where,
     add,
     bound_apart,
+    call,
     coefficient_and_rest,
     factors_of,
     free_indices,
@@ -639,6 +640,11 @@ def candidates(expr: Expr, context: Context) -> Iterable[tuple[Expr, Way]]:
     """Yield rewritings of an adjoint that may be cheaper, each with the steps to it: sympy's, with definitions of
     forward values, and with the adjoints that it reads written out one after the other."""
     yield from _sympy_forms(expr, (), context)
+    one_sided = sigmoids_on_one_side(expr)
+    if one_sided is not expr:
+        cancelled = _products_cancelled(one_sided, Add)
+        way = (Step("sigmoid(-a) = 1 - sigmoid(a)", expr, one_sided), Step("cancel", one_sided, cancelled))
+        yield _by_rules(cancelled, way, context)
     yield from with_definitions(expr, context)
     written: Expr = expr
     way: Way = ()
@@ -662,6 +668,24 @@ def candidates(expr: Expr, context: Context) -> Iterable[tuple[Expr, Way]]:
         for solved, there in _solved(written, way, context):
             yield solved, there
             yield from _sympy_forms(solved, there, context)
+
+
+def sigmoids_on_one_side(expr: Expr) -> Expr:
+    """Return `expr` with ``1 - sigmoid(a)`` for ``sigmoid(-a)`` where both sigmoids stand, as in losses of logits."""
+    arguments = {
+        node.arguments[0]
+        for node in walk(expr)
+        if isinstance(node, Call) and node.function == "sigmoid" and not node.orders
+    }
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Call) and node.function == "sigmoid" and not node.orders:
+            other = negative(node.arguments[0])
+            if other in arguments and coefficient_and_rest(node.arguments[0])[0] < 0:
+                return ONE - call("sigmoid", other)
+        return node
+
+    return transform(expr, rule) if len(arguments) > 1 else expr
 
 
 def _is_open(access: Access, context: Context) -> bool:
@@ -742,12 +766,12 @@ def _sympy_forms(expr: Expr, way: Way, context: Context) -> Iterable[tuple[Expr,
         yield _by_rules(ordered, (*way, Step(name, expr, ordered)), context)
 
 
-def _products_cancelled(expr: Expr) -> Expr:
+def _products_cancelled(expr: Expr, kind: type[Expr] = Mul) -> Expr:
     """Return `expr` with every product that cancelling makes shorter cancelled where it stands, in a sum over an index
     or beside other terms: ``sum(t, ((1 - y[t])/(1 - p[t]) - y[t]/p[t])*p[t]*(1 - p[t])*f[t])``."""
 
     def rule(node: Expr) -> Expr:
-        if not (isinstance(node, Mul) and may_cancel(node) and cost(node) <= LARGEST_FOR_SYMPY):
+        if not (isinstance(node, kind) and may_cancel(node) and cost(node) <= LARGEST_FOR_SYMPY):
             return node
         nodes = scalar_template(node)[1]
         if len(nodes) > MOST_SYMBOLS:

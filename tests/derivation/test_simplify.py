@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 
@@ -10,6 +11,7 @@ from brute_force import Point, Value, Witness, central_difference, close
 from hypothesis import given, settings
 from random_networks import Example, examples, random_values
 
+import symprop
 from symprop.algebra.expressions import (
     ONE,
     ZERO,
@@ -545,3 +547,20 @@ def test_a_forward_name_brings_no_divisor_that_may_be_0() -> None:
     gradient = symprop.derive(network).gradients["g"].expression
     shown = symprop.evaluate(network, {"x": [1, 2], "w": [3, 4], "g": 0}, show=[str(gradient)]).shown
     assert list(shown.values()) == [0]  # 2*h*11, and h is 0
+
+
+@pytest.mark.parametrize(
+    ("loss", "gradient"),
+    [
+        ("o = w*x; L = binary_cross_entropy_with_logits(t, o)", "(sigmoid(o) - t)*x"),
+        ("L = binary_cross_entropy_with_logits(t, w*x)", "x*(sigmoid(w*x) - t)"),
+        ("L = t*log(1 + exp(-w*x)) + (1 - t)*log(1 + exp(w*x))", None),  # no name of the catalogue in it
+    ],
+)
+def test_the_two_sigmoids_of_a_loss_of_logits_become_one(loss: str, gradient: str | None) -> None:
+    derivation = symprop.derive(f"input x; target t; parameter w\n{loss}")
+    if gradient is not None:
+        assert str(derivation.gradients["w"]) == gradient
+    for w, x, t in ((0.3, -2.0, 0.25), (-1.5, 0.7, 1.0)):
+        values = symprop.evaluate(derivation.network, {"w": w, "x": x, "t": t}, show=["D(L,w)"])
+        assert float(values["D(L,w)"]) == pytest.approx(x * (1 / (1 + math.exp(-w * x)) - t), rel=1e-14)
