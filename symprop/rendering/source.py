@@ -30,6 +30,7 @@ from symprop.lowering.program import (
     Routine,
     Solve,
     Statement,
+    Step,
     statements,
 )
 from symprop.rendering.environment import environment
@@ -83,6 +84,7 @@ class _Module:
         program = self.program
         kernels = [self.kernel(kernel) for kernel in program.kernels]
         made = [r for r in (program.forward, program.gradient) if r is not None]
+        made += [step.gradient for step in program.steps if step.gradient is not program.gradient]
         routines = [self.routine(r) for r in made]
         update = self.update()
         parameters = tuple(g.name for g in program.given if g.role == "parameter")
@@ -138,7 +140,19 @@ class _Module:
             "batched": batched,
             "batched_names": [array["name"] for array in batched],
             "integers": repr(tuple(g.name for g in program.given if g.integer)),
-            "maximize": program.sense == "maximize",
+            "totals": [(total, name) for name, total in program.totals] if len(program.totals) > 1 else [],
+            "steps": [self.step(step) for step in program.steps],
+            # A step of the one objective over all parameters works on them where they stand.
+            "in_shares": [step.over for step in program.steps] != [parameters],
+        }
+
+    def step(self, step: Step) -> dict[str, Any]:
+        return {
+            "objective": step.objective,
+            "over": repr(step.over),
+            "names": ", ".join(step.over),
+            "routine": step.gradient.name,
+            "ascends": step.sense == "maximize",
         }
 
     def batched(self, given: Given) -> dict[str, Any]:
@@ -171,6 +185,10 @@ class _Module:
             "hyperparameters": {n: None if v is None else float(v) for n, v in program.hyperparameters},
             "objective": program.objective,
             "sense": program.sense,
+            "objectives": [
+                {"name": each.name, "sense": each.sense, "over": None if each.over is None else list(each.over)}
+                for each in program.objectives
+            ],
             "reduction": program.reduction,
             "predictions": list(program.predictions),
             "defined": [name for name, _, _ in program.defined],
@@ -217,11 +235,16 @@ class _Module:
         """Return the arrays that are passed to the compiled functions one by one."""
         return [g.name for g in self.program.given if g.role != "parameter"]
 
-    def gradient_buffers(self) -> list[str]:
-        """Return the buffers of the gradients, in the order of the flat gradient."""
-        routine = self.program.gradient
-        assert routine is not None
-        return [name for name in routine.outputs if name != self.program.objective_buffer]
+    def result(self, routine: Routine) -> str:
+        """Return the buffer of the objective that a routine computes."""
+        totals = {id(step.gradient): step.total for step in self.program.steps}
+        return totals.get(id(routine), self.program.objective_buffer)
+
+    def gradient_buffers(self, routine: Routine) -> list[str]:
+        """Return the buffers of the gradients that a routine computes, in the order of its flat gradient."""
+        if routine is self.program.forward:
+            return []
+        return [name for name in routine.outputs if name != self.result(routine)]
 
     # ---- functions ----------------------------------------------------------------------------------------------
 
@@ -253,8 +276,8 @@ class _Module:
         given = [g for g in self.program.given if g.role == "parameter"]
         group("parameters", ((g.name, g.extents or (ONE,)) for g in given))
         group("hyperparameters", ((name, (ONE,)) for name, _ in self.program.hyperparameters))
-        if routine.name == "gradient":
-            group("gradients", ((name, by_name[name].extents) for name in self.gradient_buffers()))
+        gradients = self.gradient_buffers(routine)
+        group("gradients", ((name, by_name[name].extents) for name in gradients))
         work = [b for b in routine.buffers if b.storage == "work"]
         copies = [
             _room_of_copy(s, by_name) for s in statements(routine.body) if isinstance(s, Product) and self.is_packed(s)
@@ -268,7 +291,8 @@ class _Module:
             "name": routine.name,
             "views": groups,
             "body": lines,
-            "result": f"{identifier(self.program.objective_buffer)}[0]",
+            "gradients": bool(gradients),
+            "result": f"{identifier(self.result(routine))}[0]",
             "work": [(b.name, self.in_sizes(_count(b))) for b in work],
         }
 
