@@ -92,6 +92,8 @@ class _Module:
         shapes = [(g.name, self.shape(g.extents)) for g in program.given]
         shapes += [(name, self.shape(() if scalar else extents)) for name, extents, scalar in program.defined]
         batched = [self.batched(g) for g in program.given if g.examples is not None]
+        # Sizes that differ from example to example: a minibatch has those of its own.
+        varying = tuple(each.name for each in program.layered if _count_of_layers(each) == Size(program.examples))
         return {
             "text": program.text.replace("\\", "\\\\").replace('"""', "'''").strip(),
             "single": self.dtype == "float32",
@@ -112,8 +114,10 @@ class _Module:
             "defaults": tuple(name for name, e in program.sizes if isinstance(e, Number)),
             "layered": [(each.name, self.in_sizes(_count_of_layers(each))) for each in program.layered],
             "layered_views": [
-                (identifier(each.name), self.exact.integer(_count_of_layers(each))) for each in program.layered
+                (identifier(each.name), self.exact.integer(_count_of_layers(each)), each.name in varying)
+                for each in program.layered
             ],
+            "varying": repr(varying),
             "layer_solves": [self.layer_solve(s) for s in program.solves if s.layer is not None or s.of_parts],
             "greatest": [(g.name, g.of, self.in_sizes(g.first), self.in_sizes(g.last)) for g in program.greatest],
             "ragged": [self.ragged(name, parts) for name, parts in self.parts.items()],

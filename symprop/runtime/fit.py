@@ -107,7 +107,9 @@ class Run:
 
         def say(head: str, text: str) -> None:
             indent = " " * (width + 2)
-            lines.extend(textwrap.wrap(f"  {head:<{width}}{text}", 80, subsequent_indent=indent, break_on_hyphens=False))
+            lines.extend(
+                textwrap.wrap(f"  {head:<{width}}{text}", 80, subsequent_indent=indent, break_on_hyphens=False)
+            )
 
         for kind, values in self.history.items():
             if values:
@@ -364,6 +366,13 @@ def fit(
     from symprop.runtime.load import finite
 
     functions = _compile(net, sizes, options)
+    for name in functions.module.VARYING:
+        if name in sizes:
+            raise OptionError(
+                f"{name} differs from example to example, so it is no size of the network",
+                hint="Leave it out where a list with an array for each example tells it. Where none does, fill the\n"
+                "examples up to one length, and make a mask an input that is 0 beyond the end of each.",
+            )
     training_data = _finite(functions, data)
     _obey(net, training_data)
     held_out: dict[str, np.ndarray] | None
@@ -441,9 +450,10 @@ def _compile(network: Network | str, sizes: Mapping[str, Any], options: Mapping[
 
 
 def _sizes(functions: Functions, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, SizeValue]:
-    """Return the sizes that belong to the network; how many examples there are does not."""
+    """Return the sizes that belong to the network; how many examples there are, and how long each is, does not."""
     found = functions.sizes_of(parameters, data)
-    return {name: value for name, value in found.items() if name != functions.module.EXAMPLES}
+    of_data = (functions.module.EXAMPLES, *functions.module.VARYING)
+    return {name: value for name, value in found.items() if name not in of_data}
 
 
 def _obey(network: Network | str, data: Mapping[str, np.ndarray]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from symprop.algebra.expressions import ONE, Access, Add, Call, Expr, Number, Power, Size, number, walk
+from symprop.algebra.expressions import ONE, Access, Add, Call, Expr, Number, Power, Size, free_indices, number, walk
 from symprop.arguments import Named
 from symprop.declaration.network import Network
 from symprop.declaration.quantity import Quantity
@@ -129,8 +129,21 @@ def slots_of(network: Network, sizes: Mapping[str, SizeValue]) -> list[Slot]:
     Raises
     ------
     DeclarationError
-        If the network has no parameters to train or nothing to read.
+        If the network has no parameters to train or nothing to read, or reads arrays of different lengths.
     """
+    for quantity in network.of_role("input", "target"):
+        lengths = [
+            node
+            for axis in quantity.axes
+            for node in walk(axis.extent)
+            if isinstance(node, Size) and free_indices(node) & {axis.index for axis in quantity.axes}
+        ]
+        if lengths:
+            raise DeclarationError(
+                f"a table cannot fill {quantity.access}: it is a list of arrays whose length {lengths[0]} differs",
+                hint=f'Train from Python: symprop.fit(net, {{"{quantity.name}": [...], ...}}) takes such lists.',
+                **network.place_of(quantity.name),
+            )
     if not network.of_role("parameter"):
         raise DeclarationError("the network declares no parameters to train", hint="Add a line such as: parameter w[i]")
     solved = solve_sizes(network, {}, sizes, complete=False)

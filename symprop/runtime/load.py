@@ -370,7 +370,8 @@ class Functions:
         shuffled = shuffle and size < count
         room = max(module.work_size(rooms, of_batch) for rooms, _ in module.STEPS) + module.batch_room(of_batch)
         first = np.array(list(meta.state.values()), flat.dtype).reshape(-1, 1)
-        changed, shares = flat.size, ()
+        changed = flat.size
+        shares: tuple[np.ndarray, ...] = ()
         if module.IN_SHARES:
             members = [self._positions(over, sizes) for _, over in module.STEPS]
             shares = (np.concatenate(members), np.cumsum([len(share) for share in members]))
@@ -411,7 +412,7 @@ class Functions:
         Raises
         ------
         ShapeError
-            If one lacks the axis for them.
+            If one lacks the axis for them, or the parts of one differ.
         """
         return {name: self._examples(name, value) for name, value in data.items() if self._counts(name)}
 
@@ -427,14 +428,18 @@ class Functions:
         assert axis is not None
         if place == axis:  # a list with an array for each example
             return len(value)
-        part = value if place is None else value[0]
+        parts = {name: value} if place is None else {f"{name}[{n}]": part for n, part in enumerate(value)}
         axis -= place is not None and axis > place  # the parts of a list lack its axis
-        if part.ndim <= axis:
+        if place is None and value.ndim <= axis:
             raise ShapeError(
-                f"{name} has shape {part.shape}, without an axis for the examples",
+                f"{name} has shape {value.shape}, without an axis for the examples",
                 hint="Inputs and targets have the examples as first axis.",
             )
-        return int(part.shape[axis])
+        counts = {part: int(array.shape[axis]) for part, array in parts.items()}
+        if len(set(counts.values())) > 1:
+            numbers = ", ".join(f"{part} {count}" for part, count in counts.items())
+            raise ShapeError(f"the parts of {name} have different numbers of examples: {numbers}")
+        return next(iter(counts.values()), 0)
 
     def _chosen(self, name: str, value: Any, rows: np.ndarray) -> Any:
         axis, place = self.metadata.example_axis(name), self.metadata.ragged.get(name)
@@ -534,7 +539,7 @@ class Functions:
         import numpy as np
 
         if isinstance(value, np.ndarray) and value.dtype != object:
-            if value.ndim != len(self.metadata.axes.get(name, ())):
+            if value.ndim != len(self.metadata.axes[name]):
                 raise ShapeError(
                     f"{name} has shape {value.shape}, and the network declares arrays of different lengths",
                     hint="Give a list of arrays.",
@@ -542,7 +547,15 @@ class Functions:
             value = list(np.moveaxis(value, self.metadata.ragged[name], 0))
         if not isinstance(value, list | tuple | np.ndarray):
             raise ShapeError(f"{name} is {arguments.kind(value)}; it must be a list of arrays")
-        return [arguments.array(f"{name}[{number}]", part) for number, part in enumerate(value)]
+        parts = [arguments.array(f"{name}[{number}]", part) for number, part in enumerate(value)]
+        others = [index for n, index in enumerate(self.metadata.axes[name]) if n != self.metadata.ragged[name]]
+        for number, part in enumerate(parts):
+            if part.ndim != len(others):
+                raise ShapeError(
+                    f"{name}[{number}] has shape {part.shape}; an array over {', '.join(others)} is expected",
+                    hint="The examples are the first axis of each." if self.metadata.example_axis(name) == 0 else None,
+                )
+        return parts
 
     def arrays(self, data: object) -> dict[str, Any]:
         """Return data as arrays of as many axes as the network declares."""
