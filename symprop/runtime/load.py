@@ -345,6 +345,8 @@ class Functions:
                     f"{each['name']} is to be {each['sense']}d over {other}, and training changes parameters",
                     hint=f"Declare {other} as one: parameter {other}.",
                 )
+        if not module.STEPS:
+            raise DeclarationError("the network declares no parameters to train", hint="Declare one: parameter w")
         parameters, data = self.checked(parameters), self.arrays(data)
         sizes = self._complete(parameters, data)
         axes = {name: axis for name, axis in meta.examples.items() if axis is not None}

@@ -261,6 +261,8 @@ def test_an_objective_over_an_input_is_refused_when_it_is_to_be_trained() -> Non
     with pytest.raises(symprop.OptionError, match="H is to be minimized over x") as caught:
         symprop.fit(text, {"x": np.ones(5)}, target="numpy")
     assert "parameter x" in str(caught.value)
+    with pytest.raises(symprop.DeclarationError, match="no parameters to train"):
+        symprop.fit("input x; target t; L = (2*x - t)**2", {"x": np.ones(5), "t": np.ones(5)}, target="numpy")
 
 
 @pytest.mark.usefixtures("in_plain_python")
