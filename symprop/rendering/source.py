@@ -65,7 +65,7 @@ def source(program: Program, target: str = "numba", dtype: str = "float64") -> s
     for name, value, known in (("target", target, TARGETS), ("dtype", dtype, DTYPES)):
         if value not in known:
             raise OptionError(f"{name} is '{value}'; it must be one of {', '.join(known)}")
-    return environment().get_template(f"code/{target}/module.py.jinja").render(_Module(program, dtype).context())
+    return environment().get_template(f"code/{target}/module.py.jinja").render(_Module(program, dtype).context(target))
 
 
 class _Module:
@@ -80,7 +80,7 @@ class _Module:
         self.code = Code(dtype == "float32", integers)
         self.exact = Code(False, integers)  # for what is computed once: sizes and factors
 
-    def context(self) -> dict[str, Any]:
+    def context(self, target: str) -> dict[str, Any]:
         program = self.program
         kernels = [self.kernel(kernel) for kernel in program.kernels]
         made = [r for r in (program.forward, program.gradient) if r is not None]
@@ -96,6 +96,7 @@ class _Module:
         varying = tuple(each.name for each in program.layered if _count_of_layers(each) == Size(program.examples))
         return {
             "text": program.text.replace("\\", "\\\\").replace('"""', "'''").strip(),
+            "target": target,
             "single": self.dtype == "float32",
             "real": "f32" if self.dtype == "float32" else "",
             "dtype": self.dtype,

@@ -370,12 +370,12 @@ class Functions:
         except ValueError as error:
             raise self._explained(error, parameters, data) from None
         shuffled = shuffle and size < count
-        room = max(module.work_size(rooms, of_batch) for rooms, _ in module.STEPS) + module.batch_room(of_batch)
+        room = max(module.work_size(rooms, of_batch) for _, rooms, _ in module.STEPS) + module.batch_room(of_batch)
         first = np.array(list(meta.state.values()), flat.dtype).reshape(-1, 1)
         changed = flat.size
         shares: tuple[np.ndarray, ...] = ()
         if module.IN_SHARES:
-            members = [self._positions(over, sizes) for _, over in module.STEPS]
+            members = [self._positions(over, sizes) for _, _, over in module.STEPS]
             shares = (np.concatenate(members), np.cumsum([len(share) for share in members]))
             changed = len(shares[0])
         fixed = {
@@ -500,13 +500,12 @@ class Functions:
     def _steps(self, training: Training, steps: int, rates: np.ndarray, losses: np.ndarray) -> int:
         f = training._fixed
         first = training.step
+        arrays = (f["size_array"], training.flat, *f["arrays"], f["hyperparameters"], f["gradient"], f["work"])
+        if "entries" not in f:  # compiled at the first run, and then known
+            f["entries"] = [self.module.entry(function, arrays) for function, _, _ in self.module.STEPS]
         failed = self.module.training_run(
-            f["size_array"],
-            training.flat,
-            *f["arrays"],
-            f["hyperparameters"],
-            f["gradient"],
-            f["work"],
+            *f["entries"],
+            *arrays,
             training.states,
             rates,
             training.order,
