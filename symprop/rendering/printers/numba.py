@@ -62,7 +62,7 @@ RESERVED = frozenset(
         *("smaller", "softplus", "square", "tanh", "tanh_slope", "forward_pass", "gradient_pass", "training_run"),
         *("data", "data_arrays", "forward", "gradient", "initialize", "objective", "sizes_of", "REAL", "OPTIONS"),
         *("BLAS", "LANES", "WORD", "FLOAT", "VECTOR", "MASK", "Block", "tile", "matrix", "small_product"),
-        *("pi", "e", "inf", "members", "ends", "own", "share", "start", "end", "update_share", "of_batch", "call", "entry"),
+        *("pi", "e", "inf", "members", "ends", "own", "share", "start", "end", "update_share", "of_batch", "call"),
     )
 )
 
