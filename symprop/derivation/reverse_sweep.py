@@ -62,7 +62,7 @@ def backpropagate(
     names = tuple(wrt) if wrt is not None else network.parameters
     for name in names:
         known_quantity(network, name)
-    if of is None and len(network.objectives) > 1:
+    if of is None and len({objective.name for objective in network.objectives}) > 1:
         return _each_by_its_own(network, names, simplify)
     source = source_of(network, of)
     known_quantity(network, source.name)
@@ -73,26 +73,32 @@ def _each_by_its_own(network: Network, names: tuple[str, ...], simplify: bool) -
     """Return the derivation of several objectives, each by the names it is minimised or maximised over.
 
     A name that no objective is said to be over belongs to the first. An adjoint of a later objective is kept under
-    ``z, LG`` if the first has one of that quantity too, and called ``z_bar2``.
+    ``z, LG`` if the first has one of that quantity too, and called ``z_bar2``. An objective that is minimised over some
+    names and maximised over others is derived by all of them at once.
     """
-    shares = {objective.name: [n for n in names if n in (objective.over or ())] for objective in network.objectives}
     first = network.objectives[0]
+    over: dict[str, set[str]] = {objective.name: set() for objective in network.objectives}
+    for objective in network.objectives:
+        over[objective.name].update(objective.over or ())
+    shares = {name: [n for n in names if n in members] for name, members in over.items()}
     claimed = {name for share in shares.values() for name in share}
     shares[first.name] = [name for name in names if name not in claimed or name in shares[first.name]]
     adjoints: dict[str, Adjoint] = {}
     gradients: dict[str, Gradient] = {}
+    parts: dict[str, Derivation] = {}
     taken = set(network.quantities)
     for objective in network.objectives:
         share = tuple(shares[objective.name])
-        if not share:
+        if not share or objective.name in parts:
             continue
         part = _Sweep(network, Access(objective.name, ()), share, simplify, frozenset(taken)).derivation(objective)
+        parts[objective.name] = part
         for name, adjoint in part.adjoints.items():
             adjoints[name if name not in adjoints else f"{name}, {objective.name}"] = adjoint
             taken.add(adjoint.access.name)
         gradients.update({name: replace(gradient, of=part.of) for name, gradient in part.gradients.items()})
     ordered = {name: gradients[name] for name in names}
-    return Derivation(network, Access(first.name, ()), first, names, adjoints, ordered)
+    return Derivation(network, Access(first.name, ()), first, names, adjoints, ordered, parts=parts)
 
 
 def source_of(network: Network, of: Access | str | None) -> Access:

@@ -130,6 +130,9 @@ class Derivation:
         One for each name in `wrt`.
     mode : str
         ``reverse``, or ``forward``: then `adjoints` are tangents, in the order of the equations.
+    parts : mapping of str to Derivation
+        By name of the objective, if there are several: the derivation of each by the names that it is over, its
+        adjoints being those of the whole.
     """
 
     network: Network
@@ -139,6 +142,7 @@ class Derivation:
     adjoints: Mapping[str, Adjoint] = field(default_factory=dict)
     gradients: Mapping[str, Gradient] = field(default_factory=dict)
     mode: str = "reverse"
+    parts: Mapping[str, Derivation] = field(default_factory=dict)
 
 
 def adjoint_name(name: str, taken: Container[str] = ()) -> str:

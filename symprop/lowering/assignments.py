@@ -130,12 +130,34 @@ class Assignment:
 
 @dataclass
 class Assignments:
-    """All assignments of a derivation, forward then backward, and the arrays that they speak of."""
+    """All assignments of a derivation, forward then backward, and the arrays that they speak of.
+
+    Attributes
+    ----------
+    variables : dict of str to Variable
+    lines : list of Assignment
+    gradients : dict of str to str
+        What is differentiated by, and the array of the derivative.
+    shares : dict of str to dict of str to str
+        The same for each objective, by its name: of one, `gradients`; of several, each by what it is over.
+    objective : str
+        The number that is differentiated: the objective over all examples.
+    totals : dict of str to str
+        That number for each objective, by its name.
+    examples : Bound or None
+        The examples' index, if the network has none of its own.
+    forward : tuple of str
+        The quantities that equations define.
+    boxes : Boxes or None
+        The sizes that differ from layer to layer.
+    """
 
     variables: dict[str, Variable] = field(default_factory=dict)
     lines: list[Assignment] = field(default_factory=list)
     gradients: dict[str, str] = field(default_factory=dict)
+    shares: dict[str, dict[str, str]] = field(default_factory=dict)
     objective: str = ""
+    totals: dict[str, str] = field(default_factory=dict)
     examples: Bound | None = None
     forward: tuple[str, ...] = ()
     boxes: Boxes | None = None
@@ -167,6 +189,7 @@ class _Builder:
         self.dependent = self.depends_on_examples()
         self.examples = self.examples_bound() if self.dependent else None
         self.result.examples = self.examples
+        self.arrays: dict[str, str] = {}  # by name of an adjoint that is wanted, where it stands in the end
 
     # ---- the axis of the examples -------------------------------------------------------------------------------
 
@@ -229,8 +252,19 @@ class _Builder:
         ]
         result.forward = tuple(dict.fromkeys(line.name for line in lines))
         of = self.derivation.of
-        lines.append(self.total_objective(of))
+        objectives = network.objectives if self.derivation.objective is not None else ()
+        for total in dict.fromkeys((of, *(Access(objective.name, ()) for objective in objectives))):
+            lines.append(self.total_objective(total))
+        result.objective = result.totals[of.name]
         lines += self.adjoints()
+        arrays = self.arrays
+        parts = self.derivation.parts or {of.name: self.derivation}
+        result.shares = {
+            objective: {name: arrays[part.adjoints[name].access.name] for name in part.wrt}
+            for objective, part in parts.items()
+        }
+        found = {name: array for share in result.shares.values() for name, array in share.items()}
+        result.gradients = {name: found[name] for name in self.derivation.wrt}
         lines = [self.padded(line) for line in lines]
         result.lines = Sharing(result.variables, self.taken, self.boxes).shared(lines)
         return result
@@ -255,7 +289,7 @@ class _Builder:
     def total_objective(self, of: Access) -> Assignment:
         """Return the assignment of the objective over all examples."""
         name = self.fresh(f"{of.name}_total")
-        self.result.objective = name
+        self.result.totals[of.name] = name
         self.result.variables[name] = Variable(name, (), "temporary")
         target = Access(name, ())
         expression = self.batched(substitute(of, self.constants))
@@ -285,6 +319,7 @@ class _Builder:
     def adjoints(self) -> Iterator[Assignment]:
         """Yield the adjoints in an order in which they can be computed, the gradients as wanted at the end."""
         derivation, variables = self.derivation, self.result.variables
+        belongs = {a.access.name: objective for objective, p in derivation.parts.items() for a in p.adjoints.values()}
         for adjoint in derivation.adjoints.values():
             name = adjoint.access.name
             examples = adjoint.of in self.dependent
@@ -293,11 +328,11 @@ class _Builder:
                 axes = self.axes_with_examples(axes)
             variables[name] = self.variable(name, axes, "adjoint")
             of = Access(adjoint.of, adjoint.access.indices)
-            words = f"d{derivation.of.name}/d{of} = {name}{str(adjoint.access).removeprefix(name)}"
+            words = f"d{belongs.get(name, derivation.of.name)}/d{of} = {name}{str(adjoint.access).removeprefix(name)}"
             line = self.line(adjoint.access, adjoint.bounds, adjoint.expression, examples, words)
             wanted = adjoint.of in derivation.wrt
             if wanted:
-                self.result.gradients[adjoint.of] = name
+                self.arrays[name] = name
             if not examples and self.examples is not None:
                 total = self.over_examples(line.expression)
                 if self.reduction == "sum" and not wanted:
@@ -309,7 +344,7 @@ class _Builder:
                 # By data: each example has its share of the mean. Inside, adjoints are those of one example.
                 inner = self.fresh(f"{name}_share")
                 variables[inner] = replace(variables[name], name=inner)
-                self.result.gradients[adjoint.of] = inner
+                self.arrays[name] = inner
                 yield line
                 share = divide(line.target, normal(self.examples.upper))
                 comment = f"{words}/{self.examples.upper}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from symprop.algebra.expressions import ONE, ZERO, Access, Expr, Index
+from symprop.declaration.network import Objective
 
 
 @dataclass(frozen=True)
@@ -339,6 +340,30 @@ ELEMENT = Index("(element)")
 
 
 @dataclass(frozen=True)
+class Step:
+    """What training does with every minibatch for one objective.
+
+    Attributes
+    ----------
+    objective : str
+        Its name.
+    sense : str
+        ``minimize`` or ``maximize``.
+    gradient : Routine
+        Leaves the derivatives by `over`, in this order, and the objective in the buffer `total`.
+    total : str
+    over : tuple of str
+        The parameters that it changes.
+    """
+
+    objective: str
+    sense: str
+    gradient: Routine
+    total: str
+    over: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Program:
     """Everything that a module is printed from.
 
@@ -380,6 +405,12 @@ class Program:
         The size that counts the examples; "" if there is none.
     depends : tuple of (str, tuple of str)
         For each defined quantity, the inputs and targets that it needs.
+    objectives : tuple of Objective
+        What is optimised, in the order of the file.
+    totals : tuple of (str, str)
+        For each objective by name, the buffer of the forward pass that holds it.
+    steps : tuple of Step
+        What training does with every minibatch: a step for each objective.
     """
 
     text: str
@@ -405,6 +436,9 @@ class Program:
     ragged: tuple[tuple[str, Parts], ...] = ()
     layered: tuple[Layered, ...] = ()
     greatest: tuple[Greatest, ...] = ()
+    objectives: tuple[Objective, ...] = ()
+    totals: tuple[tuple[str, str], ...] = ()
+    steps: tuple[Step, ...] = ()
 
 
 def statements(body: tuple[Statement, ...]) -> Iterator[Statement]:

@@ -50,7 +50,7 @@ from symprop.algebra.expressions import (
     where,
 )
 from symprop.algebra.indices import conditions_of, decide, sign, tighten
-from symprop.declaration.network import Network
+from symprop.declaration.network import Network, Objective
 from symprop.declaration.quantity import Axis
 from symprop.derivation.steps import Derivation
 from symprop.errors import MissingRuleError
@@ -77,6 +77,7 @@ from symprop.lowering.program import (
     Routine,
     Solve,
     Statement,
+    Step,
     Update,
     statements,
 )
@@ -1324,8 +1325,10 @@ class _Lowering:
         outputs = (made.objective, *made.gradients.values())
         if derivation.wrt:
             gradient = self.routine("gradient", outputs)
-        forward = self.routine("forward", (*made.forward, made.objective))
+        forward = self.routine("forward", (*made.forward, *made.totals.values()))
         objective = derivation.objective
+        objectives = (Objective(derivation.of.name, "minimize"),) if objective is None else network.objectives
+        steps = tuple(self.steps(objectives, gradient))
         batch = network.batch is not None
         return Program(
             text=network.text,
@@ -1353,7 +1356,28 @@ class _Lowering:
             depends=tuple(self.depends()),
             layered=self.boxes.layered,
             greatest=self.boxes.greatest,
+            objectives=objectives,
+            totals=tuple(made.totals.items()),
+            steps=steps,
         )
+
+    def steps(self, objectives: tuple[Objective, ...], whole: Routine | None) -> Iterable[Step]:
+        """Yield what training does: a step for each objective, by the parameters that it is over.
+
+        The one that is over all of them needs the gradient as a `whole`.
+        """
+        if self.update is None or whole is None:
+            return
+        for number, objective in enumerate(objectives, 1):
+            share = self.made.shares.get(objective.name, {})
+            over = tuple(name for name in share if objective.over is None or name in objective.over)
+            if not over:
+                continue
+            total = self.made.totals[objective.name]
+            outputs = (total, *(share[name] for name in over))
+            alone = len(objectives) == 1 and outputs == whole.outputs
+            routine = whole if alone else self.routine(f"gradient_{number}", outputs)
+            yield Step(objective.name, objective.sense, routine, total, over)
 
     def extents(self, name: str) -> tuple[Expr, ...]:
         """Return the extents of an array in sizes; of a ragged one those of its box."""
@@ -1426,7 +1450,7 @@ class _Lowering:
             storage = "hyperparameter"
         elif variable.role == "size":
             storage = "size"
-        elif routine == "gradient" and name in self.made.gradients.values():
+        elif routine != "forward" and name in outputs and name not in self.made.totals.values():
             storage = "gradient"
         return Buffer(name, self.extents(name), storage, not variable.axes, None, variable.integer)
 

@@ -246,7 +246,7 @@ def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
         reach = (" over ", *listed(over, " and ")) if over else ()
         default = "" if objective.stated else " (no objective is named, so the last scalar is it)"
         yield (Access(objective.name, ()), f" is {sense}", *reach, f"{default}.")
-    if len(several) > 1:
+    if len({objective.name for objective in several}) > 1:
         yield ("Each parameter is derived by its own objective, and an adjoint belongs to what it leads to.",)
     if derivation.mode == "forward":
         yield from _meaning_of_tangents(derivation)
@@ -447,14 +447,18 @@ def _notes(derivation: Derivation) -> Iterator[Sentence]:
     hint = _hint(derivation)
     if hint is not None:
         yield hint
-    if objective is not None and objective.sense == "maximize":
-        yield ("These are the derivatives of ", derivation.of, " itself: a step along them makes it larger.")
+    shown = derivation.parts or (derivation.of.name,)
+    optimised = [each for each in network.objectives if objective is not None and each.name in shown]
+    names = tuple(Access(name, ()) for name in dict.fromkeys(each.name for each in optimised))
+    for name in dict.fromkeys(each.name for each in optimised if each.sense == "maximize"):
+        yield ("These are the derivatives of ", Access(name, ()), " itself: a step along them makes it larger.")
     for notice in network.notices:
         yield (f"Note: {notice}.",)
     if _hessian_product(derivation) is not None:
         return  # an example's Hessian times a direction; what is done over a batch is said where it is done
     if objective is not None and network.batch is None and network.of_role("input") and network.declares_roles:
-        yield ("The equations describe one example; over a batch the objective is the mean of ", derivation.of, ".")
+        average = "objective is the mean" if len(names) == 1 else "objectives are the means"
+        yield (f"The equations describe one example; over a batch the {average} of ", *listed(names, " and "), ".")
 
 
 def _hint(derivation: Derivation) -> Sentence | None:

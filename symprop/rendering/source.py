@@ -30,6 +30,7 @@ from symprop.lowering.program import (
     Routine,
     Solve,
     Statement,
+    Step,
     statements,
 )
 from symprop.rendering.environment import environment
@@ -64,7 +65,7 @@ def source(program: Program, target: str = "numba", dtype: str = "float64") -> s
     for name, value, known in (("target", target, TARGETS), ("dtype", dtype, DTYPES)):
         if value not in known:
             raise OptionError(f"{name} is '{value}'; it must be one of {', '.join(known)}")
-    return environment().get_template(f"code/{target}/module.py.jinja").render(_Module(program, dtype).context())
+    return environment().get_template(f"code/{target}/module.py.jinja").render(_Module(program, dtype).context(target))
 
 
 class _Module:
@@ -79,10 +80,11 @@ class _Module:
         self.code = Code(dtype == "float32", integers)
         self.exact = Code(False, integers)  # for what is computed once: sizes and factors
 
-    def context(self) -> dict[str, Any]:
+    def context(self, target: str) -> dict[str, Any]:
         program = self.program
         kernels = [self.kernel(kernel) for kernel in program.kernels]
         made = [r for r in (program.forward, program.gradient) if r is not None]
+        made += [step.gradient for step in program.steps if step.gradient is not program.gradient]
         routines = [self.routine(r) for r in made]
         update = self.update()
         parameters = tuple(g.name for g in program.given if g.role == "parameter")
@@ -90,8 +92,11 @@ class _Module:
         shapes = [(g.name, self.shape(g.extents)) for g in program.given]
         shapes += [(name, self.shape(() if scalar else extents)) for name, extents, scalar in program.defined]
         batched = [self.batched(g) for g in program.given if g.examples is not None]
+        # Sizes that differ from example to example: a minibatch has those of its own.
+        varying = tuple(each.name for each in program.layered if _count_of_layers(each) == Size(program.examples))
         return {
             "text": program.text.replace("\\", "\\\\").replace('"""', "'''").strip(),
+            "target": target,
             "single": self.dtype == "float32",
             "real": "f32" if self.dtype == "float32" else "",
             "dtype": self.dtype,
@@ -110,8 +115,10 @@ class _Module:
             "defaults": tuple(name for name, e in program.sizes if isinstance(e, Number)),
             "layered": [(each.name, self.in_sizes(_count_of_layers(each))) for each in program.layered],
             "layered_views": [
-                (identifier(each.name), self.exact.integer(_count_of_layers(each))) for each in program.layered
+                (identifier(each.name), self.exact.integer(_count_of_layers(each)), each.name in varying)
+                for each in program.layered
             ],
+            "varying": repr(varying),
             "layer_solves": [self.layer_solve(s) for s in program.solves if s.layer is not None or s.of_parts],
             "greatest": [(g.name, g.of, self.in_sizes(g.first), self.in_sizes(g.last)) for g in program.greatest],
             "ragged": [self.ragged(name, parts) for name, parts in self.parts.items()],
@@ -138,7 +145,19 @@ class _Module:
             "batched": batched,
             "batched_names": [array["name"] for array in batched],
             "integers": repr(tuple(g.name for g in program.given if g.integer)),
-            "maximize": program.sense == "maximize",
+            "totals": [(total, name) for name, total in program.totals] if len(program.totals) > 1 else [],
+            "steps": [self.step(step) for step in program.steps],
+            # A step of the one objective over all parameters works on them where they stand.
+            "in_shares": [step.over for step in program.steps] != [parameters],
+        }
+
+    def step(self, step: Step) -> dict[str, Any]:
+        return {
+            "objective": step.objective,
+            "over": repr(step.over),
+            "names": ", ".join(step.over),
+            "routine": step.gradient.name,
+            "ascends": step.sense == "maximize",
         }
 
     def batched(self, given: Given) -> dict[str, Any]:
@@ -171,6 +190,10 @@ class _Module:
             "hyperparameters": {n: None if v is None else float(v) for n, v in program.hyperparameters},
             "objective": program.objective,
             "sense": program.sense,
+            "objectives": [
+                {"name": each.name, "sense": each.sense, "over": None if each.over is None else list(each.over)}
+                for each in program.objectives
+            ],
             "reduction": program.reduction,
             "predictions": list(program.predictions),
             "defined": [name for name, _, _ in program.defined],
@@ -217,11 +240,16 @@ class _Module:
         """Return the arrays that are passed to the compiled functions one by one."""
         return [g.name for g in self.program.given if g.role != "parameter"]
 
-    def gradient_buffers(self) -> list[str]:
-        """Return the buffers of the gradients, in the order of the flat gradient."""
-        routine = self.program.gradient
-        assert routine is not None
-        return [name for name in routine.outputs if name != self.program.objective_buffer]
+    def result(self, routine: Routine) -> str:
+        """Return the buffer of the objective that a routine computes."""
+        totals = {id(step.gradient): step.total for step in self.program.steps}
+        return totals.get(id(routine), self.program.objective_buffer)
+
+    def gradient_buffers(self, routine: Routine) -> list[str]:
+        """Return the buffers of the gradients that a routine computes, in the order of its flat gradient."""
+        if routine is self.program.forward:
+            return []
+        return [name for name in routine.outputs if name != self.result(routine)]
 
     # ---- functions ----------------------------------------------------------------------------------------------
 
@@ -253,8 +281,8 @@ class _Module:
         given = [g for g in self.program.given if g.role == "parameter"]
         group("parameters", ((g.name, g.extents or (ONE,)) for g in given))
         group("hyperparameters", ((name, (ONE,)) for name, _ in self.program.hyperparameters))
-        if routine.name == "gradient":
-            group("gradients", ((name, by_name[name].extents) for name in self.gradient_buffers()))
+        gradients = self.gradient_buffers(routine)
+        group("gradients", ((name, by_name[name].extents) for name in gradients))
         work = [b for b in routine.buffers if b.storage == "work"]
         copies = [
             _room_of_copy(s, by_name) for s in statements(routine.body) if isinstance(s, Product) and self.is_packed(s)
@@ -268,7 +296,8 @@ class _Module:
             "name": routine.name,
             "views": groups,
             "body": lines,
-            "result": f"{identifier(self.program.objective_buffer)}[0]",
+            "gradients": bool(gradients),
+            "result": f"{identifier(self.result(routine))}[0]",
             "work": [(b.name, self.in_sizes(_count(b))) for b in work],
         }
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from symprop.algebra.expressions import Access, Index, Number, Reduction
+from symprop.algebra.expressions import Access, Index, Number, Reduction, free_indices
 from symprop.declaration.network import Fact, Network
+from symprop.declaration.quantity import Quantity
 from symprop.errors import ValueOutsideDomainError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def obey(network: Network, arrays: Mapping[str, np.ndarray]) -> None:
     Parameters
     ----------
     network : Network
-    arrays : mapping of str to array
+    arrays : mapping of str to array (a list of arrays for a ragged one)
         Inputs and targets, the examples as first axis unless the network has a batch index.
 
     Raises
@@ -47,26 +48,42 @@ def obey(network: Network, arrays: Mapping[str, np.ndarray]) -> None:
     for fact in filter(None, (_total(fact, network) for fact in network.facts)):
         if fact.name not in arrays:
             continue
-        array = np.asarray(arrays[fact.name])
-        quantity = network.quantities[fact.name]
-        batch = next((n for n, axis in enumerate(quantity.axes) if axis.index == network.batch), None)
-        first = 1 if network.batch is None else 0
-        array = np.moveaxis(array, fact.axis + first, -1)
-        wrong = np.abs(array.sum(axis=-1) - fact.total) > ROUNDING
-        if fact.onehot:
-            wrong |= ((array != 0) & (array != 1)).any(axis=-1)
-        if wrong.any():
-            place = tuple(int(number) for number in np.argwhere(wrong)[0])
-            example = 0 if batch is None else batch - (batch > fact.axis)
+        value = arrays[fact.name]
+        # Which axis of the network each one of an array is; None is that of the examples.
+        axes = [None if axis.index == network.batch else n for n, axis in enumerate(network.quantities[fact.name].axes)]
+        if network.batch is None:
+            axes.insert(0, None)
+        ragged = _list_axis(network.quantities[fact.name]) if isinstance(value, list) else None
+        for number, part in enumerate(value) if ragged is not None else [(0, value)]:
+            own = list(axes)
+            if ragged is not None:
+                own.pop(ragged + (network.batch is None))
+            if fact.axis not in own:
+                break  # the components that are added up stand in different arrays
+            array = np.moveaxis(np.asarray(part), own.index(fact.axis), -1)
+            own.remove(fact.axis)
+            wrong = np.abs(array.sum(axis=-1) - fact.total) > ROUNDING
+            if fact.onehot:
+                wrong |= ((array != 0) & (array != 1)).any(axis=-1)
+            if not wrong.any():
+                continue
+            place = tuple(int(position) for position in np.argwhere(wrong)[0])
+            example = place[own.index(None)] if None in own else number
             values = ", ".join(f"{value:.4g}" for value in array[place][:6]) + (", ..." if array.shape[-1] > 6 else "")
             stated = "is one-hot" if fact.onehot else f"adds up to {fact.total:g}"
             raise ValueOutsideDomainError(
-                f"example {place[example]} (counted from 0) of {fact.name} is [{values}], and the network assumes that "
+                f"example {example} (counted from 0) of {fact.name} is [{values}], and the network assumes that "
                 f"it {stated}",
                 text=network.text or None,
                 line=fact.line or None,
                 hint="Mend the data, or leave the assumption out.",
             )
+
+
+def _list_axis(quantity: Quantity) -> int:
+    """Return the axis of a ragged quantity that its list of arrays stands for."""
+    deciding = {index for axis in quantity.axes for index in free_indices(axis.lower) | free_indices(axis.upper)}
+    return next(n for n, axis in enumerate(quantity.axes) if axis.index in deciding)
 
 
 def _total(fact: Fact, network: Network) -> _Total | None:

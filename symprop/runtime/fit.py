@@ -10,6 +10,8 @@ early stopping         after `early_stopping` epochs without a better objective 
                        the parameters of the best epoch are kept
 divergence             a step whose objective is not finite ends the run with `DivergenceError`, whose
                        ``run`` holds the last parameters that had a finite objective
+several objectives     every minibatch is used for a step of each, in the order of the text, that changes what it
+                       is ``over``; all epochs are run, since no one objective says which was the best
 =====================  =================================================================================
 
 A network that maximises ascends: objectives are reported as they are written.
@@ -64,6 +66,7 @@ class Run:
     history : dict of str to list of float
         ``objective``: by epoch, the mean over its minibatches, each before its own update (with ``reduction="sum"``
         their sum); ``validation``: by epoch, the objective of the held-out examples after it (absent without them).
+        Of several objectives these are of the first, and ``objective LG``, ``validation LG`` of one called LG.
     sizes : dict of str to int (or a sequence of int)
         Value of each size name.
     options : dict
@@ -71,7 +74,7 @@ class Run:
     kept : int
         The epoch, counted from 1, whose parameters were kept; 0 if none was completed.
     steps : int
-        Updates that were done.
+        Minibatches that were used: each gives one update, with several objectives one for each.
     seconds : float
         Duration of training, compilation not included.
     preparation : mapping or None
@@ -100,8 +103,13 @@ class Run:
         epochs = len(self.history.get("objective", ()))
         lines = [f"Run of {epochs} epoch{'s' if epochs != 1 else ''}, {self.steps} steps; kept is epoch {self.kept}"]
 
+        width = max([11, *map(len, self.history)]) + 1
+
         def say(head: str, text: str) -> None:
-            lines.extend(textwrap.wrap(f"  {head:<12}{text}", 80, subsequent_indent=" " * 14, break_on_hyphens=False))
+            indent = " " * (width + 2)
+            lines.extend(
+                textwrap.wrap(f"  {head:<{width}}{text}", 80, subsequent_indent=indent, break_on_hyphens=False)
+            )
 
         for kind, values in self.history.items():
             if values:
@@ -124,8 +132,13 @@ class Run:
 
     @arguments.verb
     def objective(self, data: Mapping[str, Any]) -> float:
-        """Return the objective over the examples in `data`, as it is written."""
+        """Return the objective over the examples in `data`, as it is written; of several the first."""
         return float(self.functions.objective(self.parameters, data))
+
+    @arguments.verb
+    def objectives(self, data: Mapping[str, Any]) -> dict[str, float]:
+        """Return every objective over the examples in `data` by name, as it is written."""
+        return self.functions.objectives(self.parameters, data)
 
     @arguments.verb
     def predict(self, data: Mapping[str, Any]) -> Any:
@@ -297,7 +310,7 @@ def fit(
         The part of the examples to hold out, or held-out examples themselves.
     early_stopping : int or None
         Epochs to wait for a better objective on the held-out examples; None or 0 runs all epochs and keeps the last
-        parameters, as does a run without held-out examples.
+        parameters, as does a run without held-out examples or with several objectives.
     seed : int
         Of initial parameters, of what is held out and of the order of examples.
     dtype, target, reduction : str
@@ -353,6 +366,13 @@ def fit(
     from symprop.runtime.load import finite
 
     functions = _compile(net, sizes, options)
+    for name in functions.module.VARYING:
+        if name in sizes:
+            raise OptionError(
+                f"{name} differs from example to example, so it is no size of the network",
+                hint="Leave it out where a list with an array for each example tells it. Where none does, fill the\n"
+                "examples up to one length, and make a mask an input that is 0 beyond the end of each.",
+            )
     training_data = _finite(functions, data)
     _obey(net, training_data)
     held_out: dict[str, np.ndarray] | None
@@ -430,9 +450,10 @@ def _compile(network: Network | str, sizes: Mapping[str, Any], options: Mapping[
 
 
 def _sizes(functions: Functions, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, SizeValue]:
-    """Return the sizes that belong to the network; how many examples there are does not."""
+    """Return the sizes that belong to the network; how many examples there are, and how long each is, does not."""
     found = functions.sizes_of(parameters, data)
-    return {name: value for name, value in found.items() if name != functions.module.EXAMPLES}
+    of_data = (functions.module.EXAMPLES, *functions.module.VARYING)
+    return {name: value for name, value in found.items() if name not in of_data}
 
 
 def _obey(network: Network | str, data: Mapping[str, np.ndarray]) -> None:
@@ -474,25 +495,16 @@ def _finite(functions: Functions, data: Mapping[str, Any]) -> dict[str, np.ndarr
 def _hold_out(
     functions: Functions, data: Mapping[str, np.ndarray], fraction: float, seed: int
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray] | None]:
-    axes = {name: functions.metadata.example_axis(name) for name in data}
-    for name, axis in axes.items():
-        if axis is not None and data[name].ndim <= axis:
-            raise ShapeError(
-                f"{name} has shape {data[name].shape}, without an axis for the examples",
-                hint="Inputs and targets have the examples as first axis.",
-            )
-    counts = {name: data[name].shape[axis] for name, axis in axes.items() if axis is not None}
+    counts = functions.examples(data)
     if not counts:
         return dict(data), None
     if len(set(counts.values())) > 1:
         numbers = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise ShapeError(f"the arrays have different numbers of examples: {numbers}")
     chosen, held_out = split(next(iter(counts.values())), fraction, seed)
-
-    def part(rows: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: array if (axis := axes[name]) is None else array.take(rows, axis) for name, array in data.items()}
-
-    return part(chosen), part(held_out) if len(held_out) else None
+    if not len(held_out):
+        return dict(data), None
+    return functions.chosen(data, chosen), functions.chosen(data, held_out)
 
 
 def _train(
@@ -504,18 +516,20 @@ def _train(
     """Train in slices, and leave in `run` what became of it."""
     functions, options = run.functions, run.options
     sign = -1.0 if functions.metadata.sense == "maximize" else 1.0  # sign*objective is to become small
-    patience = options["early_stopping"] if held_out is not None else None
+    names = [each["name"] for each in functions.metadata.objectives]
+    patience = options["early_stopping"] if held_out is not None and len(names) == 1 else None
+    # The record of each objective by its first step: one that is minimised and maximised has two.
+    records = {"" if n == 0 else f" {name}": names.index(name) for n, name in enumerate(dict.fromkeys(names))}
     epochs: int = options["epochs"]
     training = functions.start(run.parameters, data, batch_size=options["batch_size"], seed=options["seed"])
     weights = _weights(training, options["batch_size"], data, functions)
     stride = 1 if held_out is not None else -(-epochs // SLICES)
-    run.history["objective"] = []
-    if held_out is not None:
-        run.history["validation"] = []
+    for kind in ("objective", "validation") if held_out is not None else ("objective",):
+        run.history.update({f"{kind}{name}": [] for name in records})
     # The first call compiles; that is not training time.
     functions.run(training.copy(), 0, learning_rate=options["learning_rate"], **options["hyperparameters"])
     if held_out is not None:
-        functions.objective(training.parameters, held_out)
+        functions.objectives(training.parameters, held_out)
     best, best_score = None, math.inf
     done = 0
     began = time.perf_counter()
@@ -536,13 +550,17 @@ def _train(
                 if best is None:
                     run.kept = outcome.diverged // training.batches
                 raise _divergence(run, outcome.diverged, training.batches, data)
-            run.history["objective"] += (outcome.losses.reshape(count, -1) @ weights).tolist()
+            losses = outcome.losses.reshape(count, training.batches, -1)
+            for name, place in records.items():
+                run.history[f"objective{name}"] += (losses[:, :, place] @ weights).tolist()
             bar.update(count)
             if held_out is None:
                 run.kept = done
                 continue
-            score = float(functions.objective(training.parameters, held_out))
-            run.history["validation"].append(score)
+            scores = functions.objectives(training.parameters, held_out)
+            for name, place in records.items():
+                run.history[f"validation{name}"].append(scores[names[place]])
+            score = scores[names[0]]
             if not patience or sign * score < best_score:
                 run.kept, best_score = done, sign * score
                 best = training.copy() if patience else None
@@ -562,8 +580,7 @@ def _weights(training: Any, batch_size: int | None, data: Mapping[str, np.ndarra
     weights = np.ones(training.batches)
     if functions.metadata.reduction == "sum":
         return weights
-    axes = {name: functions.metadata.example_axis(name) for name in data}
-    counts = [data[name].shape[axis] for name, axis in axes.items() if axis is not None]
+    counts = list(functions.examples(data).values())
     if counts and batch_size is not None:
         weights[:] = min(batch_size, counts[0])
         weights[-1] = counts[0] - weights[:-1].sum()

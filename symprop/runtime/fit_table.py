@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from symprop.algebra.expressions import ONE, Access, Add, Call, Expr, Number, Power, Size, number, walk
+from symprop.algebra.expressions import ONE, Access, Add, Call, Expr, Number, Power, Size, free_indices, number, walk
 from symprop.arguments import Named
 from symprop.declaration.network import Network
 from symprop.declaration.quantity import Quantity
@@ -129,8 +129,21 @@ def slots_of(network: Network, sizes: Mapping[str, SizeValue]) -> list[Slot]:
     Raises
     ------
     DeclarationError
-        If the network has no parameters to train or nothing to read.
+        If the network has no parameters to train or nothing to read, or reads arrays of different lengths.
     """
+    for quantity in network.of_role("input", "target"):
+        lengths = [
+            node
+            for axis in quantity.axes
+            for node in walk(axis.extent)
+            if isinstance(node, Size) and free_indices(node) & {axis.index for axis in quantity.axes}
+        ]
+        if lengths:
+            raise DeclarationError(
+                f"a table cannot fill {quantity.access}: it is a list of arrays whose length {lengths[0]} differs",
+                hint=f'Train from Python: symprop.fit(net, {{"{quantity.name}": [...], ...}}) takes such lists.',
+                **network.place_of(quantity.name),
+            )
     if not network.of_role("parameter"):
         raise DeclarationError("the network declares no parameters to train", hint="Add a line such as: parameter w[i]")
     solved = solve_sizes(network, {}, sizes, complete=False)
@@ -243,8 +256,8 @@ class TableRun:
         Held-out rows that the preparation could not read, with the reason.
     scaling : Scaling or None
         The standard units of the target that it was trained in; parameters and scores are back in the target's own.
-    objectives : dict of str to float
-        Final objective, by part: ``training`` and ``validation``.
+    values : dict of str to (dict of str to float)
+        Final value of each objective by its name, by part: ``training`` and ``validation``.
     scores : dict of str to Score
         By part; empty if there is nothing to score.
     """
@@ -258,8 +271,13 @@ class TableRun:
     lacking: dict[str, int]
     unread: dict[int, str]
     scaling: Scaling | None = None
-    objectives: dict[str, float] = field(default_factory=dict)
+    values: dict[str, dict[str, float]] = field(default_factory=dict)
     scores: dict[str, Score] = field(default_factory=dict)
+
+    @property
+    def objectives(self) -> dict[str, float]:
+        """Final objective by part; of several the first."""
+        return {part: next(iter(values.values())) for part, values in self.values.items()}
 
 
 def fit_table(
@@ -322,7 +340,7 @@ def fit_table(
     result = TableRun(run, preparation, prediction_of(network), table, training, held_out, lacking, unread, scaled)
     parts = {"training": data} | ({"validation": held_out_data} if held_out else {})
     for part, arrays in parts.items():
-        result.objectives[part] = run.objective(arrays)
+        result.values[part] = run.objectives(arrays)
         score = _score(result, arrays, data)
         if score is not None:
             result.scores[part] = score
@@ -354,6 +372,8 @@ def _scaling(
 
     found, prediction = target_column(preparation), prediction_of(network)
     if found is None or prediction is None:
+        return None
+    if len(network.objectives) > 1:
         return None
     slot, column = found
     if column.levels or slot.integer or slot.members or slot.probability:
@@ -466,11 +486,13 @@ def report(result: TableRun, network: str, saved: str | None, seconds: float) ->
             "scores are given back in its own",
         )
     lines.append("")
-    parts = list(result.objectives)
+    parts = list(result.values)
     lines.append(f"  {'':<26}" + "".join(f"{part:>14}" for part in parts))
-    metadata = run.functions.metadata
-    wish = "to maximize" if metadata.sense == "maximize" else "to minimize"
-    lines.append(_row(f"{metadata.objective} ({wish})", [result.objectives[part] for part in parts]))
+    wishes: dict[str, list[str]] = {}
+    for each in run.functions.metadata.objectives:
+        wishes.setdefault(each["name"], []).append(each["sense"])
+    for name, senses in wishes.items():
+        lines.append(_row(f"{name} (to {' and '.join(senses)})", [result.values[part][name] for part in parts]))
     scores = [result.scores[part] for part in parts if part in result.scores]
     if scores:
         lines.append(_row(scores[0].kind, [score.value for score in scores]))
@@ -571,6 +593,10 @@ def _training(run: Run, held_out: bool) -> str:
     done = len(run.history["objective"])
     epochs = f"{done} epoch{'' if done == 1 else 's'}"
     text = f"{options['optimizer']}, learning rate {options['learning_rate']:g}, {batch}, {epochs}"
+    objectives = run.functions.metadata.objectives
+    if len(objectives) > 1:
+        steps = (f"{each['name']} over {', '.join(each['over'])}" for each in objectives)
+        return f"{text}; with each batch a step for {', then '.join(steps)}; kept is what the last epoch left"
     if done < options["epochs"]:
         text += f" of {options['epochs']}"
     if held_out and options["early_stopping"]:

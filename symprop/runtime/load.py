@@ -11,6 +11,7 @@ The interface, for whoever builds on it (`runtime.fit` does)::
     functions.forward(parameters, data)      # {name: array}: every defined quantity
     functions.gradient(parameters, data)     # (objective, {name: array}), derivatives of the objective as written
     functions.objective(parameters, data)    # the objective alone, over all examples given
+    functions.objectives(parameters, data)   # {name: value} of each, if the network has several
 
 ``data`` holds inputs and targets, the examples as first axis unless the network declares a batch index (then that
 axis, wherever it stands).  A hyperparameter may be given in ``data`` too; otherwise its default holds.  What is not
@@ -24,11 +25,15 @@ Training works on flat arrays, inside one compiled function::
     training.step                # steps done so far; an epoch has `training.batches` steps, the last perhaps short
     training.copy()              # independent copy, e.g. the best so far
     training.restore(other)      # take over the numbers of a copy
-    outcome.losses               # shape (steps done,): the objective of each minibatch before its update
+    outcome.losses               # shape (steps done,): the objective of each minibatch before its update; with several
+                                 # objectives (steps done, objectives), each before its own
     outcome.diverged             # None, or the step (from 0) whose objective was not finite; the parameters are then
                                  # the last ones whose objective was finite
 
 ``learning_rate`` is another name for the optimiser's ``lr``; the names of the rest are those of `algebra.optimizers`.
+With several objectives a step goes through them in the order of the text, with the same minibatch: each changes the
+parameters that it is over, by an optimiser state of its own, before the next one is computed.
+
 Calls of `run` continue where the last one stopped, so a run of many epochs may be cut into slices anywhere without
 changing its numbers.
 """
@@ -94,7 +99,10 @@ class Metadata:
     hyperparameters : mapping of str to float or None
         The network's own, with defaults; dimensionless.
     objective, sense, reduction : str
-        Name of the objective, ``minimize`` or ``maximize``, and ``mean``, ``sum`` or "" (the network says it itself).
+        Name of the first objective, ``minimize`` or ``maximize``, and ``mean``, ``sum`` or "" (the network says it
+        itself).
+    objectives : list of dict
+        Every objective in the order of the text: its ``name``, its ``sense``, and what it is ``over`` (None: all).
     predictions, defined, wrt : list of str
         What it predicts, what it defines, what it is differentiated by.
     optimizer : str or None
@@ -114,6 +122,7 @@ class Metadata:
     hyperparameters: Mapping[str, float | None]
     objective: str
     sense: str
+    objectives: list[dict[str, Any]]
     reduction: str
     predictions: list[str]
     defined: list[str]
@@ -136,7 +145,7 @@ class Training:
     flat : array, shape (n_parameters,)
         All parameters.
     states : array, shape (n_states, n_parameters)
-        The optimiser's state.
+        The optimiser's state. With several objectives, that of the parameters of each, one after the other.
     order : array of int, shape (n_examples,)
         The order of the examples in the current epoch.
     random : array of uint64, shape (1,)
@@ -187,7 +196,7 @@ class Outcome:
 
     Attributes
     ----------
-    losses : array, shape (steps done,)
+    losses : array, shape (steps done,), of several objectives (steps done, n_objectives)
         The objective of each minibatch, before its update.
     diverged : int or None
         The step, counted from 0, whose objective was not finite.
@@ -273,6 +282,13 @@ class Functions:
         return float(self._call(self.module.objective, parameters, data))
 
     @arguments.verb
+    def objectives(self, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, float]:
+        """Return every objective over the examples in `data` by name, as it is written."""
+        if len({each["name"] for each in self.metadata.objectives}) == 1:
+            return Named("objective", {self.metadata.objective: self.objective(parameters, data)})
+        return Named("objective", self._call(self.module.objectives, parameters, data))
+
+    @arguments.verb
     def gradient(self, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[float, dict[str, np.ndarray]]:
         """Return the objective and its derivatives, as written (also under ``maximize``).
 
@@ -322,6 +338,15 @@ class Functions:
             raise OptionError("the functions were compiled without an optimizer", hint="compile(..., optimizer='adam')")
         if list(meta.wrt) != [name for name, role in meta.roles.items() if role == "parameter"]:
             raise OptionError("training needs the gradient by all parameters, and wrt names others")
+        for each in meta.objectives:
+            other = next((name for name in each["over"] or () if meta.roles.get(name) != "parameter"), None)
+            if other is not None:
+                raise OptionError(
+                    f"{each['name']} is to be {each['sense']}d over {other}, and training changes parameters",
+                    hint=f"Declare {other} as one: parameter {other}.",
+                )
+        if not module.STEPS:
+            raise DeclarationError("the network declares no parameters to train", hint="Declare one: parameter w")
         parameters, data = self.checked(parameters), self.arrays(data)
         sizes = self._complete(parameters, data)
         axes = {name: axis for name, axis in meta.examples.items() if axis is not None}
@@ -345,22 +370,29 @@ class Functions:
         except ValueError as error:
             raise self._explained(error, parameters, data) from None
         shuffled = shuffle and size < count
-        room = module.work_size(module.WORK_GRADIENT, of_batch) + module.batch_room(of_batch)
+        room = max(module.work_size(rooms, of_batch) for _, rooms, _ in module.STEPS) + module.batch_room(of_batch)
         first = np.array(list(meta.state.values()), flat.dtype).reshape(-1, 1)
+        changed = flat.size
+        shares: tuple[np.ndarray, ...] = ()
+        if module.IN_SHARES:
+            members = [self._positions(over, sizes) for _, _, over in module.STEPS]
+            shares = (np.concatenate(members), np.cumsum([len(share) for share in members]))
+            changed = len(shares[0])
         fixed = {
             "unflatten": module.unflatten,
             "sizes": sizes,
             "size_array": module.size_array(sizes),
             "arrays": arrays,
             "hyperparameters": hyperparameters,
-            "gradient": np.zeros_like(flat),  # beside the parts of ragged arrays it stays 0
+            "gradient": np.zeros(changed, flat.dtype),  # beside the parts of ragged arrays it stays 0
             "work": np.empty(room, flat.dtype),
             "shuffled": shuffled,
             "batch_size": size,
+            "shares": shares,
         }
         return Training(
             flat,
-            np.repeat(first, flat.size, axis=1) if len(first) else np.empty((1, 0), flat.dtype),
+            np.repeat(first, changed, axis=1) if len(first) else np.empty((1, 0), flat.dtype),
             np.arange(count),
             np.array([seed], np.uint64),
             0,
@@ -368,16 +400,57 @@ class Functions:
             fixed,
         )
 
-    def _examples(self, name: str, value: Any) -> int:
-        """Return how many examples an array holds that counts them along one of its axes."""
+    def _positions(self, names: Iterable[str], sizes: Mapping[str, SizeValue]) -> np.ndarray:
+        """Return where the elements of some parameters stand in the flat array of all."""
         import numpy as np
 
-        axis = self.metadata.examples[name]
-        place = self.metadata.ragged.get(name)
+        shapes = {name: self.module.SHAPES[name](sizes) for name in self.module.PARAMETERS}
+        ends = dict(zip(shapes, np.cumsum([math.prod(shape) for shape in shapes.values()]), strict=True))
+        return np.concatenate([np.arange(ends[name] - math.prod(shapes[name]), ends[name]) for name in names])
+
+    def examples(self, data: Mapping[str, Any]) -> dict[str, int]:
+        """Return how many examples each array holds that counts them, by name.
+
+        Raises
+        ------
+        ShapeError
+            If one lacks the axis for them, or the parts of one differ.
+        """
+        return {name: self._examples(name, value) for name, value in data.items() if self._counts(name)}
+
+    def chosen(self, data: Mapping[str, Any], rows: np.ndarray) -> dict[str, Any]:
+        """Return data with the examples at the positions `rows` alone."""
+        return {name: self._chosen(name, value, rows) if self._counts(name) else value for name, value in data.items()}
+
+    def _counts(self, name: str) -> bool:
+        return self.metadata.example_axis(name) is not None
+
+    def _examples(self, name: str, value: Any) -> int:
+        axis, place = self.metadata.example_axis(name), self.metadata.ragged.get(name)
         assert axis is not None
-        if place is not None and isinstance(value, list | tuple):  # a list of arrays that lack the axis of the list
-            return int(np.shape(value[0])[axis - (axis > place)])
-        return int(np.shape(value)[axis])
+        if place == axis:  # a list with an array for each example
+            return len(value)
+        parts = {name: value} if place is None else {f"{name}[{n}]": part for n, part in enumerate(value)}
+        axis -= place is not None and axis > place  # the parts of a list lack its axis
+        if place is None and value.ndim <= axis:
+            raise ShapeError(
+                f"{name} has shape {value.shape}, without an axis for the examples",
+                hint="Inputs and targets have the examples as first axis.",
+            )
+        counts = {part: int(array.shape[axis]) for part, array in parts.items()}
+        if len(set(counts.values())) > 1:
+            numbers = ", ".join(f"{part} {count}" for part, count in counts.items())
+            raise ShapeError(f"the parts of {name} have different numbers of examples: {numbers}")
+        return next(iter(counts.values()), 0)
+
+    def _chosen(self, name: str, value: Any, rows: np.ndarray) -> Any:
+        axis, place = self.metadata.example_axis(name), self.metadata.ragged.get(name)
+        assert axis is not None
+        if place is None:
+            return value.take(rows, axis)
+        if place == axis:
+            return [value[row] for row in rows]
+        return [part.take(rows, axis - (axis > place)) for part in value]
 
     def run(
         self, training: Training, steps: int, learning_rate: float | None = None, **hyperparameters: float
@@ -404,7 +477,8 @@ class Functions:
             values[name] = float(value)
         rates = np.array(list(values.values()) or [0.0])
         before = training._snapshot()
-        losses = np.empty(steps)
+        count_of = len(self.module.STEPS)
+        losses = np.empty(steps if count_of == 1 else (steps, count_of))
         failed = self._steps(training, steps, rates, losses)
         if failed < 0:
             training._before = (before, steps, rates)
@@ -413,11 +487,11 @@ class Functions:
         # The parameters before the last update had a finite objective: go back and stop one update earlier.
         if done > 0:
             training._put(before)
-            self._steps(training, done - 1, rates, np.empty(done))
+            self._steps(training, done - 1, rates, np.empty_like(losses))
         elif training._before is not None:
             earlier, count, old_rates = training._before
             training._put(earlier)
-            self._steps(training, count - 1, old_rates, np.empty(count))
+            self._steps(training, count - 1, old_rates, np.empty((count, count_of)))
         else:
             training._put(before)
         training.step = failed
@@ -426,13 +500,12 @@ class Functions:
     def _steps(self, training: Training, steps: int, rates: np.ndarray, losses: np.ndarray) -> int:
         f = training._fixed
         first = training.step
+        arrays = (f["size_array"], training.flat, *f["arrays"], f["hyperparameters"], f["gradient"], f["work"])
+        if "entries" not in f:  # compiled at the first run, and then known
+            f["entries"] = [self.module.entry(function, arrays) for function, _, _ in self.module.STEPS]
         failed = self.module.training_run(
-            f["size_array"],
-            training.flat,
-            *f["arrays"],
-            f["hyperparameters"],
-            f["gradient"],
-            f["work"],
+            *f["entries"],
+            *arrays,
             training.states,
             rates,
             training.order,
@@ -441,7 +514,8 @@ class Functions:
             f["batch_size"],
             first,
             first + steps,
-            losses,
+            losses.reshape(-1),
+            *f["shares"],
         )
         training.step = first + steps if failed < 0 else int(failed)
         return int(failed)
@@ -455,9 +529,34 @@ class Functions:
         given = {} if parameters is None else arguments.by_name(parameters, "parameters", example)
         roles, ragged = self.metadata.roles, self.metadata.ragged
         return {
-            name: arguments.array(name, value) if roles.get(name) == "parameter" and name not in ragged else value
+            name: self._parts(name, value)
+            if name in ragged
+            else (arguments.array(name, value) if roles.get(name) == "parameter" else value)
             for name, value in given.items()
         }
+
+    def _parts(self, name: str, value: object) -> list[np.ndarray]:
+        """Return a ragged array as the list of its parts."""
+        import numpy as np
+
+        if isinstance(value, np.ndarray) and value.dtype != object:
+            if value.ndim != len(self.metadata.axes[name]):
+                raise ShapeError(
+                    f"{name} has shape {value.shape}, and the network declares arrays of different lengths",
+                    hint="Give a list of arrays.",
+                )
+            value = list(np.moveaxis(value, self.metadata.ragged[name], 0))
+        if not isinstance(value, list | tuple | np.ndarray):
+            raise ShapeError(f"{name} is {arguments.kind(value)}; it must be a list of arrays")
+        parts = [arguments.array(f"{name}[{number}]", part) for number, part in enumerate(value)]
+        others = [index for n, index in enumerate(self.metadata.axes[name]) if n != self.metadata.ragged[name]]
+        for number, part in enumerate(parts):
+            if part.ndim != len(others):
+                raise ShapeError(
+                    f"{name}[{number}] has shape {part.shape}; an array over {', '.join(others)} is expected",
+                    hint="The examples are the first axis of each." if self.metadata.example_axis(name) == 0 else None,
+                )
+        return parts
 
     def arrays(self, data: object) -> dict[str, Any]:
         """Return data as arrays of as many axes as the network declares."""
@@ -466,10 +565,9 @@ class Functions:
             return {}
         given = arguments.by_name(data, "arrays", self._example("input", "target"))
         return {
-            # The parts of a ragged array are looked at one by one where they are put together.
             name: value
-            if roles.get(name, "parameter") == "parameter" or name in self.metadata.ragged
-            else self._arranged(name, value)
+            if roles.get(name, "parameter") == "parameter"
+            else (self._parts(name, value) if name in self.metadata.ragged else self._arranged(name, value))
             for name, value in given.items()
         }
 

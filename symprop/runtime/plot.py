@@ -26,7 +26,8 @@ class Record:
     Attributes
     ----------
     curves : mapping of str to list of float
-        The objective after each epoch, by a key of `CURVES`.
+        The objective after each epoch, by a key of `CURVES`; of several objectives the later ones with their names
+        behind it, ``objective LG``.
     objective : str
         What it is called, for the axis.
     kept : int
@@ -68,9 +69,10 @@ def record(path: str | Path) -> Record:
 def _curves(history: Any) -> dict[str, list[float]]:
     given = history if isinstance(history, Mapping) else {}
     return {
-        name: list(given[name])
-        for name in CURVES
-        if isinstance(given.get(name), list) and given[name] and all(map(is_number, given[name]))
+        name: list(values)
+        for kind in CURVES
+        for name, values in given.items()
+        if str(name).partition(" ")[0] == kind and isinstance(values, list) and values and all(map(is_number, values))
     }
 
 
@@ -78,10 +80,10 @@ def _axis(network: str) -> str:
     from symprop.declaration.parser import parse
 
     try:
-        objective = parse(network).objective
+        objectives = parse(network).objectives
     except SympropError:  # a network that was made in Python has no text
-        objective = None
-    return "objective" if objective is None else f"{objective.name} (to {objective.sense})"
+        objectives = ()
+    return ", ".join(f"{objective.name} (to {objective.sense})" for objective in objectives) or "objective"
 
 
 def learning_curve(drawn: Record, path: str | Path) -> Path:
@@ -104,9 +106,12 @@ def learning_curve(drawn: Record, path: str | Path) -> Path:
         ) from None
     figure = Figure(figsize=(7, 4.3), layout="constrained")
     axes = figure.add_subplot()
-    for (name, values), colour in zip(drawn.curves.items(), ("tab:blue", "tab:orange"), strict=False):
+    several = any(" " in name for name in drawn.curves)
+    for number, (name, values) in enumerate(drawn.curves.items()):
         epochs = range(1, len(values) + 1)
-        axes.plot(epochs, values, label=CURVES[name], color=colour, marker="." if len(values) < 30 else None)
+        kind, _, of = name.partition(" ")
+        label = f"{of or drawn.objective.partition(' ')[0]}, {CURVES[kind]}" if several else CURVES[kind]
+        axes.plot(epochs, values, label=label, color=f"C{number}", marker="." if len(values) < 30 else None)
     if drawn.kept:
         axes.axvline(drawn.kept, color="gray", linewidth=1, linestyle=":", label=f"kept: epoch {drawn.kept}")
     axes.set_xlabel("epoch")

@@ -8,6 +8,7 @@ from three_roads import Example
 from symprop.declaration.parser import parse
 from symprop.derivation.reverse_sweep import backpropagate
 from symprop.errors import DeclarationError
+from symprop.rendering.report import to_text
 
 
 def convolution(stride: int) -> str:
@@ -148,3 +149,24 @@ def test_without_a_parameter_the_first_input_is_shown() -> None:
     with pytest.raises(symprop.OptionError, match="no parameter to differentiate by") as caught:
         symprop.derive("input α\nL = α**2")  # kept as alpha, which the text does not show
     assert caught.value.line is None
+
+
+def test_one_value_that_two_players_move_is_derived_once_by_the_parameters_of_both() -> None:
+    network = parse("input x; parameter a, b; u = tanh(a*x); V = (u - b)**2*x; minimize V over b; maximize V over a")
+    derivation = backpropagate(network)
+    assert [str(adjoint.access) for adjoint in derivation.adjoints.values()] == ["V_bar", "u_bar", "a_bar", "b_bar"]
+    alone = backpropagate(parse("input x; parameter a, b; u = tanh(a*x); V = (u - b)**2*x; minimize V"))
+    assert derivation.gradients == alone.gradients
+    page = " ".join(to_text(derivation).split())
+    assert "V is minimized over b. V is maximized over a." in page
+    assert "a step along them makes it larger" in page
+    assert "over a batch the objective is the mean of V." in page
+
+
+def test_of_several_objectives_each_is_a_part_by_what_it_is_over() -> None:
+    network = parse("input x; parameter a, b; u = a*x; L = u**2; J = u*b - x; minimize L over a; maximize J over b")
+    derivation = backpropagate(network)
+    assert {name: part.wrt for name, part in derivation.parts.items()} == {"L": ("a",), "J": ("b",)}
+    page = " ".join(to_text(derivation).split())
+    assert "These are the derivatives of J itself" in page
+    assert "over a batch the objectives are the means of L and J." in page

@@ -209,6 +209,8 @@ def test_arrays_that_cannot_be_used_are_refused() -> None:
         symprop.fit(LINE, {name: array[:0] for name, array in data.items()})
     with pytest.raises(ShapeError, match=r"expected axes \(N,\): the examples first"):
         symprop.fit(LINE, {"x": 1.0, "t": 2.0})
+    with pytest.raises(ShapeError, match="without an axis for the examples"):
+        symprop.fit("index k = 1..2; input x[k]; parameter w[k]; L = sum(k, w[k]*x[k])**2", {"x": 3.0}, target="numpy")
     with pytest.raises(ShapeError, match="lack 't'"):
         symprop.fit(LINE, {"x": data["x"]})
     with pytest.raises(ValueOutsideDomainError, match=r"x is masked at position \(2,\)"):

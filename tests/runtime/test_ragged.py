@@ -13,6 +13,8 @@ import pytest
 
 import symprop
 from symprop.errors import ShapeError
+from symprop.runtime.fit import split
+from symprop.runtime.fit_table import slots_of
 from symprop.runtime.load import Functions
 
 LAYERS = """
@@ -243,3 +245,160 @@ minimize E
 """
     with pytest.raises(symprop.MissingRuleError, match="no array for x"):
         symprop.compile(text, target="numpy")
+
+
+# ---- training on ragged inputs --------------------------------------------------------------------------------------
+
+# Examples of different lengths: the list stands for the examples. Each has the mean of its own terms.
+LENGTHS = """
+batch n = 1..N
+input x[n,t]; target y[n]; parameter v, c
+p[n] = c + sum(t = 1..T(n), sin(v*x[n,t]))/T(n)
+L = mean(n, (p[n] - y[n])**2)
+minimize L; predict p
+"""
+
+
+def sequences(lengths: tuple[int, ...] = (3, 1, 4, 2, 6, 3, 5)) -> dict[str, Any]:
+    random = np.random.default_rng(2)
+    return {"x": [random.standard_normal(length) for length in lengths], "y": random.standard_normal(len(lengths))}
+
+
+def pyramids() -> dict[str, Any]:
+    random = np.random.default_rng(3)
+    return {"x": [random.standard_normal((7, extent)) for extent in (4, 1, 3)]}
+
+
+def step_of_lengths(p: dict[str, Any], data: dict[str, Any], rows: np.ndarray) -> tuple[float, dict[str, Any]]:
+    """The loss of some examples and its derivatives, derived by hand."""
+    loss, by_v, by_c = 0.0, 0.0, 0.0
+    for row in rows:
+        x = data["x"][row]
+        error = p["c"] + np.sin(p["v"] * x).mean() - data["y"][row]
+        loss += error**2 / len(rows)
+        by_v += 2 * error * (x * np.cos(p["v"] * x)).mean() / len(rows)
+        by_c += 2 * error / len(rows)
+    return loss, {"v": by_v, "c": by_c}
+
+
+def step_of_pyramids(p: dict[str, Any], data: dict[str, Any], rows: np.ndarray) -> tuple[float, dict[str, Any]]:
+    loss, slopes = 0.0, []
+    for w, whole in zip(p["w"], data["x"], strict=True):
+        x = whole[rows]
+        products = x * w
+        total, place = products.sum(1), products.argmax(1)
+        greatest = products.max(1)
+        loss += float((total * greatest).mean())
+        slope = x * greatest[:, None]
+        slope[np.arange(len(rows)), place] += total * x[np.arange(len(rows)), place]
+        slopes.append(slope.mean(0))
+    return loss, {"w": slopes}
+
+
+@pytest.mark.parametrize("target", ["numpy", pytest.param("numba", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("text", "data", "start", "step"),
+    [
+        (LENGTHS, sequences(), {"v": 0.7, "c": 0.2}, step_of_lengths),
+        (PYRAMID, pyramids(), {"w": [np.array([0.5, -1, 2, 0.3]), np.array([0.4]), np.ones(3)]}, step_of_pyramids),
+    ],
+    ids=["examples of different lengths", "parts of different sizes"],
+)
+def test_minibatches_of_ragged_inputs_are_the_steps_done_by_hand(
+    text: str, data: dict[str, Any], start: dict[str, Any], step: Callable[..., Any], target: str
+) -> None:
+    functions = symprop.compile(text, target=target, optimizer="sgd")
+    training = functions.start(start, data, batch_size=3, seed=5)
+    assert training.batches == 3
+    p = {
+        name: [np.array(part) for part in value] if isinstance(value, list) else value for name, value in start.items()
+    }
+    for number in range(7):
+        loss = functions.run(training, 1, learning_rate=0.05).losses[0]
+        first = number % 3 * 3
+        wanted, slopes = step(p, data, training.order[first : first + 3])
+        assert loss == pytest.approx(wanted, rel=1e-12)
+        for name, slope in slopes.items():
+            found = training.parameters[name]
+            if not isinstance(slope, list):
+                p[name] = p[name] - 0.05 * slope
+                assert float(found) == pytest.approx(p[name], rel=1e-11)
+                continue
+            p[name] = [value - 0.05 * part for value, part in zip(p[name], slope, strict=True)]
+            for part, value in zip(found, p[name], strict=True):
+                np.testing.assert_allclose(part, value, rtol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("text", "data", "sizes"), [(LENGTHS, sequences(), {}), (PYRAMID, pyramids(), {"L": 3, "m": (4, 1, 3)})]
+)
+def test_fit_holds_examples_of_ragged_inputs_out(text: str, data: Any, sizes: Any, tmp_path: Path) -> None:
+    run = symprop.fit(text, data, epochs=4, batch_size=2, validation=0.3, seed=1, target="numpy")
+    assert run.steps == 4 * 3  # 5 of 7 examples, two at a time
+    assert run.sizes == sizes  # how long each example is belongs to the data
+    _, held_out = split(7, 0.3, 1)
+    if text is LENGTHS:
+        chosen = {"x": [data["x"][row] for row in held_out], "y": data["y"][held_out]}
+    else:
+        chosen = {"x": [part[held_out] for part in data["x"]]}
+    assert run.kept >= 1
+    assert min(run.history["validation"]) == pytest.approx(run.objective(chosen), rel=1e-12)
+    again = symprop.load(run.save(tmp_path / "run.npz"))
+    assert again.objective(data) == run.objective(data)
+    if text is LENGTHS:
+        others = [np.ones(9), np.zeros(2)]
+        wanted = [run.parameters["c"] + np.sin(run.parameters["v"] * x).mean() for x in others]
+        np.testing.assert_allclose(again.predict({"x": others}), wanted, rtol=1e-12)
+
+
+def test_parts_may_be_plain_lists_or_one_array_if_they_are_equally_long() -> None:
+    functions = symprop.compile(PYRAMID, target="numpy")
+    parts = [np.arange(6.0).reshape(3, 2) - k for k in range(2)]
+    w = [np.array([1.0, -2.0]), np.array([0.5, 3.0])]
+    wanted = functions.objective({"w": w}, {"x": parts})
+    boxed = np.stack(parts, axis=1)  # examples first, then the parts
+    assert functions.objective({"w": np.array(w)}, {"x": boxed}) == wanted
+    assert functions.objective({"w": w}, {"x": [part.tolist() for part in parts]}) == wanted
+    held = np.empty(2, object)
+    held[:] = parts
+    assert functions.objective({"w": w}, {"x": held}) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "message"),
+    [
+        (PYRAMID, {"x": []}, "no examples"),
+        (PYRAMID, {"x": 3.0}, "x is 3.0; it must be a list of arrays"),
+        (PYRAMID, {"x": [np.ones((7, 4)), np.ones((2, 1)), np.ones((7, 3))]}, r"x\[0\] 7, x\[1\] 2, x\[2\] 7"),
+        (
+            PYRAMID,
+            {"x": [np.ones(4), np.ones(1)]},
+            r"x\[0\] has shape \(4,\); an array over n, i is expected\s+The examples",
+        ),
+        (PYRAMID, {"x": np.ones((7, 3))}, "arrays of different lengths"),
+        (PYRAMID, {"x": [np.full((7, 2), np.nan)]}, r"nan at x\[0\], position \(0, 0\)"),
+        (LENGTHS, {"y": np.ones(3)}, "different numbers of examples: x 7, y 3"),
+        (LENGTHS, {"sizes": {"T": [3, 1, 4, 2, 6, 3, 5]}}, "T differs from example to example"),
+    ],
+)
+def test_ragged_inputs_that_cannot_be_used_are_refused(text: str, change: Any, message: str) -> None:
+    data = {**(sequences() if text is LENGTHS else pyramids()), **change}
+    with pytest.raises(symprop.SympropError, match=message):
+        symprop.fit(text, data, sizes=data.pop("sizes", None), target="numpy")
+
+
+def test_what_a_network_assumes_is_held_against_every_part() -> None:
+    text = LENGTHS.replace("minimize", "assume sum(t = 1..T(n), x[n,t]) = 1\nminimize")
+    data = {"x": [np.ones(1), np.array([0.25, 0.75]), np.ones(3)], "y": np.ones(3)}
+    with pytest.raises(symprop.ValueOutsideDomainError, match=r"example 2 \(counted from 0\) of x is \[1, 1, 1\]"):
+        symprop.fit(text, data, target="numpy")
+    text = PYRAMID.replace("minimize", "assume sum(i = 1..m(l), x[l,i]) = 1\nminimize")
+    parts = [np.ones((2, 1)), np.array([[0.5, 0.5], [0.5, 0.25]])]
+    with pytest.raises(symprop.ValueOutsideDomainError, match=r"example 1 \(counted from 0\) of x is \[0.5, 0.25\]"):
+        symprop.fit(text, {"x": parts}, target="numpy")
+
+
+def test_a_table_cannot_fill_a_list_of_arrays() -> None:
+    with pytest.raises(symprop.DeclarationError, match=r"cannot fill x\[n,t\]: .* length T\(n\) differs") as caught:
+        slots_of(symprop.parse(LENGTHS), {})
+    assert "symprop.fit" in str(caught.value)

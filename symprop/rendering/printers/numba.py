@@ -62,7 +62,7 @@ RESERVED = frozenset(
         *("smaller", "softplus", "square", "tanh", "tanh_slope", "forward_pass", "gradient_pass", "training_run"),
         *("data", "data_arrays", "forward", "gradient", "initialize", "objective", "sizes_of", "REAL", "OPTIONS"),
         *("BLAS", "LANES", "WORD", "FLOAT", "VECTOR", "MASK", "Block", "tile", "matrix", "small_product"),
-        *("pi", "e", "inf"),
+        *("pi", "e", "inf", "members", "ends", "own", "share", "start", "end", "update_share", "of_batch", "call"),
     )
 )
 
@@ -76,7 +76,7 @@ def identifier(name: str) -> str:
         return name[1:-1]
     if name.startswith('s["'):  # an entry of a mapping of sizes
         return name
-    if keyword.iskeyword(name) or name in RESERVED or name.startswith(("compute_", "_")):
+    if keyword.iskeyword(name) or name in RESERVED or name.startswith(("compute_", "_")) or name.endswith("_pass"):
         return f"{name}_" if not name.startswith("_") else f"q{name}"
     return name
 
