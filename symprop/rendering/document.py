@@ -489,8 +489,9 @@ def _totals_of_targets(form: Expr, derivation: Derivation) -> Iterator[Reduction
             if not (isinstance(total, Reduction) and total.kind == "sum" and len(total.bounds) == 1):
                 continue
             target = total.body
-            if isinstance(target, Access) and network.quantities[target.name].role == "target":
-                axes = network.quantities[target.name].axes
+            quantity = network.quantities.get(target.name) if isinstance(target, Access) else None  # or an adjoint
+            if isinstance(target, Access) and quantity is not None and quantity.role == "target":
+                axes = quantity.axes
                 own = [axis for axis, at in zip(axes, target.indices, strict=True) if at is total.bounds[0].index]
                 if [(axis.lower, axis.upper) for axis in own] == [total.bounds[0][1:3]]:
                     yield total
