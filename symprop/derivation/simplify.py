@@ -266,10 +266,19 @@ def facts(expr: Expr, context: Context) -> Iterable[Rewriting]:
     }
     for name in sorted(summed):
         for equation in context.network.definitions.get(name, ()):
-            bound = softmax_bound(equation)
-            if bound is not None:
-                others = tuple(other for other in equation.bounds if other.index is not bound.index)
-                yield rewriting(reduce("sum", (bound,), equation.target), ONE, others)
+            yield from _total_of_softmax(equation, ONE)
+        adjoint = context.adjoints.get(name)
+        if adjoint is not None:  # that of what a logsumexp is over is a softmax
+            coefficient, rest = coefficient_and_rest(adjoint.expression)
+            yield from _total_of_softmax(Equation(adjoint.access, adjoint.bounds, rest), Number(coefficient))
+
+
+def _total_of_softmax(equation: Equation, total: Expr) -> Iterable[Rewriting]:
+    """Yield what the components of an equation's target add up to, if its right side is a softmax."""
+    bound = softmax_bound(equation)
+    if bound is not None:
+        others = tuple(other for other in equation.bounds if other.index is not bound.index)
+        yield rewriting(reduce("sum", (bound,), equation.target), total, others)
 
 
 def softmax_bound(equation: Equation) -> Bound | None:
@@ -419,10 +428,18 @@ def fewest_signs(expr: Expr, context: Context) -> Expr:
         if isinstance(node, Mul):
             return _absorb_sign(node)
         if isinstance(node, Add) and is_negative(node.terms[0]):
-            return _positive_first(node)
-        return node
+            node = _positive_first(node)
+        return _number_last(node) if isinstance(node, Add) else node
 
     return transform(expr, rule)
+
+
+def _number_last(node: Add) -> Expr:
+    """Return a sum with a number that is taken away at its end: ``p + q - 1``, not ``p - 1 + q``."""
+    taken = [term for term in node.terms if isinstance(term, Number) and term.value < 0]
+    if not taken or node.terms[-1] is taken[0]:
+        return node
+    return Add((*(term for term in node.terms if term is not taken[0]), *taken))
 
 
 def _positive_first(node: Add) -> Expr:
@@ -880,6 +897,27 @@ def sums_by_definition(expr: Expr, context: Context) -> Expr:
     return transform(expr, rule)
 
 
+def _multiplied_by_inverse(node: Expr) -> Expr:
+    """Return a product with a factor multiplied into a sum that divides by it: ``u/s**2 - 1`` for ``(u/s**3 - 1/s)*s``.
+    """
+    if not isinstance(node, Mul):
+        return node
+    for sums in node.factors:
+        if not isinstance(sums, Add):
+            continue
+        for factor in node.factors:
+            inverse = [any(_divides_by(f, factor) for f in factors_of(term)) for term in sums.terms]
+            if factor is not sums and all(inverse):
+                others = [other for other in node.factors if other is not factor]
+                inner = add(*(mul(term, factor) for term in sums.terms))
+                return mul(*(inner if other is sums else other for other in others))
+    return node
+
+
+def _divides_by(factor: Expr, base: Expr) -> bool:
+    return isinstance(factor, Power) and _is_below(factor) and factor.base == base
+
+
 def expand_product(expr: Expr) -> Expr:
     """Return a product with one sum among its factors multiplied out."""
     if isinstance(expr, Mul):
@@ -989,6 +1027,9 @@ def cheapest(expr: Expr, context: Context) -> Expr:
     if not any(isinstance(node, Add) for node in walk(plain)):
         return plain
     forms = [plain, *(form for form, _ in with_definitions(plain, nearby))]
+    multiplied = transform(plain, _multiplied_by_inverse)
+    if multiplied != plain:
+        forms.append(apply_rules(multiplied, nearby))
     rearranged = [other for form in forms for other, _ in _sympy_forms(form, (), nearby)]
     best = min(forms, key=cost)
     # A rearrangement tears products apart that a reader knows, (1 - h**2)*x: it must be clearly shorter.

@@ -76,7 +76,7 @@ def test_terms_stand_in_the_order_of_the_network() -> None:
 def test_an_adjoint_that_is_named_once_is_named_everywhere() -> None:
     result = to_text(backpropagate(parse(RECURRENT)), detail="final")
     assert "dL/du[j]   = sum(t, o_bar[t]*h[t,j])" in result
-    assert "o_bar[t]   = 2*(o[t] - y[t])" in result
+    assert "o_bar[t]     = 2*(o[t] - y[t])" in result
 
 
 def test_a_common_number_stands_in_front_of_a_partial() -> None:
@@ -182,3 +182,15 @@ def test_a_fact_that_would_make_a_result_simpler_is_offered() -> None:
     assert "would be" not in to_text(backpropagate(parse(stated)))
     assert "would be" not in to_text(backpropagate(parse(text.replace("cross_entropy(k, t[k], p[k])", "p[1]"))))
     assert "would be" not in to_text(backpropagate(parse("target t[k]\nparameter w\nL = w*sum(k, t[k])")))
+
+
+def test_a_sum_of_an_adjoint_beside_a_softmax_is_no_fact_about_targets() -> None:
+    text = """
+    index k = 1..K
+    input x
+    parameter a[k]
+    w[k] = softmax(k, a[k]*x + 1)
+    q[k] = log(w[k]) - x*k
+    L = -logsumexp(k, q[k])
+    """
+    assert "would be" not in to_text(backpropagate(parse(text)))

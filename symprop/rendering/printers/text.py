@@ -173,6 +173,21 @@ def plain(sentence: Sentence) -> str:
     return "".join(part if isinstance(part, str) else _in_line(part) for part in sentence)
 
 
+# Stands for a blank at which a paragraph is not divided, until it is laid out.
+_TIE = "\0"
+
+# A formula of at most so many letters stays on one line of a paragraph.
+_TIED = 24
+
+
+def _tied(formula: str) -> str:
+    return formula.replace(" ", _TIE) if len(formula) <= _TIED else formula
+
+
+def _untied(text: str) -> str:
+    return text.replace(_TIE, " ")
+
+
 class TextPage:
     """A document as lines of at most `width` columns, for the templates."""
 
@@ -182,11 +197,12 @@ class TextPage:
 
     def sentence(self, sentence: Sentence, indent: int = 0) -> str:
         """Return a sentence, wrapped; its formulas are not taken apart."""
-        return self.paragraph(plain(sentence), indent)
+        parts = (part if isinstance(part, str) else _tied(_in_line(part)) for part in sentence)
+        return self.paragraph("".join(parts), indent)
 
     def paragraph(self, text: str, indent: int = 0) -> str:
         """Return running text, wrapped."""
-        return textwrap.fill(
+        filled = textwrap.fill(
             text,
             self.width,
             initial_indent=" " * indent,
@@ -194,10 +210,11 @@ class TextPage:
             break_long_words=False,
             break_on_hyphens=False,
         )
+        return _untied(filled)
 
     def ranges(self) -> str:
         """Return the ranges of the indices as one wrapped line."""
-        return self.paragraph("Ranges: " + ", ".join(_range(bound) for bound in self.document.ranges) + ".")
+        return self.paragraph("Ranges: " + ", ".join(_tied(_range(bound)) for bound in self.document.ranges) + ".")
 
     def equations(self, formulas: Sequence[Formula]) -> str:
         """Return formulas one below the other, aligned at their signs."""
