@@ -74,7 +74,7 @@ def _cuts(expression: Expr, bound: Bound, before: tuple[Bound, ...]) -> tuple[Ex
             if isinstance(part, Compare) and part.left is bound.index and free_indices(part.right) <= outer:
                 value = part.right
                 match part.operator:
-                    case "==" | "!=":
+                    case "==" | "!=" if not free_indices(value):  # a diagonal is a bracket: [j == i]
                         found[normal(value - ONE)] = None
                         found[normal(value)] = None
                     case "<=" | ">":

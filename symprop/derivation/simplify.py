@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 from symprop.algebra.expressions import (
     MINUS_ONE,
@@ -51,7 +51,7 @@ from symprop.algebra.scalars import common_number, rewritings, scalar_template
 from symprop.algebra.writer import is_negative
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.quantity import Quantity
-from symprop.derivation.brackets import decided, equation_used, joined, numbers_out, zero_anyway
+from symprop.derivation.brackets import decided, equation_used, factors_out, joined, numbers_out, zero_anyway
 from symprop.derivation.gather import gather, sum_over
 from symprop.derivation.patterns import Names, Rewriting, rewriting, transform_within
 from symprop.derivation.steps import Adjoint, Step, Term
@@ -411,14 +411,38 @@ def shared_factors_out(node: Add) -> Expr:
     # s + 1/10 stays: a common denominator that makes a sum longer is none.
     if number != 1 and not (isinstance(rest, Add) and not _reads_well_over(number, rest)):
         return mul(Number(number), shared_factors_out(rest) if isinstance(rest, Add) else rest)
-    shared = [factor for factor in factors_of(node.terms[0]) if not isinstance(factor, Number)]
-    for term in node.terms[1:]:
+    # What stands under a condition in some terms has a value there if it stands without one in others.
+    terms = sorted(node.terms, key=lambda term: _conditional(term) is not None)
+    shared = [factor for factor in factors_of(terms[0]) if not isinstance(factor, Number)]
+    for term in terms[1:]:
         factors = factors_of(term)
+        bracket = _conditional(term)
+        if bracket is not None and bracket is not _conditional(terms[0]):
+            factors = (*factors, *factors_of(bracket.then))
         shared = [factor for factor in shared if factor in factors]
     if not shared:
         return node
-    terms = (mul(term, *(power(factor, MINUS_ONE) for factor in shared)) for term in node.terms)
-    return mul(*shared, add(*terms))
+    return mul(*shared, add(*(_without(term, shared) for term in node.terms)))
+
+
+def _conditional(term: Expr) -> Where | None:
+    """Return the bracket among the factors of a term, if there is one."""
+    return next((f for f in factors_of(term) if isinstance(f, Where) and f.otherwise is ZERO), None)
+
+
+def _without(term: Expr, shared: Iterable[Expr]) -> Expr:
+    """Return a term without factors that it has, beside its bracket or in it."""
+    factors = list(factors_of(term))
+    bracket = _conditional(term)
+    for factor in shared:
+        if factor in factors:
+            term = mul(term, power(factor, MINUS_ONE))
+        elif bracket is not None:
+            inside = mul(bracket.then, power(factor, MINUS_ONE))
+            others = [other for other in factors_of(term) if other is not bracket]
+            bracket = cast("Where", where(bracket.condition, inside, ZERO))
+            term = mul(*others, bracket)
+    return term
 
 
 def fewest_signs(expr: Expr, context: Context) -> Expr:
@@ -509,6 +533,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("common factor", common_factors),
     ("0 beyond the condition anyway", zero_anyway),
     ("number out of the bracket", numbers_out),
+    ("factor out of the condition", factors_out),
     ("constant factor out of the sum", constants_out_of_sums),
     ("sums over the same index joined", sums_joined),
     ("stated fact", stated_facts),
