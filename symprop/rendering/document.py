@@ -33,6 +33,7 @@ from symprop.algebra.expressions import (
     add,
     bound_apart,
     free_indices,
+    junction,
     names_of,
     reduce,
     stem_of,
@@ -642,7 +643,14 @@ def by_cases(
     forms = tuple(settled(_with_plain_sums(form, derivation), bounds) for form in forms)
     cases = parts(forms[-1], bounds)
     if len(cases) == 1:
-        return (Formula(left, sign, forms, tuple(bound for bound in bounds if _differs(bound, derivation))),)
+        ranges = tuple(bound for bound in bounds if _differs(bound, derivation))
+        last = forms[-1]
+        if isinstance(last, Where) and last.otherwise is ZERO and isinstance(last.condition, Compare):
+            holds = Formula(left, sign, (last.then,), ranges, last.condition)
+            # Adding nothing is not written.
+            fails = Formula(left, sign, (ZERO,), ranges, junction("not", last.condition))
+            return (holds, fails) if sign == "=" else (holds,)
+        return (Formula(left, sign, forms, ranges),)
     found = []
     for case in cases:
         if case.expression is ZERO and sign == "+=":

@@ -84,6 +84,9 @@ class _Page:
     def formula(self, formula: Formula) -> Formula:
         """Return a line in matrix notation, or as it is if a part of it has no form there."""
         left = formula.left
+        if formula.condition is not None:
+            self.reads_index = True
+            return formula
         accesses = [left.of, left.by] if isinstance(left, Derivative) else [left]
         if isinstance(left, Derivative) and not free_indices(left.of):
             accesses = accesses[1:]  # of a scalar, or of one component

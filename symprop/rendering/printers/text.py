@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from symprop.algebra.expressions import Bound, Derivative, Expr
 from symprop.rendering.document import Document, Formula, Line, Sentence, Simplification
@@ -219,7 +220,7 @@ class TextPage:
     def equations(self, formulas: Sequence[Formula]) -> str:
         """Return formulas one below the other, aligned at their signs."""
         left = _common_width([spell(formula.left) for formula in formulas])
-        blocks = [_formula(formula, left, 2, self.width) for formula in formulas]
+        blocks = [_formula(replace(formula, condition=None), left, 2, self.width) for formula in formulas]
         # Shapes stand below each other, as far as they fit beside the formulas.
         shaped = [
             (len(block[-1]) + 3, len(_beside(formula)))
@@ -236,7 +237,7 @@ class TextPage:
         return "\n".join(lines)
 
     def _equation(self, formula: Formula, left: int, indent: int, width: int) -> list[str]:
-        return _with_ranges(_formula(formula, left, indent, width), formula, indent, width)
+        return _with_ranges(_formula(replace(formula, condition=None), left, indent, width), formula, indent, width)
 
     def backward(self) -> str:
         """Return the backward lines: a table if each fits on one line, else blocks headed by the forward equations."""
@@ -397,7 +398,8 @@ def _backward(formula: Formula, left: int, plus: bool, indent: int, width: int |
 
 
 def _with_ranges(lines: list[str], formula: Formula, indent: int, width: int | None) -> list[str]:
-    """Return lines with the ranges or the shape of a formula after the last, or on a line of their own."""
+    """Return lines with the ranges and the condition or the shape of a formula after the last, or on a line of their
+    own."""
     ranges = _beside(formula)
     if not ranges:
         return lines
@@ -407,8 +409,11 @@ def _with_ranges(lines: list[str], formula: Formula, indent: int, width: int | N
 
 
 def _beside(formula: Formula) -> str:
-    if formula.ranges:
-        return f"for {', '.join(_range(bound) for bound in formula.ranges)}"
+    limits = [f"for {', '.join(_range(bound) for bound in formula.ranges)}"] if formula.ranges else []
+    if formula.condition is not None:
+        limits.append(f"if {spelled(formula.condition)}")
+    if limits:
+        return " ".join(limits)
     return f"({', '.join(map(spelled, formula.shape))})" if formula.shape else ""
 
 
