@@ -12,7 +12,7 @@ Bishop, *Pattern Recognition and Machine Learning* (2006), section 5.3.1: equati
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from symprop.algebra.expressions import (
@@ -84,13 +84,20 @@ class Abbreviated:
         return _folded(expr, bounds, self.values)
 
 
-def abbreviated(derivation: Derivation) -> Abbreviated:
-    """Return a derivation whose results have a name for every delta and inner value that they read twice or more."""
+def abbreviated(derivation: Derivation, lines: bool = False) -> Abbreviated:
+    """Return a derivation whose results have a name for every delta and inner value that they read twice or more.
+
+    Parameters
+    ----------
+    derivation : Derivation
+    lines : bool
+        Whether the page shows the adjoint of every quantity: inner values that these read count as well.
+    """
     if derivation.mode == "forward":
         return Abbreviated(derivation, {}, (), {})
     forms = _Forms.of(derivation)
     deltas = forms.with_deltas()
-    values = forms.with_values()
+    values = forms.with_values(lines)
     gradients = {
         name: replace(gradient, expression=forms.gradients[name]) for name, gradient in derivation.gradients.items()
     }
@@ -148,10 +155,11 @@ class _Forms:
         near = [equation for equation in equations if self.names(equation.expression) <= names]
         return Names(near, worth=False).fold(expr, bounds) if near else expr
 
-    def count(self, equations: tuple[Equation, ...]) -> int:
-        """Return how often the formulas of the page contain the right sides of equations with one target."""
+    def count(self, equations: tuple[Equation, ...], beside: Iterable[tuple[Expr, tuple[Bound, ...]]] = ()) -> int:
+        """Return how often the results, and formulas beside them, contain the right sides of equations with one
+        target."""
         count = 0
-        for expr, bounds in self.ranged():
+        for expr, bounds in (*self.ranged(), *beside):
             folded = self.folded(expr, bounds, equations)
             if folded is not expr:
                 name = equations[0].name
@@ -266,17 +274,19 @@ class _Forms:
 
     # -------------------------------------------------------------------------------------------------------- values
 
-    def with_values(self) -> list[tuple[Equation, str]]:
+    def with_values(self, lines: bool) -> list[tuple[Equation, str]]:
         """Put in a name for every inner value or argument that the formulas contain twice or more; return what defines
         each, and in whose equation it stands."""
         found: list[tuple[Equation, str]] = []
+        shown = self.derivation.adjoints.values() if lines else ()
+        beside = [(adjoint.textbook, adjoint.bounds) for adjoint in shown if adjoint.access.name not in self.adjoints]
         for equation in self.derivation.network.equations:
             for inner, bounds, kind in _inner(equation):
                 target = Access(
                     spare_name(f"{equation.name}_{kind}", self.taken), tuple(bound.index for bound in bounds)
                 )
                 candidate = Equation(target, bounds, inner)
-                if self.count((candidate,)) > 1:
+                if self.count((candidate,), beside) > 1:
                     self.taken.add(target.name)
                     self.fold((candidate,))
                     found.append((candidate, equation.name))

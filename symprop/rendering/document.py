@@ -137,7 +137,7 @@ def document(derivation: Derivation, detail: str) -> Document:
         ``final``: only the results; ``steps``: every backward line as well; ``full``: every simplification too.
     """
     shown = detail != "final"
-    short = abbreviated(derivation)
+    short = abbreviated(derivation, shown)
     results = _results(short.derivation)
     return Document(
         title=_title(derivation),
@@ -926,8 +926,11 @@ def _elsewhere(node: Access, adjoint: Adjoint) -> bool:
 def _definitions(short: Abbreviated) -> tuple[Formula, ...]:
     """Return what the results name: inner values of equations, and adjoints."""
     derivation = short.derivation
+    formulas = [gradient.expression for gradient in derivation.gradients.values()]
+    formulas.extend(adjoint.textbook for adjoint in _adjoints_named(short).values())
+    read = {name for form in formulas for name in names_of(form)}
     return (
-        *(_forward(equation, derivation) for equation in short.values),
+        *(_forward(equation, derivation) for equation in short.values if equation.name in read),
         *(
             formula
             for adjoint in _adjoints_named(short).values()

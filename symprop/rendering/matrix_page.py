@@ -28,7 +28,7 @@ class _Page:
         self.derivation = derivation
         network = derivation.network
         self.arrays: dict[str, tuple[Axis, ...]] = {q.name: q.axes for q in network.quantities.values()}
-        short = abbreviated(derivation)
+        short = abbreviated(derivation, lines=True)
         for adjoint in (*derivation.adjoints.values(), *short.derivation.adjoints.values()):
             self.arrays[adjoint.access.name] = _axes(adjoint.bounds)
         for equation in short.values:

@@ -194,7 +194,7 @@ GOLD = [
 
 def arrays_of(derivation: Derivation) -> dict[str, tuple[Axis, ...]]:
     arrays = {quantity.name: quantity.axes for quantity in derivation.network.quantities.values()}
-    short = abbreviated(derivation)
+    short = abbreviated(derivation, lines=True)
     for adjoint in short.derivation.adjoints.values():
         arrays[adjoint.access.name] = tuple(Axis(b.index, b.lower, b.upper) for b in adjoint.bounds)
     for equation in short.values:
@@ -413,7 +413,7 @@ def evaluator_of(derivation: Derivation) -> Evaluator:
             values[quantity.name] = cells if quantity.axes else cells[()]
     evaluator = Evaluator(network, sizes, values, digits=17)
     evaluator.include(derivation)
-    short = abbreviated(derivation)
+    short = abbreviated(derivation, lines=True)
     for delta in short.derivation.adjoints.values():
         if delta.access.name in short.deltas:
             evaluator._assign(delta.access, delta.bounds, delta.textbook, 0)
