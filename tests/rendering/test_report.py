@@ -312,6 +312,18 @@ def test_html_closes_its_tags_and_its_formulas_are_xml(derivation: Derivation, d
             assert len(node) == PARTS.get(node.tag, len(node))
 
 
+@pytest.mark.parametrize(
+    ("equation", "beside"),
+    [("y = tanh(a*x)", True), (f"y = tanh({' + '.join(f'a*sin({n}*x)' for n in range(9))})", False)],
+)
+def test_forward_equations_stand_beside_the_backward_lines_of_html_where_there_is_room(
+    equation: str, beside: bool
+) -> None:
+    page = to_html(backpropagate(parse(f"input x\nparameter a\n{equation}\nL = y**2")))
+    assert ("<th>forward</th>" in page) is beside
+    assert ('<td colspan="5">' in page) is not beside
+
+
 def test_an_html_fragment_is_one_element_without_a_document_around_it() -> None:
     fragment = to_html(DERIVATIONS["shared"], fragment=True)
     assert fragment.startswith('<div class="symprop">')

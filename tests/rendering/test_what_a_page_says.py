@@ -194,3 +194,33 @@ def test_a_sum_of_an_adjoint_beside_a_softmax_is_no_fact_about_targets() -> None
     L = -logsumexp(k, q[k])
     """
     assert "would be" not in to_text(backpropagate(parse(text)))
+
+
+def test_a_continuation_stands_under_its_bracket_where_another_break_allows_it() -> None:
+    text = "sum(s_1 = s..S, P[a,s_1,s]*Q[a,s_1,c]*(B[a,s_1,s] - sum(u = 1..s_1, B[a,s_1,u]*P[a,s_1,u])))/sqrt(dk)"
+    assert "".join(line.strip() for line in wrapped(text, 80, 18)).replace(" ", "") == text.replace(" ", "")
+    first, second, *_ = wrapped(text, 80, 18)
+    assert first == "sum(s_1 = s..S, P[a,s_1,s]*Q[a,s_1,c]"
+    assert second.startswith(" " * len("                  sum(") + "*(B[a,s_1,s]")
+
+
+def test_both_objectives_are_seeds() -> None:
+    text = "input x\nparameter a, b\nD = (a*x - b)**2\nG = (b*x + 1)**2*a\nminimize D over a\nminimize G over b"
+    page = to_text(backpropagate(parse(text)))
+    assert "not read" not in page
+    assert page.count("(seed)") == 2
+
+
+def test_the_hessian_of_softmax_regression_has_the_shape_of_the_book() -> None:
+    """Bishop (2006), equation 4.110, with the Kronecker delta as a bracket."""
+    text = """
+    index i = 1..D, k = 1..K
+    input x[i]
+    target t[k]
+    parameter W[k,i]
+    assume sum(k, t[k]) = 1
+    p[k] = softmax(k, sum(i, W[k,i]*x[i]))
+    L = -sum(k, t[k]*log(p[k]))
+    """
+    page = symprop.derive(symprop.parse(text)).hessian("W").to_text(detail="final")
+    assert "dW_bar[k,i]/dW[k_1,i_1] = p[k_1]*x[i_1]*x[i]*([k_1 == k] - p[k])" in page

@@ -25,6 +25,12 @@ _OPERATORS = (
 # A continuation stands under the bracket it is in, unless that is beyond this part of the line.
 _DEEPEST_INDENT = 0.5
 
+# How bad a layout is: per line, for each line that does not stand under its bracket, and if a line is too long.
+_LINE, _MISPLACED, _TOO_LONG = 25.0, 25.0, 1000.0
+
+# Another first line must be better by this much, and longer expressions are laid out line by line.
+_MUCH_BETTER, _MOST_TRIED = 45.0, 400
+
 
 def spell(expr: Expr) -> str:
     """Return an expression in the infix language, a derivative as ``dJ/dw[i]``."""
@@ -53,20 +59,53 @@ def wrapped(text: str, width: int, start: int = 0, indent: int | None = None) ->
         The first line without indentation, the others indented.
     """
     indent = start if indent is None else indent
+    lines, badness = _laid_out(text, width, start, indent, None)
+    if len(lines) > 2 and len(text) <= _MOST_TRIED:
+        # The best first line may leave a bad rest: another break there is worth a trial.
+        for place in _breaks(text, width - start):
+            other, worse = _laid_out(text, width, start, indent, place)
+            if worse < badness - _MUCH_BETTER:
+                lines, badness = other, worse
+    return lines
+
+
+def _laid_out(text: str, width: int, start: int, indent: int, first: int | None) -> tuple[list[str], float]:
+    """Return an expression in lines, the first of which ends at `first` if that is given, and how bad they are."""
     lines: list[str] = []
     brackets: list[int] = []  # the column of each bracket that is open where the line begins
     column = start
+    badness = 0.0
     while len(text) > width - column:
-        place = _best_break(text, width - column, len(brackets))
+        place = _best_break(text, width - column, len(brackets)) if lines or first is None else first
         if place is None:
             break
+        badness += _kind(text, place - 1 if text[place - 1] == "," else place) or 0.0
         line, text = text[:place].rstrip(), text[place:].lstrip()
         lines.append(line if not lines else " " * column + line)
         brackets = _open_brackets(line, column, brackets)
         deepest = int(start + _DEEPEST_INDENT * (width - start))
         column = min(brackets[-1] + 1, deepest) if brackets else indent
+        badness += _DEPTH * len(brackets) + (_MISPLACED if brackets and brackets[-1] + 1 > deepest else 0)
     lines.append(text if not lines else " " * column + text)
-    return lines
+    longest = max(start + len(lines[0]), *map(len, lines))
+    return lines, badness + _LINE * len(lines) + (_TOO_LONG if longest > width else 0.0)
+
+
+def _breaks(text: str, room: int) -> list[int]:
+    """Return the places within the first `room` letters at which an operator or an argument ends a line."""
+    inside_access = 0
+    found = []
+    compared = _compared(text)
+    for place, character in enumerate(text[: room + 1]):
+        if character in "([":
+            inside_access += inside_access > 0 or (character == "[" and place > 0 and _is_name(text[place - 1]))
+        elif character in ")]":
+            inside_access -= inside_access > 0
+        elif place and not inside_access and _kind(text, place) is not None:
+            end = place + 1 if character == "," else place
+            if end <= room and (character == "," or not compared[place]):
+                found.append(end)
+    return found
 
 
 def _best_break(text: str, room: int, depth: int) -> int | None:
