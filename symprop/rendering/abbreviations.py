@@ -12,8 +12,10 @@ Bishop, *Pattern Recognition and Machine Learning* (2006), section 5.3.1: equati
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from symprop.algebra.expressions import (
     Access,
@@ -74,6 +76,11 @@ class Abbreviated:
     values: tuple[Equation, ...]
     inside: Mapping[str, str]
 
+    @cached_property
+    def inner(self) -> Names:
+        """The inner values as rewriting rules."""
+        return Names(self.values, worth=False)
+
     @property
     def names(self) -> frozenset[str]:
         """The short names."""
@@ -81,7 +88,7 @@ class Abbreviated:
 
     def with_values(self, expr: Expr, bounds: tuple[Bound, ...]) -> Expr:
         """Return an expression with inner values by their names, where it speaks of them."""
-        return _folded(expr, bounds, self.values)
+        return self.inner.fold(expr, bounds) if self.values else expr
 
 
 def abbreviated(derivation: Derivation, lines: bool = False) -> Abbreviated:
@@ -149,22 +156,10 @@ class _Forms:
             found = self.known[id(expr)] = expr, names_of(expr)
         return found[1]
 
-    def folded(self, expr: Expr, bounds: tuple[Bound, ...], equations: tuple[Equation, ...]) -> Expr:
-        """Return an expression with the names of `equations` for their right sides."""
-        names = self.names(expr)
-        near = [equation for equation in equations if self.names(equation.expression) <= names]
-        return Names(near, worth=False).fold(expr, bounds) if near else expr
-
-    def count(self, equations: tuple[Equation, ...], beside: Iterable[tuple[Expr, tuple[Bound, ...]]] = ()) -> int:
-        """Return how often the results, and formulas beside them, contain the right sides of equations with one
-        target."""
-        count = 0
-        for expr, bounds in (*self.ranged(), *beside):
-            folded = self.folded(expr, bounds, equations)
-            if folded is not expr:
-                name = equations[0].name
-                count += sum(isinstance(node, Access) and node.name == name for node in walk(folded))
-        return count
+    def folded(self, equations: Iterable[Equation]) -> list[Expr]:
+        """Return what every formula of the page becomes with the names of `equations` for their right sides."""
+        names = Names(equations, worth=False)
+        return [names.fold(expr, bounds) for expr, bounds in self.ranged()]
 
     @classmethod
     def of(cls, derivation: Derivation) -> _Forms:
@@ -188,12 +183,13 @@ class _Forms:
                 waiting.append(self.adjoints[name].textbook)
         return found
 
-    def fold(self, equations: tuple[Equation, ...]) -> None:
+    def fold(self, equations: Iterable[Equation]) -> None:
         """Put the names of `equations` into every formula."""
+        names = Names(equations, worth=False)
         for name, expr in self.gradients.items():
-            self.gradients[name] = self.folded(expr, self.derivation.gradients[name].bounds, equations)
+            self.gradients[name] = names.fold(expr, self.derivation.gradients[name].bounds)
         for name, adjoint in self.adjoints.items():
-            form = self.folded(adjoint.textbook, adjoint.bounds, equations)
+            form = names.fold(adjoint.textbook, adjoint.bounds)
             if form is not adjoint.textbook:
                 self.adjoints[name] = replace(adjoint, textbook=form)
 
@@ -201,29 +197,32 @@ class _Forms:
 
     def with_deltas(self) -> list[_Delta]:
         """Put in every delta that is read twice or more, or takes the place of an adjoint, and return them."""
-        candidates = [(delta, self.count(delta.patterns)) for delta in self.candidates()]
-        kept: list[_Delta] = []
-        for delta, reads in candidates:
-            if not reads or (reads == 1 and not self.replaces(delta)):
-                continue
-            self.fold(delta.patterns)
-            kept.append(delta)
+        candidates = list(self.candidates())
+        folded = self.folded(pattern for delta in candidates for pattern in delta.patterns)
+        reads = _readings(folded)
+        kept = [delta for delta in candidates if reads[delta.access.name] > 1 or self.replaces(delta, reads)]
+        self.fold(pattern for delta in kept for pattern in delta.patterns)
+        for delta in kept:
             access = delta.access
             self.adjoints[access.name] = Adjoint(delta.of, access, delta.bounds, (), delta.plain, delta.plain)
-        needed = self.needed()
+        readers: dict[str, set[str]] = {}
+        forms = [(name, self.adjoints[name].textbook) for name in self.needed()]
+        for reader, form in (*forms, *(("", form) for form in self.gradients.values())):
+            for name in self.names(form):
+                readers.setdefault(name, set()).add(reader)
         for delta in kept:
-            self.without_adjoint_of_value(delta, needed)
+            self.without_adjoint_of_value(delta, readers)
         return kept
 
-    def replaces(self, delta: _Delta) -> bool:
+    def replaces(self, delta: _Delta, reads: Mapping[str, int]) -> bool:
         """Whether all that reads the adjoint of the value reads it in the delta, which can then do without it."""
-        name = self.derivation.adjoints[delta.of].access.name
-        value = self.adjoints[name]
-        if any(isinstance(node, Where) for node in walk(value.textbook)) or not value.terms:
+        adjoint = self.derivation.adjoints[delta.of]
+        name = adjoint.access.name
+        if not reads[delta.access.name] or reads[name] or not adjoint.terms:
             return False
-        if any(name in names_of(self.folded(expr, bounds, delta.patterns)) for expr, bounds in self.ranged()):
+        if any(isinstance(node, Where) for node in walk(adjoint.textbook)):
             return False
-        return cost(delta.short) <= cost(self.derivation.adjoints[delta.of].textbook) + cost(delta.plain)
+        return cost(delta.short) <= cost(adjoint.textbook) + cost(delta.plain)
 
     def ranged(self) -> Iterator[tuple[Expr, tuple[Bound, ...]]]:
         for name, expr in self.gradients.items():
@@ -254,15 +253,12 @@ class _Forms:
             short = cheapest(short, context) if cost(short) <= 2 * LARGEST_FINAL else plain
             yield _Delta(key, access, equation.bounds, equation, plain, short)
 
-    def without_adjoint_of_value(self, delta: _Delta, needed: set[str]) -> None:
+    def without_adjoint_of_value(self, delta: _Delta, readers: Mapping[str, set[str]]) -> None:
         """Write the adjoint of the value out in its delta, if nothing else reads it and that is no longer."""
         own = self.adjoints[delta.access.name]
-        adjoint = self.derivation.adjoints[delta.of]
-        name = adjoint.access.name
+        name = self.derivation.adjoints[delta.of].access.name
         value = self.adjoints[name]
-        # What no result needs any more is not among those that read it.
-        readers = {other for other in needed if name in self.names(self.adjoints[other].textbook)}
-        if readers != {own.access.name} or any(name in self.names(form) for form in self.gradients.values()):
+        if readers.get(name) != {own.access.name}:
             return
         if any(isinstance(node, Where) for node in walk(value.textbook)):
             return  # it is printed by cases
@@ -280,17 +276,28 @@ class _Forms:
         found: list[tuple[Equation, str]] = []
         shown = self.derivation.adjoints.values() if lines else ()
         beside = [(adjoint.textbook, adjoint.bounds) for adjoint in shown if adjoint.access.name not in self.adjoints]
-        for equation in self.derivation.network.equations:
-            for inner, bounds, kind in _inner(equation):
-                target = Access(
-                    spare_name(f"{equation.name}_{kind}", self.taken), tuple(bound.index for bound in bounds)
-                )
-                candidate = Equation(target, bounds, inner)
-                if self.count((candidate,), beside) > 1:
-                    self.taken.add(target.name)
-                    self.fold((candidate,))
-                    found.append((candidate, equation.name))
+        # Values before arguments: what a name covers needs no other.
+        for arguments in (False, True):
+            candidates: list[tuple[Equation, str]] = []
+            for equation in self.derivation.network.equations:
+                for inner, bounds, word in _inner(equation):
+                    if (word == "argument") is arguments:
+                        name = spare_name(f"{equation.name}_{word}", self.taken)
+                        self.taken.add(name)
+                        target = Access(name, tuple(bound.index for bound in bounds))
+                        candidates.append((Equation(target, bounds, inner), equation.name))
+            if candidates:
+                names = Names((candidate for candidate, _ in candidates), worth=False)
+                reads = _readings(names.fold(expr, bounds) for expr, bounds in (*self.ranged(), *beside))
+                kept = [pair for pair in candidates if reads[pair[0].name] > 1]
+                self.fold(candidate for candidate, _ in kept)
+                found.extend(kept)
         return found
+
+
+def _readings(formulas: Iterable[Expr]) -> Counter[str]:
+    """Return how often each name is read."""
+    return Counter(node.name for formula in formulas for node in walk(formula) if isinstance(node, Access))
 
 
 def _delta(equation: Equation, value: Access, context: Context) -> Expr | None:
@@ -316,13 +323,6 @@ def _delta(equation: Equation, value: Access, context: Context) -> Expr | None:
     return None
 
 
-def _folded(expr: Expr, bounds: tuple[Bound, ...], equations: tuple[Equation, ...]) -> Expr:
-    """Return an expression with the names of `equations` for their right sides."""
-    names = names_of(expr)
-    near = [equation for equation in equations if names_of(equation.expression) <= names]
-    return Names(near, worth=False).fold(expr, bounds) if near else expr
-
-
 def _inner(equation: Equation) -> Iterator[tuple[Expr, tuple[Bound, ...], str]]:
     """Yield long values and arguments of functions inside an equation, with the ranges of their indices and a word."""
     found: dict[Expr, tuple[tuple[Bound, ...], str]] = {}
@@ -341,11 +341,8 @@ def _inner(equation: Equation) -> Iterator[tuple[Expr, tuple[Bound, ...], str]]:
         return node
 
     transform_within(whole, equation.bounds, note)
-    # Values before arguments, and outer ones first: what a name covers needs no other.
-    for kind in (False, True):
-        for expr, (bounds, word) in reversed(tuple(found.items())):
-            if (word == "argument") is kind:
-                yield expr, bounds, word
+    for expr, (bounds, word) in reversed(tuple(found.items())):  # outer ones first
+        yield expr, bounds, word
 
 
 def _is_long(expr: Expr) -> bool:
