@@ -27,6 +27,7 @@ from symprop.algebra.expressions import (
     coefficient_and_rest,
     compare,
     factors_of,
+    free_indices,
     mul,
     substitute,
     transform,
@@ -35,7 +36,7 @@ from symprop.algebra.expressions import (
 )
 from symprop.algebra.indices import conditions_of, decide, normal
 from symprop.declaration.quantity import Quantity
-from symprop.derivation.gather import may_leave_a_loop
+from symprop.derivation.gather import may_leave_a_loop, sum_over
 from symprop.derivation.patterns import transform_within
 
 if TYPE_CHECKING:
@@ -127,6 +128,32 @@ def numbers_out(expr: Expr, context: Context) -> Expr:
         return node
 
     return transform(expr, rule)
+
+
+def factors_out(expr: Expr, context: Context) -> Expr:
+    """Write what neither a condition nor the sum over it concerns in front of the sum: ``sum(s, [v == word[s]])*h[d]``
+    for ``sum(s, where(v == word[s], h[d], 0))``."""
+
+    def rule(node: Expr) -> Expr:
+        if not (isinstance(node, Reduction) and node.kind == "sum"):
+            return node
+        for bracket in factors_of(node.body):
+            if not (isinstance(bracket, Where) and is_bracket(bracket)):
+                continue
+            concerned = free_indices(bracket.condition).union(bound.index for bound in node.bounds)
+            inside = factors_of(bracket.then)
+            leaving = [f for f in inside if not free_indices(f) & concerned and _has_a_value(f)]
+            if any(not isinstance(factor, (Number, Power)) for factor in leaving):
+                rest = where(bracket.condition, mul(*(f for f in inside if f not in leaving)), ZERO)
+                others = [factor for factor in factors_of(node.body) if factor is not bracket]
+                return mul(*leaving, sum_over(node.bounds, mul(*others, rest)))
+        return node
+
+    return transform(expr, rule)
+
+
+def _has_a_value(factor: Expr) -> bool:
+    return _is_defined_everywhere(factor) or (isinstance(factor, Power) and isinstance(factor.base, Size))
 
 
 def equation_used(expr: Expr, context: Context) -> Expr:

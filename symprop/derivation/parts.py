@@ -48,26 +48,33 @@ def parts(expression: Expr, bounds: Iterable[Bound]) -> tuple[Part, ...]:
     """
     ranges = tuple(bounds)
     whole = Part(ranges, (), expression)
-    for bound in ranges:
-        cuts = _cuts(expression, bound)
+    for place, bound in enumerate(ranges):
+        cuts = _cuts(expression, bound, ranges[:place])
         if cuts:
             split = tuple(_part(expression, ranges, bound, low, high) for low, high in _intervals(bound, cuts))
             if len(split) <= MOST_PARTS and not any(_still_conditional(part, bound.index) for part in split):
-                return tuple(reversed(split))
+                # The start of a recurrence first; of a triangle what is not 0.
+                triangle = any(free_indices(cut) for cut in cuts)
+                last_first = split[::-1]
+                return tuple(sorted(last_first, key=lambda part: triangle and part.expression is ZERO))
     return (whole,)
 
 
-def _cuts(expression: Expr, bound: Bound) -> tuple[Expr, ...]:
-    """The values c such that the formula may differ between index <= c and index >= c + 1."""
+def _cuts(expression: Expr, bound: Bound, before: tuple[Bound, ...]) -> tuple[Expr, ...]:
+    """The values c such that the formula may differ between index <= c and index >= c + 1.
+
+    They may use the indices of `before`: a triangle, ``j <= i - 1``.
+    """
     found: dict[Expr, None] = {}
+    outer = {other.index for other in before}
     for node in walk(expression):
         if not isinstance(node, Where):
             continue
         for part in conditions_of(node.condition):
-            if isinstance(part, Compare) and part.left is bound.index and not free_indices(part.right):
+            if isinstance(part, Compare) and part.left is bound.index and free_indices(part.right) <= outer:
                 value = part.right
                 match part.operator:
-                    case "==" | "!=":
+                    case "==" | "!=" if not free_indices(value):  # a diagonal is a bracket: [j == i]
                         found[normal(value - ONE)] = None
                         found[normal(value)] = None
                     case "<=" | ">":
@@ -75,6 +82,12 @@ def _cuts(expression: Expr, bound: Bound) -> tuple[Expr, ...]:
                     case "<" | ">=":
                         found[normal(value - ONE)] = None
     inside = [cut for cut in found if at_least(cut, bound.lower) and at_least(bound.upper - ONE, cut)]
+    # Of a triangle a part may be empty in its first or last row, which is no harm.
+    inside += [
+        cut
+        for cut in found
+        if free_indices(cut) and at_least(cut, bound.lower - ONE, before) and at_least(bound.upper, cut, before)
+    ]
     last = [cut for cut in found if not at_least(cut, bound.lower) and _is_last_but_one(cut, bound)]
     # For a recurrence that runs backwards: the first value apart. Nobody knows whether that is also the last but one.
     first = [cut for cut in found if normal(cut - bound.lower) is ZERO and cut not in inside and not last]

@@ -243,15 +243,16 @@ class Names:
     """Forward equations as rewriting rules: ``right side -> name``.
 
     At a node those equations are tried that read nothing but what the node reads: each is filed under the quantity in
-    it that the fewest others have.
+    it that the fewest others have. Those whose right side is hardly longer than a name are left out,
+    unless `worth` is false.
     """
 
-    def __init__(self, equations: Iterable[Equation]) -> None:
+    def __init__(self, equations: Iterable[Equation], worth: bool = True) -> None:
         self.rewritings = [
             rewriting(pattern, equation.target, bounds)
             for equation in equations
             for pattern, bounds in _right_sides(equation)
-            if _is_worth_a_name(pattern)
+            if not worth or _is_worth_a_name(pattern)
         ]
         reads = [names_of(rule.pattern) for rule in self.rewritings]
         count = Counter(name for names in reads for name in names)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 from symprop.algebra.expressions import (
     MINUS_ONE,
@@ -52,7 +52,7 @@ from symprop.algebra.scalars import common_number, rewritings, scalar_template
 from symprop.algebra.writer import is_negative
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.quantity import Quantity
-from symprop.derivation.brackets import decided, equation_used, joined, numbers_out, zero_anyway
+from symprop.derivation.brackets import decided, equation_used, factors_out, joined, numbers_out, zero_anyway
 from symprop.derivation.gather import gather, sum_over
 from symprop.derivation.patterns import Names, Rewriting, rewriting, transform_within
 from symprop.derivation.steps import Adjoint, Step, Term
@@ -267,10 +267,19 @@ def facts(expr: Expr, context: Context) -> Iterable[Rewriting]:
     }
     for name in sorted(summed):
         for equation in context.network.definitions.get(name, ()):
-            bound = softmax_bound(equation)
-            if bound is not None:
-                others = tuple(other for other in equation.bounds if other.index is not bound.index)
-                yield rewriting(reduce("sum", (bound,), equation.target), ONE, others)
+            yield from _total_of_softmax(equation, ONE)
+        adjoint = context.adjoints.get(name)
+        if adjoint is not None:  # that of what a logsumexp is over is a softmax
+            coefficient, rest = coefficient_and_rest(adjoint.expression)
+            yield from _total_of_softmax(Equation(adjoint.access, adjoint.bounds, rest), Number(coefficient))
+
+
+def _total_of_softmax(equation: Equation, total: Expr) -> Iterable[Rewriting]:
+    """Yield what the components of an equation's target add up to, if its right side is a softmax."""
+    bound = softmax_bound(equation)
+    if bound is not None:
+        others = tuple(other for other in equation.bounds if other.index is not bound.index)
+        yield rewriting(reduce("sum", (bound,), equation.target), total, others)
 
 
 def softmax_bound(equation: Equation) -> Bound | None:
@@ -403,14 +412,38 @@ def shared_factors_out(node: Add) -> Expr:
     # s + 1/10 stays: a common denominator that makes a sum longer is none.
     if number != 1 and not (isinstance(rest, Add) and not _reads_well_over(number, rest)):
         return mul(Number(number), shared_factors_out(rest) if isinstance(rest, Add) else rest)
-    shared = [factor for factor in factors_of(node.terms[0]) if not isinstance(factor, Number)]
-    for term in node.terms[1:]:
+    # What stands under a condition in some terms has a value there if it stands without one in others.
+    terms = sorted(node.terms, key=lambda term: _conditional(term) is not None)
+    shared = [factor for factor in factors_of(terms[0]) if not isinstance(factor, Number)]
+    for term in terms[1:]:
         factors = factors_of(term)
+        bracket = _conditional(term)
+        if bracket is not None and bracket is not _conditional(terms[0]):
+            factors = (*factors, *factors_of(bracket.then))
         shared = [factor for factor in shared if factor in factors]
     if not shared:
         return node
-    terms = (mul(term, *(power(factor, MINUS_ONE) for factor in shared)) for term in node.terms)
-    return mul(*shared, add(*terms))
+    return mul(*shared, add(*(_without(term, shared) for term in node.terms)))
+
+
+def _conditional(term: Expr) -> Where | None:
+    """Return the bracket among the factors of a term, if there is one."""
+    return next((f for f in factors_of(term) if isinstance(f, Where) and f.otherwise is ZERO), None)
+
+
+def _without(term: Expr, shared: Iterable[Expr]) -> Expr:
+    """Return a term without factors that it has, beside its bracket or in it."""
+    factors = list(factors_of(term))
+    bracket = _conditional(term)
+    for factor in shared:
+        if factor in factors:
+            term = mul(term, power(factor, MINUS_ONE))
+        elif bracket is not None:
+            inside = mul(bracket.then, power(factor, MINUS_ONE))
+            others = [other for other in factors_of(term) if other is not bracket]
+            bracket = cast("Where", where(bracket.condition, inside, ZERO))
+            term = mul(*others, bracket)
+    return term
 
 
 def fewest_signs(expr: Expr, context: Context) -> Expr:
@@ -420,10 +453,18 @@ def fewest_signs(expr: Expr, context: Context) -> Expr:
         if isinstance(node, Mul):
             return _absorb_sign(node)
         if isinstance(node, Add) and is_negative(node.terms[0]):
-            return _positive_first(node)
-        return node
+            node = _positive_first(node)
+        return _number_last(node) if isinstance(node, Add) else node
 
     return transform(expr, rule)
+
+
+def _number_last(node: Add) -> Expr:
+    """Return a sum with a number that is taken away at its end: ``p + q - 1``, not ``p - 1 + q``."""
+    taken = [term for term in node.terms if isinstance(term, Number) and term.value < 0]
+    if not taken or node.terms[-1] is taken[0]:
+        return node
+    return Add((*(term for term in node.terms if term is not taken[0]), *taken))
 
 
 def _positive_first(node: Add) -> Expr:
@@ -493,6 +534,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("common factor", common_factors),
     ("0 beyond the condition anyway", zero_anyway),
     ("number out of the bracket", numbers_out),
+    ("factor out of the condition", factors_out),
     ("constant factor out of the sum", constants_out_of_sums),
     ("sums over the same index joined", sums_joined),
     ("stated fact", stated_facts),
@@ -904,6 +946,27 @@ def sums_by_definition(expr: Expr, context: Context) -> Expr:
     return transform(expr, rule)
 
 
+def _multiplied_by_inverse(node: Expr) -> Expr:
+    """Return a product with a factor multiplied into a sum that divides by it: ``u/s**2 - 1`` for ``(u/s**3 - 1/s)*s``.
+    """
+    if not isinstance(node, Mul):
+        return node
+    for sums in node.factors:
+        if not isinstance(sums, Add):
+            continue
+        for factor in node.factors:
+            inverse = [any(_divides_by(f, factor) for f in factors_of(term)) for term in sums.terms]
+            if factor is not sums and all(inverse):
+                others = [other for other in node.factors if other is not factor]
+                inner = add(*(mul(term, factor) for term in sums.terms))
+                return mul(*(inner if other is sums else other for other in others))
+    return node
+
+
+def _divides_by(factor: Expr, base: Expr) -> bool:
+    return isinstance(factor, Power) and _is_below(factor) and factor.base == base
+
+
 def expand_product(expr: Expr) -> Expr:
     """Return a product with one sum among its factors multiplied out."""
     if isinstance(expr, Mul):
@@ -1013,6 +1076,9 @@ def cheapest(expr: Expr, context: Context) -> Expr:
     if not any(isinstance(node, Add) for node in walk(plain)):
         return plain
     forms = [plain, *(form for form, _ in with_definitions(plain, nearby))]
+    multiplied = transform(plain, _multiplied_by_inverse)
+    if multiplied != plain:
+        forms.append(apply_rules(multiplied, nearby))
     rearranged = [other for form in forms for other, _ in _sympy_forms(form, (), nearby)]
     best = min(forms, key=cost)
     # A rearrangement tears products apart that a reader knows, (1 - h**2)*x: it must be clearly shorter.

@@ -147,15 +147,16 @@ class Derivation:
 
 def adjoint_name(name: str, taken: Container[str] = ()) -> str:
     """Return the name of the adjoint of a quantity: ``z_bar``, or ``z_bar2`` and so on if that is `taken`."""
-    return _first_free(f"{name}_bar", taken)
+    return spare_name(f"{name}_bar", taken)
 
 
 def tangent_name(name: str, by: str | None = None, taken: Container[str] = ()) -> str:
     """Return the name of the tangent of a quantity: ``z_dot``, or ``z_dot_w`` if it must say by what."""
-    return _first_free(f"{name}_dot" if by is None else f"{name}_dot_{by}", taken)
+    return spare_name(f"{name}_dot" if by is None else f"{name}_dot_{by}", taken)
 
 
-def _first_free(stem: str, taken: Container[str]) -> str:
+def spare_name(stem: str, taken: Container[str]) -> str:
+    """Return `stem`, or with a number, `stem2` and so on, if that is `taken`."""
     if stem not in taken:
         return stem
     return next(name for name in (f"{stem}{count}" for count in range(2, 10**6)) if name not in taken)

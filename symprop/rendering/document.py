@@ -33,6 +33,7 @@ from symprop.algebra.expressions import (
     add,
     bound_apart,
     free_indices,
+    junction,
     names_of,
     reduce,
     stem_of,
@@ -51,6 +52,7 @@ from symprop.derivation.local_partials import settle, through
 from symprop.derivation.parts import parts, settled
 from symprop.derivation.simplify import Context, apply_rules, cost, softmax_bound, with_denominators_last
 from symprop.derivation.steps import Adjoint, Derivation, Term, adjoint_name, tangent_name
+from symprop.rendering.abbreviations import Abbreviated, abbreviated
 
 
 @dataclass(frozen=True)
@@ -135,17 +137,18 @@ def document(derivation: Derivation, detail: str) -> Document:
         ``final``: only the results; ``steps``: every backward line as well; ``full``: every simplification too.
     """
     shown = detail != "final"
-    results = _results(derivation)
+    short = abbreviated(derivation, shown)
+    results = _results(short.derivation)
     return Document(
         title=_title(derivation),
         heading="Tangents" if derivation.mode == "forward" else "Backward",
-        introduction=tuple(_introduction(derivation, shown)),
+        introduction=tuple(_introduction(short, derivation, shown)),
         ranges=_ranges(derivation, shown),
-        forward=tuple(_forward(equation, derivation) for equation in _equations(derivation)) if shown else (),
-        lines=tuple(_lines(derivation)) if shown else (),
+        forward=tuple(_forward(equation, derivation) for equation in _with_values(short)) if shown else (),
+        lines=tuple(_lines(short, derivation)) if shown else (),
         simplifications=tuple(_simplifications(derivation)) if detail == "full" else (),
         results=results,
-        definitions=_definitions(derivation),
+        definitions=_definitions(short),
         notes=tuple(_notes(derivation)),
     )
 
@@ -228,8 +231,9 @@ def _title(derivation: Derivation) -> Sentence:
     return (f"{noun} of ", derivation.of, " by ", *listed(names, " and "))
 
 
-def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
+def _introduction(short: Abbreviated, derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
     of = derivation.of
+    definitions = _definitions(short)
     first = derivation.network.derivatives.get(of.name)
     if first is not None:
         second = ("its derivatives are the second derivatives of ", first.of)
@@ -238,7 +242,7 @@ def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
         yield (of, " is ", component if first.by.indices else first, "; ", *second, f"{hessian}.")
     product = _hessian_product(derivation)
     if product is not None:
-        yield from _meaning_of_product(*product, derivation, adjoints)
+        yield from _meaning_of_product(*product, short, adjoints)
     several = derivation.network.objectives if derivation.objective is not None and product is None else ()
     for objective in several:
         sense = "maximized" if objective.sense == "maximize" else "minimized"
@@ -250,7 +254,7 @@ def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
         yield ("Each parameter is derived by its own objective, and an adjoint belongs to what it leads to.",)
     if derivation.mode == "forward":
         yield from _meaning_of_tangents(derivation)
-    elif adjoints or _definitions(derivation):
+    elif adjoints or {name for formula in definitions for name in names_of(formula.left)} - short.names:
         v = Access(_spare_name(derivation), ())
         bar = Access(adjoint_name(v.name), _seeds(derivation))
         change = ("the change of ", of, " with ", v, " when all that is computed from ", v, " follows")
@@ -259,8 +263,15 @@ def _introduction(derivation: Derivation, adjoints: bool) -> Iterator[Sentence]:
         if numbered:
             other = Access(numbered[-1].access.name, ())
             yield ("It has a number where that name is taken, as ", other, ".")
-    if adjoints or _definitions(derivation):
-        yield from _recurrences(derivation)
+    yield from _meaning_of_deltas(short, definitions)
+    if short.values:
+        inner: Sentence = tuple(listed([Access(equation.name, ()) for equation in short.values], " and "))
+        kind = "is the name of a value" if len(short.values) == 1 else "are names of values"
+        yield (*inner, f" {kind} inside an equation.")
+    if adjoints:
+        yield from _recurrences(derivation, derivation.adjoints)
+    elif definitions:
+        yield from _recurrences(short.derivation, _adjoints_named(short))
     constants = [q for q in derivation.network.of_role("constant") if q.value is not None]
     if constants and adjoints:
         values = [Formula(quantity.access, "=", (Number(quantity.value),)) for quantity in constants]
@@ -294,15 +305,16 @@ def _hessian_product(derivation: Derivation) -> tuple[Derivative, Access] | None
 
 
 def _meaning_of_product(
-    gradient: Derivative, direction: Access, derivation: Derivation, shown: bool
+    gradient: Derivative, direction: Access, short: Abbreviated, shown: bool
 ) -> Iterator[Sentence]:
+    derivation = short.derivation
     network = derivation.network
     name = next(name for name, known in network.derivatives.items() if known is gradient)
     own: Sentence = (network.quantities[name].access, " is ", gradient, "; ", derivation.of, " is its product with ")
     yield (*own, direction, ", summed over all components.")
     product: Sentence = ("the product of the Hessian of ", gradient.of, " by ", Access(gradient.by.name, ()), " with ")
     yield ("So the derivatives below are ", *product, direction, ".")
-    formulas = [form for formula in (*_results(derivation), *_definitions(derivation)) for form in formula.forms]
+    formulas = [form for formula in (*_results(derivation), *_definitions(short)) for form in formula.forms]
     read = {name for form in formulas for name in names_of(form)}
     others = [(other, known) for other, known in network.derivatives.items() if other in read and known is not gradient]
     if others:
@@ -322,15 +334,32 @@ def _meaning_of_product(
                 yield (Access(argument.name, ()), what, Access(equation.name, ()), ".")
 
 
-def _recurrences(derivation: Derivation) -> Iterator[Sentence]:
+def _meaning_of_deltas(short: Abbreviated, definitions: tuple[Formula, ...]) -> Iterator[Sentence]:
+    """Say what the deltas among the definitions are adjoints of."""
+    defined = {name for formula in definitions for name in names_of(formula.left)}
+    deltas = [(Access(name, ()), e) for name, e in short.deltas.items() if name in defined]
+    verb = "is the derivative" if len(deltas) == 1 else "are the derivatives"
+    derivative: Sentence = (f" {verb} of ", short.derivation.of, " by ")
+    if len(deltas) == 1:
+        ((delta, equation),) = deltas
+        value = Access(equation.name, ())
+        yield (delta, *derivative, "what the function in the equation of ", value, " is applied to.")
+    elif deltas:
+        values = [Access(equation.name, ()) for _, equation in deltas]
+        names = listed([delta for delta, _ in deltas], " and ")
+        applied: Sentence = ("what the functions in the equations of ", *listed(values, " and "), " are applied to.")
+        yield (*names, *derivative, *applied)
+
+
+def _recurrences(derivation: Derivation, among: Mapping[str, Adjoint]) -> Iterator[Sentence]:
     """Say of adjoints that read each other in which order they are computed, and what they start with."""
-    keys = {adjoint.access.name: key for key, adjoint in derivation.adjoints.items()}
+    keys = {adjoint.access.name: key for key, adjoint in among.items()}
     reads = {
         key: {keys[name] for name in names_of(adjoint.textbook) & keys.keys()}
-        for key, adjoint in derivation.adjoints.items()
+        for key, adjoint in among.items()
     }
     for group in groups_in_order(reads):
-        adjoints = [derivation.adjoints[key] for key in group]
+        adjoints = [among[key] for key in group]
         for index, step in _steps_between(adjoints):
             yield from _recurrence(adjoints, index, step, derivation)
             break
@@ -379,6 +408,8 @@ def free_part(adjoint: Adjoint, derivation: Derivation) -> tuple[Bound, ...]:
     ``h[0,j] = 0``."""
     bounds = list(adjoint.bounds)
     if adjoint.of in (*derivation.wrt, derivation.of.name) or derivation.mode == "forward":
+        return adjoint.bounds
+    if len(bounds) < len(derivation.network.quantities[adjoint.of].axes) or adjoint.access.name.startswith("delta_"):
         return adjoint.bounds
     own = bounds[len(bounds) - len(derivation.network.quantities[adjoint.of].axes) :]
     for equation in derivation.network.definitions.get(adjoint.of, ()):
@@ -493,8 +524,9 @@ def _totals_of_targets(form: Expr, derivation: Derivation) -> Iterator[Reduction
             if not (isinstance(total, Reduction) and total.kind == "sum" and len(total.bounds) == 1):
                 continue
             target = total.body
-            if isinstance(target, Access) and network.quantities[target.name].role == "target":
-                axes = network.quantities[target.name].axes
+            quantity = network.quantities.get(target.name) if isinstance(target, Access) else None  # or an adjoint
+            if isinstance(target, Access) and quantity is not None and quantity.role == "target":
+                axes = quantity.axes
                 own = [axis for axis, at in zip(axes, target.indices, strict=True) if at is total.bounds[0].index]
                 if [(axis.lower, axis.upper) for axis in own] == [total.bounds[0][1:3]]:
                     yield total
@@ -545,9 +577,31 @@ def _equations(derivation: Derivation) -> tuple[Equation, ...]:
     return tuple(equation for equation in network.equations if equation.name in needed)
 
 
+def _with_values(short: Abbreviated) -> Iterator[Equation]:
+    """Yield the equations that the page shows, those that name inner values before the one whose these are."""
+    waiting = list(short.values)
+    for equation in _equations(short.derivation):
+        for inner in [value for value in waiting if short.inside[value.name] == equation.name]:
+            waiting.remove(inner)
+            yield inner
+        yield equation
+
+
 def _forward(equation: Equation, derivation: Derivation) -> Formula:
     ranges = tuple(bound for bound in equation.bounds if _differs(bound, derivation))
     return Formula(equation.target, "=", (equation.expression,), ranges)
+
+
+def _with_plain_sums(expr: Expr, derivation: Derivation) -> Expr:
+    """Return an expression without the limits of sums over ranges that the page states: ``sum(t, ...)``."""
+
+    def rule(node: Expr) -> Expr:
+        if not isinstance(node, Reduction) or not any(bound.written for bound in node.bounds):
+            return node
+        bounds = tuple(b._replace(written=b.written and _differs(b, derivation)) for b in node.bounds)
+        return node if bounds == node.bounds else Reduction(node.kind, bounds, node.body)
+
+    return transform(expr, rule)
 
 
 def _differs(bound: Bound, derivation: Derivation) -> bool:
@@ -557,7 +611,7 @@ def _differs(bound: Bound, derivation: Derivation) -> bool:
     return declared is None or bound.lower != declared.lower or bound.upper != declared.upper
 
 
-def _lines(derivation: Derivation) -> Iterator[Line]:
+def _lines(short: Abbreviated, derivation: Derivation) -> Iterator[Line]:
     readings: Counter[tuple[str, Expr, str]] = Counter(
         (adjoint.of, term.equation.target, term.operand.name)
         for adjoint in derivation.adjoints.values()
@@ -567,16 +621,18 @@ def _lines(derivation: Derivation) -> Iterator[Line]:
         several = len(adjoint.terms) > 1
         if term is None:
             forward, partial = None, None
-            seeds = derivation.wrt if derivation.mode == "forward" else (derivation.of.name,)
+            objectives = [gradient.of.name for gradient in derivation.gradients.values() if gradient.of is not None]
+            seeds = derivation.wrt if derivation.mode == "forward" else (derivation.of.name, *objectives)
             reason = "total" if several else "seed" if adjoint.of in seeds else "not read"
             forms: tuple[Expr, ...] = (adjoint.textbook,)
         else:
             several_readings = readings[adjoint.of, term.equation.target, term.operand.name] > 1
-            forward, partial = _forward(term.equation, derivation), _partial(term, several_readings, derivation)
+            forward, partial = _forward(term.equation, derivation), _partial(term, several_readings, short, derivation)
             reason = rule(term)
             forms = (_named(term.gathered, term, adjoint.bounds, derivation),)
             if not several:
                 forms = different((*forms, adjoint.textbook))
+        forms = tuple(short.with_values(form, adjoint.bounds) for form in forms)
         sign = "+=" if term is not None and several else "="
         for case in by_cases(adjoint.access, forms, free_part(adjoint, derivation), derivation, sign):
             yield Line(forward, case, partial, reason)
@@ -588,10 +644,17 @@ def by_cases(
 ) -> tuple[Formula, ...]:
     """Return ``left = form = form`` as one formula, or by cases of an index where the last form has conditions on it:
     ``h_bar[T,j] = ...``, ``h_bar[t,j] = ... for t = 1..T-1``. Adding nothing is not written."""
-    forms = tuple(settled(form, bounds) for form in forms)
+    forms = tuple(settled(_with_plain_sums(form, derivation), bounds) for form in forms)
     cases = parts(forms[-1], bounds)
     if len(cases) == 1:
-        return (Formula(left, sign, forms, tuple(bound for bound in bounds if _differs(bound, derivation))),)
+        ranges = tuple(bound for bound in bounds if _differs(bound, derivation))
+        last = forms[-1]
+        if isinstance(last, Where) and last.otherwise is ZERO and isinstance(last.condition, Compare):
+            holds = Formula(left, sign, (last.then,), ranges, last.condition)
+            # Adding nothing is not written.
+            fails = Formula(left, sign, (ZERO,), ranges, junction("not", last.condition))
+            return (holds, fails) if sign == "=" else (holds,)
+        return (Formula(left, sign, forms, ranges),)
     found = []
     for case in cases:
         if case.expression is ZERO and sign == "+=":
@@ -608,12 +671,14 @@ def _named(expr: Expr, term: Term, bounds: tuple[Bound, ...], derivation: Deriva
     return apply_rules(expr, Context(derivation.network, bounds, {}, equations))
 
 
-def _partial(term: Term, is_one_of_several: bool, derivation: Derivation) -> Formula:
+def _partial(term: Term, is_one_of_several: bool, short: Abbreviated, derivation: Derivation) -> Formula:
     plain = with_denominators_last(term.partial)
     apart = bound_apart(term.partial, {bound.index for bound in term.bounds})
-    named = _named(apart, term, _narrowed(term.bounds, term.guard), derivation)
+    ranges = _narrowed(term.bounds, term.guard)
+    named = _named(apart, term, ranges, derivation)
+    plain, named = short.with_values(plain, ranges), short.with_values(named, ranges)
     forms = different((plain, named))
-    if not any(isinstance(node, Call) and (node.orders or as_softmax(node)) for node in walk(plain)):
+    if not any(isinstance(node, Call) and node.orders for node in walk(plain)):
         # No name is explained by showing both.
         forms = (named,) if cost(named) < cost(plain) - CLEARLY_SHORTER else (plain,)
     condition = None if term.guard is TRUE else term.guard
@@ -832,18 +897,47 @@ def _results(derivation: Derivation) -> tuple[Formula, ...]:
     )
 
 
-def _definitions(derivation: Derivation) -> tuple[Formula, ...]:
-    """Return the adjoints that the results name, and those that these name in turn."""
-    by_name = {adjoint.access.name: adjoint for adjoint in derivation.adjoints.values()}
-    waiting = [gradient.expression for gradient in derivation.gradients.values()]
+def _adjoints_named(short: Abbreviated) -> dict[str, Adjoint]:
+    """Return the adjoints that the results name, and those that these name in turn, as they can be computed."""
+    adjoints = short.derivation.adjoints
+    by_name = {adjoint.access.name: adjoint for adjoint in adjoints.values()}
+    waiting = [gradient.expression for gradient in short.derivation.gradients.values()]
     found: set[str] = set()
     while waiting:
         for name in (names_of(waiting.pop()) & by_name.keys()) - found:
             found.add(name)
             waiting.append(by_name[name].textbook)
-    named = [adjoint for adjoint in derivation.adjoints.values() if adjoint.access.name in found]
-    return tuple(
-        formula
-        for adjoint in named
-        for formula in by_cases(adjoint.access, (adjoint.textbook,), free_part(adjoint, derivation), derivation)
+    named = {key: adjoint for key, adjoint in adjoints.items() if adjoint.access.name in found}
+    keys = {adjoint.access.name: key for key, adjoint in named.items()}
+    # Of those that read each other only what they read at their own place comes before: h_bar[t] before a_bar[t].
+    reads = {
+        key: {keys[node.name] for node in walk(adjoint.textbook) if isinstance(node, Access) and node.name in keys
+              and not _elsewhere(node, by_name[node.name])}
+        for key, adjoint in named.items()
+    }
+    return {key: named[key] for group in groups_in_order(reads) for key in group}
+
+
+def _elsewhere(node: Access, adjoint: Adjoint) -> bool:
+    """Whether an adjoint is read at a neighbour of an index, as in ``h_bar[t + 1,j]``."""
+    for own, read in zip(adjoint.access.indices, node.indices, strict=True):
+        distance = normal(read - own)
+        if isinstance(distance, Number) and distance is not ZERO:
+            return True
+    return False
+
+
+def _definitions(short: Abbreviated) -> tuple[Formula, ...]:
+    """Return what the results name: inner values of equations, and adjoints."""
+    derivation = short.derivation
+    formulas = [gradient.expression for gradient in derivation.gradients.values()]
+    formulas.extend(adjoint.textbook for adjoint in _adjoints_named(short).values())
+    read = {name for form in formulas for name in names_of(form)}
+    return (
+        *(_forward(equation, derivation) for equation in short.values if equation.name in read),
+        *(
+            formula
+            for adjoint in _adjoints_named(short).values()
+            for formula in by_cases(adjoint.access, (adjoint.textbook,), free_part(adjoint, derivation), derivation)
+        ),
     )

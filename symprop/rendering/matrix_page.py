@@ -9,6 +9,7 @@ from symprop.algebra.expressions import Access, Bound, Derivative, Expr, Index, 
 from symprop.algebra.indices import normal
 from symprop.declaration.quantity import Axis
 from symprop.derivation.steps import Derivation
+from symprop.rendering.abbreviations import abbreviated
 from symprop.rendering.document import Document, Formula, Line, Sentence, Simplification, different, listed
 from symprop.rendering.matrix_form import is_same, matrix_form
 
@@ -27,8 +28,11 @@ class _Page:
         self.derivation = derivation
         network = derivation.network
         self.arrays: dict[str, tuple[Axis, ...]] = {q.name: q.axes for q in network.quantities.values()}
-        for adjoint in derivation.adjoints.values():
-            self.arrays[adjoint.access.name] = tuple(Axis(b.index, b.lower, b.upper) for b in adjoint.bounds)
+        short = abbreviated(derivation, lines=True)
+        for adjoint in (*derivation.adjoints.values(), *short.derivation.adjoints.values()):
+            self.arrays[adjoint.access.name] = _axes(adjoint.bounds)
+        for equation in short.values:
+            self.arrays[equation.name] = _axes(equation.bounds)
         self.reads_index = False  # whether any line has kept its indices
 
     def document(self, document: Document) -> Document:
@@ -80,6 +84,9 @@ class _Page:
     def formula(self, formula: Formula) -> Formula:
         """Return a line in matrix notation, or as it is if a part of it has no form there."""
         left = formula.left
+        if formula.condition is not None:
+            self.reads_index = True
+            return formula
         accesses = [left.of, left.by] if isinstance(left, Derivative) else [left]
         if isinstance(left, Derivative) and not free_indices(left.of):
             accesses = accesses[1:]  # of a scalar, or of one component
@@ -135,6 +142,10 @@ class _Page:
                 shown = formula.forms[0]
                 steps.append((rule, shown))
         return Simplification(first.left, first.forms[0], tuple(steps)) if steps else None
+
+
+def _axes(bounds: Iterable[Bound]) -> tuple[Axis, ...]:
+    return tuple(Axis(bound.index, bound.lower, bound.upper) for bound in bounds)
 
 
 def _with_names(left: Expr, names: Mapping[Access, Access]) -> Expr:

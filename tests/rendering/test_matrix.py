@@ -31,6 +31,7 @@ from symprop.declaration.sizes import layers_of, size_names
 from symprop.derivation.extended import as_network
 from symprop.derivation.reverse_sweep import backpropagate
 from symprop.derivation.steps import Derivation
+from symprop.rendering.abbreviations import abbreviated
 from symprop.rendering.document import Document, Formula, document
 from symprop.rendering.matrix import spelled
 from symprop.rendering.matrix_form import matrix_form
@@ -193,8 +194,11 @@ GOLD = [
 
 def arrays_of(derivation: Derivation) -> dict[str, tuple[Axis, ...]]:
     arrays = {quantity.name: quantity.axes for quantity in derivation.network.quantities.values()}
-    for adjoint in derivation.adjoints.values():
+    short = abbreviated(derivation, lines=True)
+    for adjoint in short.derivation.adjoints.values():
         arrays[adjoint.access.name] = tuple(Axis(b.index, b.lower, b.upper) for b in adjoint.bounds)
+    for equation in short.values:
+        arrays[equation.name] = tuple(Axis(b.index, b.lower, b.upper) for b in equation.bounds)
     return arrays
 
 
@@ -409,6 +413,12 @@ def evaluator_of(derivation: Derivation) -> Evaluator:
             values[quantity.name] = cells if quantity.axes else cells[()]
     evaluator = Evaluator(network, sizes, values, digits=17)
     evaluator.include(derivation)
+    short = abbreviated(derivation, lines=True)
+    for delta in short.derivation.adjoints.values():
+        if delta.access.name in short.deltas:
+            evaluator._assign(delta.access, delta.bounds, delta.textbook, 0)
+    for equation in short.values:
+        evaluator._assign(equation.target, equation.bounds, equation.expression, 0)
     return evaluator
 
 

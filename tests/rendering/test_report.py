@@ -140,7 +140,9 @@ def test_every_adjoint_is_complete_before_a_line_reads_it(name: str) -> None:
 @every_derivation
 def test_every_equation_and_every_term_is_printed(derivation: Derivation) -> None:
     content = document(derivation, "full")
-    assert len(content.forward) == len(derivation.network.equations)
+    defined = [name for formula in content.forward for name in names_of(formula.left)]
+    equations = [name for name in defined if name in derivation.network.quantities]  # the others are inner values
+    assert equations == [equation.name for equation in derivation.network.equations]
     lines = [line for line in content.lines if line.partial is not None]
     assert len(lines) == sum(len(adjoint.terms) for adjoint in derivation.adjoints.values())
     shown = sum(len(simplification.steps) for simplification in content.simplifications)
@@ -308,6 +310,18 @@ def test_html_closes_its_tags_and_its_formulas_are_xml(derivation: Derivation, d
         root = ElementTree.fromstring(formula)
         for node in root.iter():
             assert len(node) == PARTS.get(node.tag, len(node))
+
+
+@pytest.mark.parametrize(
+    ("equation", "beside"),
+    [("y = tanh(a*x)", True), (f"y = tanh({' + '.join(f'a*sin({n}*x)' for n in range(9))})", False)],
+)
+def test_forward_equations_stand_beside_the_backward_lines_of_html_where_there_is_room(
+    equation: str, beside: bool
+) -> None:
+    page = to_html(backpropagate(parse(f"input x\nparameter a\n{equation}\nL = y**2")))
+    assert ("<th>forward</th>" in page) is beside
+    assert ('<td colspan="5">' in page) is not beside
 
 
 def test_an_html_fragment_is_one_element_without_a_document_around_it() -> None:

@@ -76,7 +76,7 @@ def test_terms_stand_in_the_order_of_the_network() -> None:
 def test_an_adjoint_that_is_named_once_is_named_everywhere() -> None:
     result = to_text(backpropagate(parse(RECURRENT)), detail="final")
     assert "dL/du[j]   = sum(t, o_bar[t]*h[t,j])" in result
-    assert "o_bar[t]   = 2*(o[t] - y[t])" in result
+    assert "o_bar[t]     = 2*(o[t] - y[t])" in result
 
 
 def test_a_common_number_stands_in_front_of_a_partial() -> None:
@@ -182,3 +182,45 @@ def test_a_fact_that_would_make_a_result_simpler_is_offered() -> None:
     assert "would be" not in to_text(backpropagate(parse(stated)))
     assert "would be" not in to_text(backpropagate(parse(text.replace("cross_entropy(k, t[k], p[k])", "p[1]"))))
     assert "would be" not in to_text(backpropagate(parse("target t[k]\nparameter w\nL = w*sum(k, t[k])")))
+
+
+def test_a_sum_of_an_adjoint_beside_a_softmax_is_no_fact_about_targets() -> None:
+    text = """
+    index k = 1..K
+    input x
+    parameter a[k]
+    w[k] = softmax(k, a[k]*x + 1)
+    q[k] = log(w[k]) - x*k
+    L = -logsumexp(k, q[k])
+    """
+    assert "would be" not in to_text(backpropagate(parse(text)))
+
+
+def test_a_continuation_stands_under_its_bracket_where_another_break_allows_it() -> None:
+    text = "sum(s_1 = s..S, P[a,s_1,s]*Q[a,s_1,c]*(B[a,s_1,s] - sum(u = 1..s_1, B[a,s_1,u]*P[a,s_1,u])))/sqrt(dk)"
+    assert "".join(line.strip() for line in wrapped(text, 80, 18)).replace(" ", "") == text.replace(" ", "")
+    first, second, *_ = wrapped(text, 80, 18)
+    assert first == "sum(s_1 = s..S, P[a,s_1,s]*Q[a,s_1,c]"
+    assert second.startswith(" " * len("                  sum(") + "*(B[a,s_1,s]")
+
+
+def test_both_objectives_are_seeds() -> None:
+    text = "input x\nparameter a, b\nD = (a*x - b)**2\nG = (b*x + 1)**2*a\nminimize D over a\nminimize G over b"
+    page = to_text(backpropagate(parse(text)))
+    assert "not read" not in page
+    assert page.count("(seed)") == 2
+
+
+def test_the_hessian_of_softmax_regression_has_the_shape_of_the_book() -> None:
+    """Bishop (2006), equation 4.110, with the Kronecker delta as a bracket."""
+    text = """
+    index i = 1..D, k = 1..K
+    input x[i]
+    target t[k]
+    parameter W[k,i]
+    assume sum(k, t[k]) = 1
+    p[k] = softmax(k, sum(i, W[k,i]*x[i]))
+    L = -sum(k, t[k]*log(p[k]))
+    """
+    page = symprop.derive(symprop.parse(text)).hessian("W").to_text(detail="final")
+    assert "dW_bar[k,i]/dW[k_1,i_1] = p[k_1]*x[i_1]*x[i]*([k_1 == k] - p[k])" in page

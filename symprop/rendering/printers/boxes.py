@@ -113,6 +113,10 @@ _LETTER, _DIGIT, _BINARY, _RELATION, _SCRIPT = 0.56, 0.5, 1.25, 1.35, 0.72
 _NARROWEST = 8.0
 
 
+# Dots with the blanks around them, and the space before ranges.
+_WIDE = {"…": 1.35, "\u2003": 1.0}
+
+
 def width(box: Box) -> float:
     """Return about how wide a box is on the page, in em; rather too much than too little."""
     match box:
@@ -123,6 +127,8 @@ def width(box: Box) -> float:
                 return _RELATION
             if kind == "function":
                 return _DIGIT * len(text) + 0.17
+            if text in _WIDE:
+                return _WIDE[text]
             return (_DIGIT if kind == "number" else _LETTER) * max(len(text), 1)
         case Row(parts=parts):
             return sum(map(width, parts))

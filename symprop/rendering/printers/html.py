@@ -168,6 +168,12 @@ _WRITERS[_Bracket] = _bracket
 # A formula wider than this many em may be divided inside brackets and between factors as well.
 _LONG = 24.0
 
+# ... and one that has a column of a table for itself.
+_LONG_IN_TABLE = 18.0
+
+# Forward equations have a column beside the backward lines if all columns are no wider than this together, in em.
+_TABLE = 44.0
+
 
 class HtmlPage:
     """A document as HTML, for the templates.
@@ -186,6 +192,18 @@ class HtmlPage:
         self.document = document
         self.typesetter = Typesetter(names)
 
+    @property
+    def forward_beside(self) -> bool:
+        """Whether there is room for the forward equations beside the backward lines; else each stands above its own."""
+        columns = [[line.forward, line.backward, line.partial] for line in self.document.lines]
+        return sum(max(map(self._width, column)) for column in zip(*columns, strict=True)) <= _TABLE
+
+    def _width(self, formula: Formula | None) -> float:
+        if formula is None:
+            return 0.0
+        forms = max(width(self.typesetter.box(form)) for form in formula.forms)
+        return width(self.typesetter.box(formula.left)) + forms + 6 * len(formula.ranges)
+
     def sentence(self, sentence: Sentence) -> str:
         """Return a sentence with its formulas."""
         return "".join(escape(part) if isinstance(part, str) else self._in_text(part) for part in sentence)
@@ -201,9 +219,9 @@ class HtmlPage:
             return f"via {element(box)}:"
         return element(Row((box, relation(formula.sign))))
 
-    def forms(self, formula: Formula, ranges: bool = False) -> list[str]:
-        """Return the right sides of a formula, every one but the first with an equal sign; then the condition, and the
-        ranges if they are asked for."""
+    def forms(self, formula: Formula, table: bool = False) -> list[str]:
+        """Return the right sides of a formula, every one but the first with an equal sign; then the condition, and in
+        the columns of a table the ranges."""
         forms = []
         for place, form in enumerate(formula.forms):
             box = self.typesetter.box(form)
@@ -211,11 +229,11 @@ class HtmlPage:
             tail = ""
             if last and formula.condition is not None:
                 tail = f" if {element(self.typesetter.box(formula.condition))}"
-            if last and ranges and formula.ranges:
-                tail += f"&ensp;for {self.ranges(formula)}"
-            elif last and ranges and formula.shape:
+            if last and table and formula.ranges:
+                tail += f'&ensp;<span class="range">for {self.ranges(formula)}</span>'
+            elif last and table and formula.shape:
                 tail += f"&emsp;{self.beside(formula)}"
-            forms.append(divided(box, relation("=") if place else None) + tail)
+            forms.append(divided(box, relation("=") if place else None, _LONG_IN_TABLE if table else _LONG) + tail)
         return forms
 
     def ranges(self, formula: Formula | None = None) -> str:
@@ -250,17 +268,18 @@ def element(box: Box, display: bool = True) -> str:
     return f"<math{style}>{mathml(box)}</math>"
 
 
-def divided(box: Box, sign: Mark | None = None) -> str:
-    """Return a box, after a sign, as several ``<math>`` elements between which a browser may break the line."""
-    pieces = list(_pieces(box, width(box) > _LONG))
+def divided(box: Box, sign: Mark | None = None, long: float = _LONG) -> str:
+    """Return a box, after a sign, as several ``<math>`` elements between which a browser may break the line; inside
+    brackets only if it is wider than `long`, in em."""
+    pieces = list(_pieces(box, long if width(box) > long else None))
     if sign is not None:
         pieces[0] = [sign, *pieces[0]]
     return "<wbr>".join(element(Row(tuple(parts))) for parts in pieces)
 
 
-def _pieces(box: Box, deep: bool) -> Iterator[list[Box]]:
-    """Yield the parts of a box between which a line may be broken: before binary operators, and if `deep` also inside
-    brackets and between factors."""
+def _pieces(box: Box, deep: float | None) -> Iterator[list[Box]]:
+    """Yield the parts of a box between which a line may be broken: before binary operators, and if `deep` is a width
+    also between factors and inside brackets of half that width."""
     match box:
         case Row(parts=parts):
             piece: list[Box] = []
@@ -274,16 +293,25 @@ def _pieces(box: Box, deep: bool) -> Iterator[list[Box]]:
                     yield piece
                     piece = other
             yield piece
-        case Product(factors=factors) if deep:
+        case Product(factors=factors) if deep and width(box) > deep / 3:
+            number: list[Box] = []  # stays with what it multiplies
             for factor in factors:
-                yield from _pieces(factor, deep)
-        case Fence(kind=kind, body=body) if deep and width(box) > _LONG / 2:
+                first, *others = _pieces(factor, deep)
+                if number:
+                    first = [Product((number[0], *first))] if len(first) == 1 else [*number, *first]
+                number = [factor] if not others and isinstance(factor, Mark) and factor.kind == "number" else []
+                if not number:
+                    yield first
+                    yield from others
+            if number:
+                yield number
+        case Fence(kind=kind, body=body) if deep and width(box) > deep / 2:
             left, right = (_Bracket(mark, height(body)) for mark in _BRACKETS[kind])
             pieces = list(_pieces(body, deep))
             pieces[0].insert(0, left)
             pieces[-1].append(right)
             yield from pieces
-        case Scripts(base=Fence() as base, below=below, above=above) if deep and width(box) > _LONG / 2:
+        case Scripts(base=Fence() as base, below=below, above=above) if deep and width(box) > deep / 2:
             *before, last = _pieces(base, deep)
             yield from before
             yield [*last[:-1], Scripts(last[-1], below, above)]

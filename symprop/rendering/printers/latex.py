@@ -121,6 +121,8 @@ class _Latex:
         return f"\\sqrt{degree}{{{self.write(box.body, display)}}}"
 
     def _write_Fence(self, box: Fence, display: bool) -> str:
+        if self.breakable and display and width(box) <= _UNDIVIDED[box.kind == "[]"]:
+            return f"{{{_Latex(False).write(box, display)}}}"  # TeX breaks no line inside a group
         left, right = _BRACKETS[box.kind]
         big_left, big_right = _SIZES[min(height(box.body, display), len(_SIZES) - 1)]
         body = self.write(box.body, display)
@@ -133,7 +135,9 @@ class _Latex:
 
     def _write_Paragraph(self, box: Paragraph, display: bool) -> str:
         body = _Latex(True).write(box.body, True)
-        return f"\\parbox[t]{{{box.room:.1f}em}}{{\\raggedright\\hangindent=2em $\\displaystyle {body}$}}"
+        # Rather before a plus than between two factors: TeX's own penalties are the other way round.
+        style = r"\raggedright\hangindent=2em\binoppenalty=10\hyphenpenalty=1000"
+        return f"\\parbox[t]{{{box.room:.1f}em}}{{{style} $\\displaystyle {body}$}}"
 
     def _write_Cases(self, box: Cases, display: bool) -> str:
         rows = []
@@ -168,7 +172,10 @@ _ESCAPES = {
 _DOCUMENT_WIDTH, _FRAGMENT_WIDTH = 43.0, 33.0
 
 # Between two columns of a table, a sign with the space around it, and the narrowest paragraph, in em.
-_GAP, _SIGN, _NARROWEST = 1.5, 1.4, 8.0
+_GAP, _SIGN, _NARROWEST = 1.8, 1.4, 8.0
+
+# Brackets up to this width, in em, stay on one line; the second holds for those of a condition.
+_UNDIVIDED = 12.0, 24.0
 
 # A column of rules is at least this wide, in em, if any of them needs it; longer ones are wrapped.
 _RULE_WIDTH = 8.5
@@ -213,11 +220,13 @@ class LatexPage:
     def equations(self, formulas: Sequence[Formula]) -> str:
         """Return formulas one below the other, aligned at their signs."""
         left = max(width(self._left(formula)) for formula in formulas)
+        beside = max((width(ranges) + _GAP for ranges in map(self._ranges, formulas) if ranges), default=0.0)
+        room = self.available - left - _SIGN
         rows = []
         for formula in formulas:
-            ranges = self._ranges(formula)
-            room = self.available - left - (width(ranges) + _GAP if ranges else 0) - _SIGN
-            row = f"{latex(self._left(formula))} &{self._sign(formula)} {self._cell(self._right(formula), room)}"
+            ranges, right = self._ranges(formula), self._right(formula)
+            cell = self._cell(right, room - beside) if ranges else self._reaching(right, room - beside, room)
+            row = f"{latex(self._left(formula))} &{self._sign(formula)} {cell}"
             rows.append(f"{row} && {latex(ranges)}" if ranges else row)
         return aligned(rows)
 
@@ -376,7 +385,7 @@ class LatexPage:
         forms = self._bare_forms(formula)
         ranges = self._ranges(formula)
         if ranges is not None:
-            forms[-1] = Row((forms[-1], Mark(r"\quad", " ", "words"), ranges))
+            forms[-1] = Row((forms[-1], Mark(r"\quad", "\u2003", "words"), ranges))
         return forms
 
     def _bare_forms(self, formula: Formula) -> list[Box]:
@@ -395,7 +404,7 @@ class LatexPage:
             return self.box(part)
         sign = Mark(r"\colon\ ", ": ", "punctuation") if part.sign == "via" else relation(part.sign)
         ranges = self._ranges(part)
-        tail = (Mark(r"\quad", " ", "words"), ranges) if ranges else ()
+        tail = (Mark(r"\quad", "\u2003", "words"), ranges) if ranges else ()
         return Row((self._left(part), sign, self._right(part), *tail))
 
     def _ranges(self, formula: Formula) -> Box | None:

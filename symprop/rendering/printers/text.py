@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from symprop.algebra.expressions import Bound, Derivative, Expr
 from symprop.rendering.document import Document, Formula, Line, Sentence, Simplification
@@ -23,6 +24,12 @@ _OPERATORS = (
 
 # A continuation stands under the bracket it is in, unless that is beyond this part of the line.
 _DEEPEST_INDENT = 0.5
+
+# How bad a layout is: per line, for each line that does not stand under its bracket, and if a line is too long.
+_LINE, _MISPLACED, _TOO_LONG = 25.0, 25.0, 1000.0
+
+# Another first line must be better by this much, and longer expressions are laid out line by line.
+_MUCH_BETTER, _MOST_TRIED = 45.0, 400
 
 
 def spell(expr: Expr) -> str:
@@ -52,20 +59,53 @@ def wrapped(text: str, width: int, start: int = 0, indent: int | None = None) ->
         The first line without indentation, the others indented.
     """
     indent = start if indent is None else indent
+    lines, badness = _laid_out(text, width, start, indent, None)
+    if len(lines) > 2 and len(text) <= _MOST_TRIED:
+        # The best first line may leave a bad rest: another break there is worth a trial.
+        for place in _breaks(text, width - start):
+            other, worse = _laid_out(text, width, start, indent, place)
+            if worse < badness - _MUCH_BETTER:
+                lines, badness = other, worse
+    return lines
+
+
+def _laid_out(text: str, width: int, start: int, indent: int, first: int | None) -> tuple[list[str], float]:
+    """Return an expression in lines, the first of which ends at `first` if that is given, and how bad they are."""
     lines: list[str] = []
     brackets: list[int] = []  # the column of each bracket that is open where the line begins
     column = start
+    badness = 0.0
     while len(text) > width - column:
-        place = _best_break(text, width - column, len(brackets))
+        place = _best_break(text, width - column, len(brackets)) if lines or first is None else first
         if place is None:
             break
+        badness += _kind(text, place - 1 if text[place - 1] == "," else place) or 0.0
         line, text = text[:place].rstrip(), text[place:].lstrip()
         lines.append(line if not lines else " " * column + line)
         brackets = _open_brackets(line, column, brackets)
         deepest = int(start + _DEEPEST_INDENT * (width - start))
         column = min(brackets[-1] + 1, deepest) if brackets else indent
+        badness += _DEPTH * len(brackets) + (_MISPLACED if brackets and brackets[-1] + 1 > deepest else 0)
     lines.append(text if not lines else " " * column + text)
-    return lines
+    longest = max(start + len(lines[0]), *map(len, lines))
+    return lines, badness + _LINE * len(lines) + (_TOO_LONG if longest > width else 0.0)
+
+
+def _breaks(text: str, room: int) -> list[int]:
+    """Return the places within the first `room` letters at which an operator or an argument ends a line."""
+    inside_access = 0
+    found = []
+    compared = _compared(text)
+    for place, character in enumerate(text[: room + 1]):
+        if character in "([":
+            inside_access += inside_access > 0 or (character == "[" and place > 0 and _is_name(text[place - 1]))
+        elif character in ")]":
+            inside_access -= inside_access > 0
+        elif place and not inside_access and _kind(text, place) is not None:
+            end = place + 1 if character == "," else place
+            if end <= room and (character == "," or not compared[place]):
+                found.append(end)
+    return found
 
 
 def _best_break(text: str, room: int, depth: int) -> int | None:
@@ -173,6 +213,21 @@ def plain(sentence: Sentence) -> str:
     return "".join(part if isinstance(part, str) else _in_line(part) for part in sentence)
 
 
+# Stands for a blank at which a paragraph is not divided, until it is laid out.
+_TIE = "\0"
+
+# A formula of at most so many letters stays on one line of a paragraph.
+_TIED = 24
+
+
+def _tied(formula: str) -> str:
+    return formula.replace(" ", _TIE) if len(formula) <= _TIED else formula
+
+
+def _untied(text: str) -> str:
+    return text.replace(_TIE, " ")
+
+
 class TextPage:
     """A document as lines of at most `width` columns, for the templates."""
 
@@ -182,11 +237,12 @@ class TextPage:
 
     def sentence(self, sentence: Sentence, indent: int = 0) -> str:
         """Return a sentence, wrapped; its formulas are not taken apart."""
-        return self.paragraph(plain(sentence), indent)
+        parts = (part if isinstance(part, str) else _tied(_in_line(part)) for part in sentence)
+        return self.paragraph("".join(parts), indent)
 
     def paragraph(self, text: str, indent: int = 0) -> str:
         """Return running text, wrapped."""
-        return textwrap.fill(
+        filled = textwrap.fill(
             text,
             self.width,
             initial_indent=" " * indent,
@@ -194,15 +250,16 @@ class TextPage:
             break_long_words=False,
             break_on_hyphens=False,
         )
+        return _untied(filled)
 
     def ranges(self) -> str:
         """Return the ranges of the indices as one wrapped line."""
-        return self.paragraph("Ranges: " + ", ".join(_range(bound) for bound in self.document.ranges) + ".")
+        return self.paragraph("Ranges: " + ", ".join(_tied(_range(bound)) for bound in self.document.ranges) + ".")
 
     def equations(self, formulas: Sequence[Formula]) -> str:
         """Return formulas one below the other, aligned at their signs."""
         left = _common_width([spell(formula.left) for formula in formulas])
-        blocks = [_formula(formula, left, 2, self.width) for formula in formulas]
+        blocks = [_formula(replace(formula, condition=None), left, 2, self.width) for formula in formulas]
         # Shapes stand below each other, as far as they fit beside the formulas.
         shaped = [
             (len(block[-1]) + 3, len(_beside(formula)))
@@ -219,7 +276,7 @@ class TextPage:
         return "\n".join(lines)
 
     def _equation(self, formula: Formula, left: int, indent: int, width: int) -> list[str]:
-        return _with_ranges(_formula(formula, left, indent, width), formula, indent, width)
+        return _with_ranges(_formula(replace(formula, condition=None), left, indent, width), formula, indent, width)
 
     def backward(self) -> str:
         """Return the backward lines: a table if each fits on one line, else blocks headed by the forward equations."""
@@ -380,7 +437,8 @@ def _backward(formula: Formula, left: int, plus: bool, indent: int, width: int |
 
 
 def _with_ranges(lines: list[str], formula: Formula, indent: int, width: int | None) -> list[str]:
-    """Return lines with the ranges or the shape of a formula after the last, or on a line of their own."""
+    """Return lines with the ranges and the condition or the shape of a formula after the last, or on a line of their
+    own."""
     ranges = _beside(formula)
     if not ranges:
         return lines
@@ -390,8 +448,11 @@ def _with_ranges(lines: list[str], formula: Formula, indent: int, width: int | N
 
 
 def _beside(formula: Formula) -> str:
-    if formula.ranges:
-        return f"for {', '.join(_range(bound) for bound in formula.ranges)}"
+    limits = [f"for {', '.join(_range(bound) for bound in formula.ranges)}"] if formula.ranges else []
+    if formula.condition is not None:
+        limits.append(f"if {spelled(formula.condition)}")
+    if limits:
+        return " ".join(limits)
     return f"({', '.join(map(spelled, formula.shape))})" if formula.shape else ""
 
 
