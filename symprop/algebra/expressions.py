@@ -731,6 +731,33 @@ def bound_apart(expr: Expr, taken: frozenset[Index] | set[Index]) -> Expr:
     return transform(expr, rule)
 
 
+def with_first_copies(expr: Expr, taken: frozenset[Index]) -> Expr:
+    """Return `expr` with every bound copy of an index, ``m_2``, as the first that is free there: ``m_1``.
+
+    Derivations make copies as they go; a reader should meet ``m_2`` only beside ``m_1``.
+    """
+    if isinstance(expr, Reduction):
+        renamed: dict[Any, Expr] = {}
+        bounds = []
+        around = set(taken) | (free_indices(expr.body) - {bound.index for bound in expr.bounds})
+        for bound in expr.bounds:
+            index, stem = bound.index, Index(stem_of(bound.index))
+            if index is not stem and stem in around:
+                index = fresh_index(stem, around)
+                renamed[bound.index] = index
+            around.add(index)
+            bounds.append(
+                Bound(index, substitute(bound.lower, renamed), substitute(bound.upper, renamed), bound.written)
+            )
+        body = with_first_copies(substitute(expr.body, renamed), frozenset(around))
+        return reduce(expr.kind, tuple(bounds), body)
+    children = expr.children
+    if not children or not any(isinstance(node, Reduction) for node in walk(expr)):
+        return expr
+    changed = tuple(with_first_copies(child, taken) for child in children)
+    return expr if _unchanged(changed, children) else expr.rebuild(changed)
+
+
 def transform(expr: Expr, rule: Callable[[Expr], Expr]) -> Expr:
     """Apply `rule` to every node, children first; a node that `rule` returns is not visited again."""
     memo: dict[int, Expr] = {}

@@ -7,6 +7,7 @@ and left to the declaration of the index otherwise.
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 from symprop.algebra.expressions import (
     ONE,
@@ -33,6 +34,10 @@ from symprop.algebra.expressions import (
     substitute,
 )
 
+# Fractions are written as decimals, 1e-6, up to so many digits.
+LONGEST_DECIMAL = 18
+LONGEST_PLAIN = 7  # characters: 0.00001, but 1e-6
+
 # Binding strengths; an operand weaker than its place asks for gets brackets.
 OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(9)
 
@@ -51,8 +56,29 @@ def _inside(expr: Expr, strength: int) -> str:
     return text if own >= strength else f"({text})"
 
 
+def decimal(value: Fraction) -> str | None:
+    """Return a small fraction such as 1/1000000 as ``1e-6``, if it is exactly that and no longer; else None."""
+    if value.denominator < 1000 or (10**LONGEST_DECIMAL) % value.denominator:
+        return None
+    digits = LONGEST_DECIMAL
+    scaled = value * 10**digits
+    while scaled.numerator % 10 == 0:
+        scaled, digits = scaled / 10, digits - 1
+    whole = str(abs(scaled.numerator))
+    plain = f"0.{whole.rjust(digits, '0')}" if abs(value) < 1 else f"{whole[:-digits]}.{whole[-digits:]}"
+    mantissa = f"{whole[0]}.{whole[1:]}".rstrip(".")
+    is_plain = len(plain) <= LONGEST_PLAIN or abs(value) > Fraction(1, 1000)
+    text = plain if is_plain else f"{mantissa}e{len(whole) - 1 - digits}"
+    if len(text) > len(f"{abs(value.numerator)}/{value.denominator}"):
+        return None
+    return f"-{text}" if value < 0 else text
+
+
 def _number(expr: Number) -> tuple[str, int]:
     value = expr.value
+    short = decimal(value)
+    if short is not None:
+        return short, ATOM if value >= 0 else SUM
     if value.denominator != 1:
         return f"{value.numerator}/{value.denominator}", PRODUCT if value > 0 else SUM
     return str(value.numerator), ATOM if value >= 0 else SUM

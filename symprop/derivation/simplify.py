@@ -685,8 +685,8 @@ def candidates(expr: Expr, context: Context) -> Iterable[tuple[Expr, Way]]:
     one_sided = sigmoids_on_one_side(expr)
     if one_sided is not expr:
         cancelled = _products_cancelled(one_sided, Add)
-        way = (Step("sigmoid(-a) = 1 - sigmoid(a)", expr, one_sided), Step("cancel", one_sided, cancelled))
-        yield _by_rules(cancelled, way, context)
+        steps = (Step("sigmoid(-a) = 1 - sigmoid(a)", expr, one_sided), Step("cancel", one_sided, cancelled))
+        yield _by_rules(cancelled, steps, context)
     yield from with_definitions(expr, context)
     written: Expr = expr
     way: Way = ()
@@ -947,7 +947,9 @@ def sums_by_definition(expr: Expr, context: Context) -> Expr:
 
 
 def _multiplied_by_inverse(node: Expr) -> Expr:
-    """Return a product with a factor multiplied into a sum that divides by it: ``u/s**2 - 1`` for ``(u/s**3 - 1/s)*s``.
+    """Return a product with a factor multiplied into a sum that divides by it.
+
+    ``(u/s**3 - 1/s)*s`` becomes ``u/s**2 - 1``.
     """
     if not isinstance(node, Mul):
         return node

@@ -355,4 +355,3 @@ def _sums_last(expr: Expr) -> Expr:
         return expr
     sums = [f for f in expr.factors if not isinstance(f, Access) and any(isinstance(n, Reduction) for n in walk(f))]
     return Mul((*(factor for factor in expr.factors if factor not in sums), *sums))
-

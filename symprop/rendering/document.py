@@ -40,6 +40,7 @@ from symprop.algebra.expressions import (
     substitute,
     transform,
     walk,
+    with_first_copies,
 )
 from symprop.algebra.functions import FUNCTIONS
 from symprop.algebra.indices import conditions_of, normal
@@ -304,9 +305,7 @@ def _hessian_product(derivation: Derivation) -> tuple[Derivative, Access] | None
     return None
 
 
-def _meaning_of_product(
-    gradient: Derivative, direction: Access, short: Abbreviated, shown: bool
-) -> Iterator[Sentence]:
+def _meaning_of_product(gradient: Derivative, direction: Access, short: Abbreviated, shown: bool) -> Iterator[Sentence]:
     derivation = short.derivation
     network = derivation.network
     name = next(name for name, known in network.derivatives.items() if known is gradient)
@@ -354,10 +353,7 @@ def _meaning_of_deltas(short: Abbreviated, definitions: tuple[Formula, ...]) -> 
 def _recurrences(derivation: Derivation, among: Mapping[str, Adjoint]) -> Iterator[Sentence]:
     """Say of adjoints that read each other in which order they are computed, and what they start with."""
     keys = {adjoint.access.name: key for key, adjoint in among.items()}
-    reads = {
-        key: {keys[name] for name in names_of(adjoint.textbook) & keys.keys()}
-        for key, adjoint in among.items()
-    }
+    reads = {key: {keys[name] for name in names_of(adjoint.textbook) & keys.keys()} for key, adjoint in among.items()}
     for group in groups_in_order(reads):
         adjoints = [among[key] for key in group]
         for index, step in _steps_between(adjoints):
@@ -644,7 +640,11 @@ def by_cases(
 ) -> tuple[Formula, ...]:
     """Return ``left = form = form`` as one formula, or by cases of an index where the last form has conditions on it:
     ``h_bar[T,j] = ...``, ``h_bar[t,j] = ... for t = 1..T-1``. Adding nothing is not written."""
-    forms = tuple(settled(_with_plain_sums(form, derivation), bounds) for form in forms)
+    free = frozenset(bound.index for bound in bounds)
+    forms = tuple(
+        with_first_copies(settled(_with_plain_sums(form, derivation), bounds), free | free_indices(form))
+        for form in forms
+    )
     cases = parts(forms[-1], bounds)
     if len(cases) == 1:
         ranges = tuple(bound for bound in bounds if _differs(bound, derivation))
@@ -672,8 +672,9 @@ def _named(expr: Expr, term: Term, bounds: tuple[Bound, ...], derivation: Deriva
 
 
 def _partial(term: Term, is_one_of_several: bool, short: Abbreviated, derivation: Derivation) -> Formula:
-    plain = with_denominators_last(term.partial)
-    apart = bound_apart(term.partial, {bound.index for bound in term.bounds})
+    # One index is not both free and bound: [p == argmax(p_1, c[f,p_1])].
+    apart = bound_apart(term.partial, {bound.index for bound in term.bounds} | free_indices(term.partial))
+    plain = with_denominators_last(apart)
     ranges = _narrowed(term.bounds, term.guard)
     named = _named(apart, term, ranges, derivation)
     plain, named = short.with_values(plain, ranges), short.with_values(named, ranges)
@@ -911,8 +912,11 @@ def _adjoints_named(short: Abbreviated) -> dict[str, Adjoint]:
     keys = {adjoint.access.name: key for key, adjoint in named.items()}
     # Of those that read each other only what they read at their own place comes before: h_bar[t] before a_bar[t].
     reads = {
-        key: {keys[node.name] for node in walk(adjoint.textbook) if isinstance(node, Access) and node.name in keys
-              and not _elsewhere(node, by_name[node.name])}
+        key: {
+            keys[node.name]
+            for node in walk(adjoint.textbook)
+            if isinstance(node, Access) and node.name in keys and not _elsewhere(node, by_name[node.name])
+        }
         for key, adjoint in named.items()
     }
     return {key: named[key] for group in groups_in_order(reads) for key in group}

@@ -285,3 +285,23 @@ def test_random_arithmetic_reads_back(expr: Expr) -> None:
         return  # a division by the number 0 is refused by the reader
     network = parse("function h(u, w)\ninput x, y, z\nindex i = 1..N\ninput v[i]\nL = x*y*z*sum(i, v[i])")
     assert parse_expression(str(expr), network) == expr
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("1/1000", "0.001"),
+        ("0.000001", "1e-6"),
+        ("-0.0000015", "-1.5e-6"),
+        ("3/2000", "0.0015"),
+        ("1.001", "1.001"),
+        ("1/3000", "1/3000"),
+        ("1/1024", "1/1024"),
+        ("1/100", "1/100"),
+        ("0.15", "3/20"),
+    ],
+)
+def test_small_decimals_are_written_as_such_and_read_back(value: str, text: str) -> None:
+    expression = parse(f"input x; y = x + {value}").equations[0].expression
+    assert str(expression) in (f"x + {text}", f"x - {text[1:]}")
+    assert parse(f"input x; y = {expression}").equations[0].expression == expression
