@@ -200,6 +200,7 @@ class ClaimReader:
         self.point: dict[str, object] = {}
         self.limited: dict[str, str] = {}  # what the line that is read says of its indices without writing it
         self.letters: frozenset[str] = frozenset()  # that stand in a subscript of the line that is read
+        self.bodies: dict[str, Equation] = {}  # of what one line defined, for every component and without itself
         self.rows: dict[str, list[tuple[Axis, ...]]] = {}  # which components the lines before defined, row by row
 
     def read(self, text: str) -> Iterator[Claim]:
@@ -629,28 +630,33 @@ class ClaimReader:
                     starts = self.starts(node.name, node.indices.index(index))
                     if found is None:
                         found, runs = Bound(index, lower, upper), starts
-                    elif runs and not starts and node in sure and not free_indices(lower) | free_indices(upper):
+                    elif runs and not (starts or free_indices(lower) | free_indices(upper)) and node in sure:
+                        if node.name in self.defined:
+                            continue  # which is told
                         later = lower if is_below(found.lower, lower) else found.lower
                         earlier = upper if is_below(upper, found.upper) else found.upper
                         found = Bound(index, later, earlier)
-        if found is not None:
-            return self.where_it_exists(found, sides, scope)
-        known = scope.range_of(index.name)
-        if known is None:
-            raise IndexNotationError(f"the range of index '{index.name}' is not known", hint="Add: for k = 1..K.")
-        return known._replace(index=index)
+        if found is None:
+            known = scope.range_of(index.name)
+            if known is None:
+                raise IndexNotationError(f"the range of index '{index.name}' is not known", hint="Add: for k = 1..K.")
+            found = known._replace(index=index)
+        return self.where_it_exists(found, sides, scope)
 
     def where_it_exists(self, bound: Bound, sides: tuple[Expr, ...], scope: Scope) -> Bound:
-        """Return the values of an index for which its neighbours exist: a line about ``h[t+1]`` ends at ``T - 1``."""
+        """Return the values of an index for which its neighbours exist: a line about ``h[t+1]`` ends at ``T - 1``.
+
+        What the person defined exists where it was defined for, and where what it reads exists.
+        """
         index, lower, upper = bound.index, bound.lower, bound.upper
         for side in sides:
-            for node in _unguarded(side):
+            for node in self.read_by(side):
                 if not isinstance(node, Access) or node.name not in scope.axes or self.is_extended(node.name):
                     continue
                 for axis, place in zip(scope.axes[node.name], node.indices, strict=True):
                     shift = normal(place - index)
                     varies = free_indices(axis.lower) | free_indices(axis.upper)
-                    if not isinstance(shift, Number) or shift is ZERO or varies:
+                    if not isinstance(shift, Number) or (shift is ZERO and node.name not in self.defined) or varies:
                         continue
                     low, high = normal(axis.lower - shift), normal(axis.upper - shift)
                     lower = low if is_below(lower, low) else lower
@@ -659,6 +665,19 @@ class ClaimReader:
             return bound
         self.limited[index.name] = f"for {index.name} = {lower}..{upper}, where both sides exist"
         return Bound(index, lower, upper, True)
+
+    def read_by(self, side: Expr) -> Iterator[Expr]:
+        """Yield what must have a value for `side` to have one, also within what lines before defined."""
+        waiting = [side]
+        seen: set[Expr] = set()
+        while waiting:
+            for node in _unguarded(waiting.pop()):
+                yield node
+                equation = self.bodies.get(node.name) if isinstance(node, Access) else None
+                if equation is not None and isinstance(node, Access) and node not in seen:
+                    seen.add(node)
+                    own = dict(zip(equation.target.indices, node.indices, strict=True))
+                    waiting.append(substitute(equation.expression, own))
 
     def is_extended(self, name: str) -> bool:
         quantity = self.network.quantities.get(name)
@@ -928,6 +947,11 @@ class ClaimReader:
             )
         self.defined[name] = tuple(axes)
         self.rows.setdefault(name, []).append(row)
+        equation = Equation(target, bounds, found.sides[0], number, written)
+        self.bodies.pop(name, None)
+        if len(self.rows[name]) == 1 and all(isinstance(index, Index) for index in indices):
+            if not any(isinstance(node, Access) and node.name == name for node in walk(found.sides[0])):
+                self.bodies[name] = equation
         return Claim(
             number,
             written,
@@ -939,9 +963,9 @@ class ClaimReader:
             found.free_scalars,
             (),
             (None, *(shown_digits(part) for part in parts[1:])),
-            Equation(target, bounds, found.sides[0], number, written),
+            equation,
             tuple(axes),
-            self.definition_note(name),
+            "; ".join([self.definition_note(name), *self.limited.values()]),
             shapes=(*found.shapes[:1], *found.shapes),
         )
 

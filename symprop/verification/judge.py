@@ -1045,7 +1045,8 @@ class Judge:
         left = probe.entries(question.left, question.bounds, question.condition)
         outside_left = list(probe.outside)
         right = probe.entries(question.right, question.bounds, question.condition)
-        if len(probe.outside) > len(outside_left):
+        # The table of what a line defined may have components without a value that this claim does not read.
+        if len(probe.outside) > len(outside_left) and bool((np.isfinite(left) & ~np.isfinite(right)).any()):
             compared.outside = read_plainly(probe.outside[-1])
         if outside_left:
             compared.outside_left = read_plainly(outside_left[-1])
