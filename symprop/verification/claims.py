@@ -54,6 +54,7 @@ from symprop.declaration.scope import Known, Scope
 from symprop.declaration.source import Source, Span
 from symprop.declaration.syntax import BESIDE, Syntax, read
 from symprop.errors import DeclarationError, IndexNotationError, NotationError, ShapeError, SympropError, nearest
+from symprop.verification.lists import Nested, placed, read_list, sizes_at, units
 
 LONGEST_LINE = 20_000  # characters; a longer one is refused, so that reading takes bounded time
 LONGEST_TEXT = 10_000_000
@@ -122,6 +123,8 @@ class Claim:
     error : SympropError, optional
     shapes : tuple of Fit
         For each side of a line about whole arrays, how its shape fits that of the left side; else empty.
+    entries : tuple of Entry
+        Of ``dw = [2, 4, 6]``: each is a claim of its own; `sides` has what the list is said to be.
     """
 
     line: int
@@ -140,6 +143,30 @@ class Claim:
     error: SympropError | None = None
     by_habit: bool = False
     shapes: tuple[Fit, ...] = ()
+    entries: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of an array that a line gives as a list.
+
+    Attributes
+    ----------
+    place : tuple of int
+        The values of its indices.
+    left, right : Expr
+        The component, and what the list has for it.
+    written : str
+        What the list has, as written.
+    tolerance : Fraction or None
+        One unit of the last digit shown, if it is a decimal number.
+    """
+
+    place: tuple[int, ...]
+    left: Expr
+    right: Expr
+    written: str
+    tolerance: Fraction | None = None
 
 
 @dataclass(frozen=True)
@@ -385,10 +412,11 @@ class ClaimReader:
                     f"'{name}' has a value already: it is {'defined' if quantity.role == 'defined' else 'a constant'}",
                     hint="Fix inputs, targets and parameters.",
                 )
+        point = dict(self.point)  # a new one: what an `at` within a line fixes ends with the line
         for name, value in found.items():
-            before = self.point.get(name)
-            self.point[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
-        self.point = dict(self.point)
+            before = point.get(name)
+            point[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+        self.point = point
 
     def chain(
         self,
@@ -400,6 +428,9 @@ class ClaimReader:
         note: str = "",
         by_habit: bool = False,
     ) -> Claim:
+        lists = [read_list(part) for part in parts]
+        if any(lists):
+            return self.entries(number, written, parts, lists, limits, note)
         found = self.expressions(tuple(parts), (False,) + (True,) * (len(parts) - 1))
         condition = self.condition(condition_text)
         bounds = self.bounds(found.sides, condition, found.scope, limits, found.axes)
@@ -420,6 +451,55 @@ class ClaimReader:
             note=note,
             by_habit=by_habit,
             shapes=found.shapes,
+        )
+
+    def entries(
+        self,
+        number: int,
+        written: str,
+        parts: Sequence[str],
+        lists: Sequence[Nested | None],
+        limits: tuple[tuple[str, str, str], ...],
+        note: str,
+    ) -> Claim:
+        """Return the claim that an array is what a list has, entry by entry."""
+        arrays = [part for part, listed_ in zip(parts, lists, strict=True) if listed_ is None]
+        given = [listed_ for listed_ in lists if listed_ is not None]
+        if len(arrays) != 1:
+            raise NotationError("a list stands for an array", hint="Write: dJ/dw = [2, 4, 6].")
+        found = self.expressions((arrays[0],), (False,))
+        side = found.sides[0]
+        bounds = found.axes or self.bounds(found.sides, TRUE, found.scope, limits)
+        if not found.axes:
+            order = list(dict.fromkeys(node for node in walk(side) if isinstance(node, Index)))
+            bounds = tuple(sorted(bounds, key=lambda bound: order.index(bound.index)))
+        shown = written_array(arrays[0], side)
+        if not bounds:
+            raise ShapeError(f"{shown} is one number, and the list has several", hint="Give the number alone.")
+        known = sizes_at(self.network, self.point)
+        every: list[Entry] = []
+        scalars: set[str] = set()
+        for one in given:
+            placed_ = list(placed(one, bounds, known, shown))
+            texts = [text for _, text in placed_]
+            for (place, text), unit in zip(placed_, units(texts, {t: shown_digits(t) for t in texts}), strict=True):
+                at = {bound.index: Number(Fraction(n)) for bound, n in zip(bounds, place, strict=True)}
+                entry = self.expressions((text,), (True,))
+                scalars |= set(entry.free_scalars)
+                if entry.axes or free_indices(entry.sides[0]):
+                    raise ShapeError(f"the entry {text} of the list is no number")
+                every.append(Entry(place, substitute(side, at), entry.sides[0], text, unit))
+        return Claim(
+            number,
+            written,
+            "equal",
+            (side,),
+            bounds,
+            point=dict(self.point),
+            free_scalars=tuple(sorted(scalars)),
+            note=note,
+            by_habit=bool(note),
+            entries=tuple(every),
         )
 
     def only_right(
@@ -949,9 +1029,9 @@ class ClaimReader:
         self.rows.setdefault(name, []).append(row)
         equation = Equation(target, bounds, found.sides[0], number, written)
         self.bodies.pop(name, None)
-        if len(self.rows[name]) == 1 and all(isinstance(index, Index) for index in indices):
-            if not any(isinstance(node, Access) and node.name == name for node in walk(found.sides[0])):
-                self.bodies[name] = equation
+        is_whole = len(self.rows[name]) == 1 and all(isinstance(index, Index) for index in indices)
+        if is_whole and not any(isinstance(node, Access) and node.name == name for node in walk(found.sides[0])):
+            self.bodies[name] = equation
         return Claim(
             number,
             written,
@@ -1117,6 +1197,13 @@ class ClaimReader:
         if guess is None or stem == guess:
             return f"{name} is defined here"
         return f"{name} is defined here; the derivative of {self.objective()} by {guess} is {guess}_bar"
+
+
+def written_array(text: str, side: Expr) -> str:
+    """Return the array that a side stands for, as people write it: D(J, w) for every ``D(J, w[i])``."""
+    if isinstance(side, Derivative):
+        return f"d{side.of.name}/d{side.by.name}"
+    return side.name if isinstance(side, Access) else text.strip()
 
 
 def are_apart(one: tuple[Axis, ...], other: tuple[Axis, ...]) -> bool:

@@ -44,7 +44,7 @@ from symprop.declaration.axes import shape_of
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.quantity import Axis, Quantity
 from symprop.errors import SympropError
-from symprop.verification.claims import Claim, Fit, read_claims
+from symprop.verification.claims import Claim, Entry, Fit, read_claims
 from symprop.verification.diagnose import Diagnoser, Diagnosis
 from symprop.verification.judge import LINE_LIMIT, NO_LEFT_SIDE, Judge, Question, Verdict, Witness, differ
 from symprop.verification.named_parts import named_parts
@@ -315,6 +315,8 @@ class _Checking:
                     claim.line, claim.text, "proved", follows=True, reason="a definition", note=claim.note,
                     defines=claim.equation.name,
                 )  # fmt: skip
+        if claim.entries:
+            return self.entries(claim)
         verdicts: list[Verdict] = []
         shapes = claim.shapes[-len(sides) :] or (Fit("same"),) * len(sides)
         for place, (left, right) in enumerate(pairwise(sides)):
@@ -348,6 +350,42 @@ class _Checking:
             worst.reason,
             "; ".join(filter(None, (claim.note, every_component(shapes)))),
         )
+
+    def entries(self, claim: Claim) -> Line:
+        """Judge a list entry by entry; the first wrong one is told, and how many there are."""
+        wrong: list[Entry] = []
+        first: tuple[Question, Verdict] | None = None
+        verdicts: list[Verdict] = []
+        for entry in claim.entries:
+            question = Question(
+                entry.left, entry.right, point=claim.point, free=claim.free_scalars, tolerance=entry.tolerance
+            )
+            verdict = self.judge.equal(question)
+            verdicts.append(verdict)
+            if verdict.verdict == "refuted":
+                wrong.append(entry)
+                first = first or (question, verdict)
+        worst = min(verdicts, key=lambda verdict: SEVERITY.index(verdict.verdict))
+        diagnosis, expected = None, ""
+        if first is not None:
+            question, worst = first
+            expected = self.judge.expected(question.left, question)
+            link, diagnosis = self.link(question, claim)
+            if link.is_right:  # by a convention
+                wrong, worst = [], link
+            elif diagnosis is not None:
+                place = ", ".join(map(str, wrong[0].place))
+                others = f" {len(wrong)} of {len(claim.entries)} entries are wrong." if len(wrong) > 1 else ""
+                slip = f" {diagnosis.message}" if diagnosis.kind != "unrecognised" else ""
+                message = f"Entry [{place}] is {expected}, not {wrong[0].written}.{others}{slip}"
+                diagnosis = replace(diagnosis, message=message)
+        elif len(verdicts) > 1 and worst.is_right:
+            worst = replace(worst, reason=f"each of {len(verdicts)} entries: {worst.reason}")
+        follows = worst.is_right or (first is not None and self.follows(*first))
+        return Line(
+            claim.line, claim.text, worst.verdict, expected, diagnosis, worst.witness, follows, None, worst.reason,
+            claim.note,
+        )  # fmt: skip
 
     def note(self, claim: Claim) -> None:
         """Note which derivatives a line gives and which it uses."""
