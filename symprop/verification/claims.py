@@ -23,6 +23,7 @@ from symprop.algebra.expressions import (
     Access,
     Add,
     Bound,
+    Call,
     Compare,
     Derivative,
     Expr,
@@ -46,7 +47,7 @@ from symprop.declaration.matrix import ArrayReader
 from symprop.declaration.names import GREEK, is_forbidden, spelled
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.parser import parse_point
-from symprop.declaration.phrases import ARROWS, listed, outside, phrases
+from symprop.declaration.phrases import ARROWS, is_prose, listed, outside, phrases
 from symprop.declaration.quantity import Axis
 from symprop.declaration.ranges import hull, is_at_most, is_below
 from symprop.declaration.resolve import OPERATORS, Resolver
@@ -54,6 +55,7 @@ from symprop.declaration.scope import Known, Scope
 from symprop.declaration.source import Source, Span
 from symprop.declaration.syntax import BESIDE, Syntax, read
 from symprop.errors import DeclarationError, IndexNotationError, NotationError, ShapeError, SympropError, nearest
+from symprop.verification.big_operators import with_calls, without_limits
 from symprop.verification.lists import Nested, placed, read_list, sizes_at, units
 
 LONGEST_LINE = 20_000  # characters; a longer one is refused, so that reading takes bounded time
@@ -67,6 +69,7 @@ _INDICES = r"\[[^\[\]]*\]"
 _FRACTION = re.compile(rf"(?<![\w.])([d∂])({_NAME})?({_INDICES})?\s*/\s*([d∂])({_NAME})({_INDICES})?")
 _SUBSCRIPTS = re.compile(rf"{_NAME}\[([^\[\]]*)\]")
 _NAMES = re.compile(_NAME)
+_PRIMED = re.compile(rf"(?<![\w.])({_NAME})['′’](?![\w'′’\[(])")
 _PIECE = re.compile(
     rf"(?P<blank>\s*)(?:(?P<number>\d+(?:\.(?!\.)\d*)?(?:[eE][-+]?\d+)?|\.\d+)|(?P<name>{_NAME}'*)|"
     r"(?P<power>[⁺⁻]?[⁰¹²³⁴-⁹]+|\.T(?!\w)|[ᵀᵗ⊤])|(?P<other>\*\*|.))"
@@ -84,6 +87,7 @@ _ARROW = re.compile(ARROWS)
 _RANGE_AFTER_AND = re.compile(rf"\s+and\s+(?={_NAME}\s*(?:=|in\b|∈)[^=]+?(?:\.\.|…))")
 _CLAIMS_SOMETHING = re.compile(r"=|<-|←|^at\b")
 _NEW_VALUE = re.compile(rf"({_NAME})_(?:new|next|plus|updated|prime)")
+_GIVEN_NAME = re.compile(rf"({_NAME})\s*(?:\[[^\[\]]*\]\s*)?:?=(?!=)")
 _EVERY = re.compile(rf"\s*(?:all|every|each|any)?\s*({_NAME}(?:\s+and\s+{_NAME})?)?\s*")
 
 
@@ -244,11 +248,17 @@ class ClaimReader:
             return
         from symprop.declaration.latex import looks_like_latex
 
-        if looks_like_latex(text):
+        if looks_like_latex(without_limits(text)):
             yield from self.latex(text)
             return
         dashes = listed(lines)
-        for number, written in logical_lines(lines, dashes):
+        own = {name for line in lines for name in _GIVEN_NAME.findall(line)}
+
+        def is_name(word: str) -> bool:
+            return word in own or self.means_something(word) or (word[0] == "d" and self.means_something(word[1:]))
+
+        headings = frozenset(n for n, line in enumerate(lines) if is_prose(line.split("#", 1)[0], is_name))
+        for number, written in logical_lines(lines, dashes, headings):
             yield from self.phrases(number, written, number - 1 in dashes)
 
     def phrases(self, number: int, written: str, in_list: bool) -> Iterator[Claim]:
@@ -593,7 +603,10 @@ class ClaimReader:
         scalars: dict[str, None] = {}
         scope: Scope | None = None
         used: set[str] = set()
-        texts = tuple(self.with_products(self.with_operators(text.strip())) for text in texts)
+        texts = tuple(
+            self.with_products(self.with_transposes(self.with_operators(with_calls(text.strip(), self.is_known))))
+            for text in texts
+        )
         subscripts = {name for text in texts for inside in _SUBSCRIPTS.findall(text) for name in _NAMES.findall(inside)}
         self.letters = frozenset(subscripts)
         for text, unknown in zip(texts, allow_unknown, strict=True):
@@ -794,6 +807,30 @@ class ClaimReader:
 
         text = _FRACTION.sub(operator, text)
         return _SUBSCRIPTED.sub(lambda match: self.split_name(match[1]), text)
+
+    def with_transposes(self, text: str) -> str:
+        """Write ``x'`` as ``x.T`` where x is a column or a matrix and x' is no name.
+
+        Raises
+        ------
+        NotationError
+            If x is defined by a function of one variable: x' may be its derivative too.
+        """
+
+        def transpose(match: re.Match[str]) -> str:
+            name = spelled(match[1])
+            if self.is_known(f"{name}_prime") or name in self.network.functions or self.rank(name) not in (1, 2):
+                return match[0]
+            equations = self.network.definitions.get(name, ())
+            functions = [one.expression.function for one in equations if isinstance(one.expression, Call)]
+            if functions:
+                raise NotationError(
+                    f"{match[0]} may be the transpose of {name}, or the derivative of {functions[0]}",
+                    hint=f"Write {match[1]}.T for the transpose, and the derivative as an expression.",
+                )
+            return f"{match[1]}.T"
+
+        return _PRIMED.sub(transpose, text)
 
     def with_products(self, text: str) -> str:
         """Mark factors that stand side by side, ``2 x y`` and ``(y - t) x[i]``.
@@ -1339,13 +1376,22 @@ def _settle_products(syntax: Syntax, scope: Scope, span: Span) -> None:
                 piece.kind, piece.value, piece.parts = kind, operators, [first, other]
 
 
-def logical_lines(lines: list[str], dashes: frozenset[int] = frozenset()) -> Iterator[tuple[int, str]]:
-    """Yield lines without comments; open brackets and a chain that starts with ``=`` continue a line."""
+def logical_lines(
+    lines: list[str], dashes: frozenset[int] = frozenset(), headings: frozenset[int] = frozenset()
+) -> Iterator[tuple[int, str]]:
+    """Yield lines without comments and headings; open brackets and a chain that starts with ``=`` continue a line.
+
+    Lines that begin with the dash of a list are at the places `dashes`, those of words alone at `headings`.
+    """
     waiting: list[tuple[int, str]] = []
     depth = 0
     for number, raw in enumerate(lines, 1):
         written = raw.split("#", 1)[0].strip().rstrip(".,;").rstrip()
         if not written:
+            continue
+        if number - 1 in headings and depth <= 0:
+            yield from waiting
+            waiting = []
             continue
         # A line that starts with an operator goes on, unless it is a claim of its own.
         goes_on = re.match(r"=(?!=)", written) or (re.match(r"[-+*/]", written) and len(split_chain(written)) == 1)

@@ -52,6 +52,21 @@ READ = [
     ("scalar", f"* dL/dy = y - t\n* {DW}", f"dL/dy = y - t\n{DW}"),
     ("scalar", f"• dL/dy = y - t\n• {DW}", f"dL/dy = y - t\n{DW}"),
     ("scalar", "-dL/dw = (t - y)*x", "-D(L, w) = (t - y)*x"),
+    # Headings, and sentences that claim nothing.
+    *(("scalar", f"dL/dy = y - t\n{heading}\n{DW}", f"dL/dy = y - t\n{DW}")
+      for heading in ("Backward pass:", "Step 2 - the gradient of w", "- Gradient w.r.t. w", "Now the weight:",
+                      "(b) Output layer (chain rule)", "We are done with y!", "1. Weights")),
+    ("scalar", f"Output layer: dL/dy = y - t\nThe weight: {DW}", f"dL/dy = y - t\n{DW}"),
+    # Sums with their index below reach over a product; a prime at an array is a transpose.
+    *(("softmax", f"dL/dx[i] = {sum_} (p_k - t_k)", "dL/dx[i] = sum(k, W[k,i]*(p[k] - t[k]))")
+      for sum_ in ("∑_k W_ki", "Σ_k W[k,i]*", "sum_k W_ki", "∑ₖ W_ki", "∑_{k} W_ki")),
+    ("softmax", "L = -∑_{k=1}^K t_k log(p_k)", "L = -sum(k = 1..K, t[k]*log(p[k]))"),
+    ("softmax", "L = 2 - ∑_k t_k log(p_k) - 2", "L = 2 - sum(k, t[k]*log(p[k])) - 2"),
+    ("softmax", "dL/dx[i] = ∑_k W_ki p_k - ∑_k W_ki t_k", "dL/dx[i] = sum(k, W[k,i]*p[k]) - sum(k, W[k,i]*t[k])"),
+    ("softmax", "L = -∑_k t_k ∑_m [k==m]*log(p_m)", "L = -sum(k, t[k]*sum(m, [k==m]*log(p[m])))"),
+    ("whole arrays", "dz = (h - t)*(1 - h**2)\ndW = dz x'", "dz = (h - t)*(1 - h**2)\ndW = dz @ x.T"),
+    ("whole arrays", "dx = W' @ dL/dz", "dx = W.T @ dL/dz"),
+    ("batch", "dw = X’ r", "dw = X.T @ r"),
     *(("scalar", f"dL/dy = y - t\n{word} {DW}", f"dL/dy = y - t\n{DW}")
       for word in ("=>", "⇒", "∴", "therefore", "Thus,", "so", "Hence", "and", "Then we have", "it follows that")),
     ("softmax", "Let delta[k] = p[k] - t[k]\nThen dL/da[k] = delta[k]", "delta[k] = p[k] - t[k]\ndL/da[k] = delta[k]"),
@@ -139,6 +154,12 @@ READ = [
 
 # (network, line, what the message offers)
 REFUSED = [
+    ("scalar", "the gradient of w is x", ("two things are equal",)),
+    ("scalar", "dw is zero", ("two things are equal",)),
+    ("scalar", "y - t", ("two things are equal",)),
+    ("whole arrays", "dW = dz h'", ("h.T", "derivative of tanh")),
+    ("softmax", "dL/dx[i] = ∑_k W_ki p_k - W_ki t_k", ("sum(k, W_ki p_k - W_ki t_k)", "sum(k, W_ki p_k) - W_ki t_k")),
+    ("softmax", "L = -∑_k", ("sum(k, ...)",)),
     ("scalar", "- dL/dw = (t - y)*x", ("item of a list", "Write -dL/dw")),
     ("scalar", "(x) dL/dw = 1", ("x)", "x*...")),
     ("scalar", "dL/dw = x (3)", ("number of this line", "*3")),
