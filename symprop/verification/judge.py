@@ -162,6 +162,8 @@ class Verdict:
         What else should be known: domains that differ, a convention.
     outside : str
         The read outside a range that was met, if any.
+    by_default : bool
+        Whether a refuted claim is right at the sizes that the network states as defaults.
     """
 
     verdict: str
@@ -169,6 +171,7 @@ class Verdict:
     witness: Witness | None = None
     message: str = ""
     outside: str = ""
+    by_default: bool = False
 
     @property
     def is_right(self) -> bool:
@@ -250,6 +253,12 @@ class Question:
         """Whether components or limits beyond 1 are written as numbers: sizes must have room for them."""
         limits = [limit for bound in self.bounds for limit in bound[1:3]]
         return any(map(reads_places, (self.left, self.right, self.condition))) or any(map(is_place, limits))
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether a sum on the claimed side ends at a number that may be meant as a size."""
+        reductions = [node for node in walk(self.right) if isinstance(node, Reduction)]
+        return any(is_place(limit) for node in reductions for bound in node.bounds for limit in bound[1:3])
 
     @property
     def has_numbers(self) -> bool:
@@ -745,7 +754,7 @@ class Judge:
 
         Empty if values are fixed, or there is no size to choose.
         """
-        if question.point or question.least_sizes or not Sampler(self.network, self.seed).free_sizes():
+        if question.point or question.least_sizes or not self.sampler(question).free_sizes():
             return []
         key = ("elsewhere", self.loose(question))
         if key not in self.draws:
@@ -830,12 +839,14 @@ class Judge:
             deadline = self.deadline(TIME_LIMIT)
             found = self.search(prepared, deadline)
             if isinstance(found, Verdict) and prepared.has_numbers and self.loose(prepared):
-                # A number may be meant as a size: right at the sizes stated is right.
-                prepared = replace(prepared, stated_sizes=True)
-                again = self.search(prepared, self.deadline(TIME_LIMIT))
-                found = found if isinstance(again, Verdict) else again
+                # A number may be meant as a size: it is right at the sizes stated, which are defaults.
+                again = self.search(replace(prepared, stated_sizes=True), self.deadline(TIME_LIMIT))
+                found = found if isinstance(again, Verdict) else replace(found, by_default=True)
             if isinstance(found, Verdict):
                 return found
+            beyond = self.beyond_defaults(prepared, deadline)
+            if beyond is not None:
+                return replace(beyond, by_default=True)
             at_corner = None if question.point else self.differing_at_corner(prepared)
             if at_corner is not None:
                 return at_corner
@@ -870,6 +881,35 @@ class Judge:
             return Verdict("undecided", "the claim is nested too deeply")
         except SympropError as error:
             return self.proved_alone(question) or Verdict("undecided", error.message)
+
+    def beyond_defaults(self, question: Question, deadline: float) -> Verdict | None:
+        """Look for a difference at sizes above their defaults, where numbers as places kept a claim from other sizes.
+
+        ``sum(m = 1..8, ...)`` is right if H is 8, and a default is no fact.
+        """
+        if not self.defaults or question.point or not question.needs_sizes:
+            return None
+        if not question.has_limits and not question.has_numbers:
+            return None
+        key = ("beyond defaults",)
+        if key not in self.draws:
+            sampler = Sampler(self.network, self.seed, self.defaults)
+            values = {name: self.network.sizes[name] for name in self.defaults}
+            larger = {name: int(value.value) + 1 for name, value in values.items() if isinstance(value, Number)}
+            usual = _whole(sampler.sizes(2))
+            sizes = sampler.complete({**{name: usual[name] for name in sampler.free_sizes()}, **larger})
+            self.draws[key] = [] if sizes is None else [self.made_draw(sampler.draw(2, sizes=sizes))]
+        for draw in self.draws[key]:
+            self.with_free(draw, 0, question.free)
+            difference = self.probed(question, draw, _Compared())
+            found = self.certified(question, draw, 0, difference, deadline)
+            if found is not None:
+                return found
+        return None
+
+    def default_words(self) -> str:
+        """Return what the network states of its sizes as defaults, ``H = 8``."""
+        return " and ".join(f"{name} = {self.network.sizes[name]}" for name in sorted(self.defaults))
 
     def proved_alone(self, question: Question) -> Verdict | None:
         """Try a proof where no point can be drawn: a range of a billion, or a fact that no drawn point meets."""

@@ -422,11 +422,15 @@ class _Checking:
         other = self.by_convention(question, claim)
         if other is not None:
             return other
+        if verdict.by_default:
+            return verdict, self.by_default(question)
         if verdict.outside:
             return verdict, self.outside(question, verdict)
         diagnosis = Diagnoser(judge).diagnose(question, claim)
         if diagnosis.kind == "unrecognised" or len(diagnosis.slips) > 1:
             diagnosis = self.slip_by_convention(question, claim) or diagnosis
+        if diagnosis.kind in ("unrecognised", "averaged") or len(diagnosis.slips) > 1:
+            diagnosis = self.slip_at_defaults(question, claim) or diagnosis
         return verdict, self.in_context(question, diagnosis, claim)
 
     def slip_by_convention(self, question: Question, claim: Claim) -> Diagnosis | None:
@@ -619,6 +623,27 @@ class _Checking:
         if diagnosis.kind in ("transposed", "wrong-index", "index-shift", "wrong-quantity", "wrong-layer"):
             return replace(diagnosis, message=f"{message} {diagnosis.message}")
         return Diagnosis("wrong-index", f"{message} It is {judge.expected(question.left, question)}.")
+
+    def slip_at_defaults(self, question: Question, claim: Claim) -> Diagnosis | None:
+        """Return the one slip of a line in which a number stands for a size that has it by default."""
+        judge = self.judge
+        if not question.has_numbers or not judge.loose(question):
+            return None
+        found = Diagnoser(judge).diagnose(replace(question, stated_sizes=True), claim)
+        if found.kind in ("unrecognised", "condition") or len(found.slips) > 1:
+            return None
+        words = judge.default_words()
+        return replace(found, message=f"{found.message} Where {words}, a default, nothing else is wrong.")
+
+    def by_default(self, question: Question) -> Diagnosis:
+        """A number stands for a size, which is that number only by default."""
+        words = self.judge.default_words()
+        name = words.split(" = ")[0]
+        return Diagnosis(
+            "condition",
+            f"This is right only if {words}. That is a default, which --size {name}=... replaces: write {name} for the "
+            f"number. It is {self.judge.expected(question.left, question)}.",
+        )
 
     def in_context(self, question: Question, diagnosis: Diagnosis, claim: Claim) -> Diagnosis:
         """A sum within a local partial derivative that belongs to the adjoint is misplaced."""
