@@ -20,9 +20,10 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from itertools import islice, product
-from typing import Any
+from typing import Any, NamedTuple
 
 from symprop.algebra.expressions import (
+    FALSE,
     ONE,
     TRUE,
     ZERO,
@@ -49,7 +50,7 @@ from symprop.algebra.expressions import (
 )
 from symprop.algebra.indices import decide
 from symprop.declaration.network import Equation, Network
-from symprop.declaration.quantity import Axis, Quantity
+from symprop.declaration.quantity import Axis, Domain, Quantity
 from symprop.derivation.local_partials import expand_functions, local_partial
 from symprop.derivation.reverse_sweep import backpropagate
 from symprop.derivation.steps import Adjoint, Derivation
@@ -107,6 +108,7 @@ JUMP = Fraction(1, 10**4)
 NO_LEFT_SIDE = "the left side is not defined"
 
 MOST_CORNER_POINTS = 400
+MOST_CASES = 6
 HEAVY = 800  # given components
 MOST_SIZES = 300  # that are tried for the limits of a line
 LARGEST_SIZE = 200  # that a number in a condition may ask for
@@ -848,6 +850,8 @@ class Judge:
             if beyond is not None:
                 return replace(beyond, by_default=True)
             at_corner = None if question.point else self.differing_at_corner(prepared)
+            if at_corner is None and not question.point:
+                at_corner = self.differing_at_root(prepared)
             if at_corner is not None:
                 return at_corner
             if not any(self.claims_something(prepared, draw) for draw in self.drawn(prepared)):
@@ -980,6 +984,48 @@ class Judge:
                     return self.refuted(question, draw, 0, number, entry, values)
         return None
 
+    def differing_at_root(self, question: Question) -> Verdict | None:
+        """Look for a difference where ``exp(x) == 3`` holds, in a claim that takes this case: there is such a point.
+
+        It may be no rational number: both sides are compared next to it, the claimed one in the case.
+        """
+        left, right = question.left, self.with_definitions(question.right)
+        read = (right,) if question.by_convention else (left, right)
+        cases = [n for e in read for n in walk(e) if isinstance(n, Compare) and n.operator in ("==", "!=")]
+        cases = [case for case in dict.fromkeys(cases) if names_of(case) and not names_of(case) & set(question.free)]
+        for case, seed in product(cases[:MOST_CASES], range(2)):
+            setting = self.corner_setting((left, right), question.bounds, seed=seed)
+            if free_indices(case) - set(setting.indices):
+                continue
+            taken = partial(_decided, case)
+            in_case = replace(question, left=transform(left, taken), right=transform(right, taken), tolerance=None)
+            found = self.differing_near(case, setting, question, in_case)
+            if found is not None:
+                return Verdict("refuted", "the two sides differ at the point given", found)
+        return None
+
+    def differing_near(self, case: Compare, setting: _Setting, question: Question, in_case: Question) -> Witness | None:
+        """Return a point next to which a case holds and both sides differ in it."""
+        difference = case.left - case.right
+        corners = Corners(self.network, setting.indices, self.movable(difference, setting))
+        free = {each: Fraction(1, 2) for each in question.free}
+        entry = {bound.index: setting.indices[bound.index] for bound in question.bounds}
+        for name, at, near in islice(corners.roots(difference, setting.base), MOST_CASES):
+            if not self.is_inside(near, setting.sampler, setting.known):
+                continue
+            values = self.values_at(in_case, self.evaluator_at(near, free), entry)
+            if values is None or (question.by_convention and self.is_at_kink(question, near, free, entry)):
+                continue
+            claimed, true = map(as_ball, values)
+            if bool(abs(claimed - true) > as_ball(JUMP) * (1 + abs(true))):
+                witness = self.witness(near, free, entry, values)
+                components: dict[tuple[int, ...], Any] = dict(near.values[name])
+                components[at] = f"{float(components[at]):.12g}, where {self.shown(case.left)} == {case.right}"
+                known = {**witness.values, name: nested(components)}
+                shown = [f"{to_float(value):.12g}" for value in values]
+                return replace(witness, values=known, claimed=shown[0], true=shown[1])
+        return None
+
     def corner_draws(self, question: Question) -> Iterator[Draw]:
         """Yield points at the corners of a claim, of the network, and on both sides of limits on sizes and indices."""
         own = self.at_corners(question)
@@ -996,6 +1042,9 @@ class Judge:
             points = self.corner_points([equation.expression for equation in cases], bounds, ())
             self.draws[key] = [self.made_draw(points)] if points else []
         yield from self.draws[key]
+        if self.has_kinks(question):
+            yield self.at_simple_corners(question)
+        yield from self.at_ends(question)
         written = (question.left, self.with_definitions(question.right))
         if jumps((*written, *(equation.expression for equation in self.original.equations))):
             # (x**2)**c is x**(2*c) at every positive x, and floor(x) + floor(-x) is -1 between whole numbers.
@@ -1008,6 +1057,33 @@ class Judge:
             yield from self.draws[key]
         for compare_ in thresholds((question.left, self.with_definitions(question.right))):
             yield from self.beyond(compare_, question)
+
+    def at_simple_corners(self, question: Question) -> Draw:
+        """Return points of values at which most functions with kinks have them."""
+        key = ("simple corners", self.loose(question))
+        if key not in self.draws:
+            sampler = self.sampler(question)
+            sizes = sampler.sizes(0)
+            numbers = tuple(Fraction(n) for n in (0, 0, 1, -1))
+            points = tuple(sampler.simple_point(sizes, numbers[: 1 + n]) for n in range(4) for _ in range(2))
+            self.draws[key] = [self.made_draw(points)]
+        (draw,) = self.draws[key]
+        self.with_free(draw, 0, question.free)
+        return draw
+
+    def at_ends(self, question: Question) -> Iterator[Draw]:
+        """Yield points at the ends of the domains that the network states, where a claim compares anything."""
+        if not any(
+            isinstance(node, Compare) and names_of(node) for node in walk(self.with_definitions(question.right))
+        ):
+            return
+        key = ("ends of domains", self.loose(question))
+        if key not in self.draws:
+            sampler = self.sampler(question)
+            points = [sampler.at_end(point, upper) for point in sampler.draw(4, 0) for upper in (False, True)]
+            made = tuple(point for point in points if point is not None)
+            self.draws[key] = [self.made_draw(made)] if made else []
+        yield from self.draws[key]
 
     def beyond(self, threshold: Expr, question: Question) -> Iterator[Draw]:
         """Yield points with sizes for which a comparison of sizes and indices holds, and some for which it does not."""
@@ -1048,32 +1124,52 @@ class Judge:
         found = paths(sides)
         if not found:
             return ()
-        sampler = self.sampler(Question(sides[0], ZERO))
-        base = sampler.simple_point(sampler.sizes(0) if sizes is None else sizes, SIMPLE_NUMBERS[-1])
-        known = size_values(base.sizes, self.network)
-        bounds = [*bounds, *(b for side in sides for n in walk(side) if isinstance(n, Reduction) for b in n.bounds)]
-        indices = dict(zip((b.index for b in bounds), lowest_of(bounds, known), strict=True))
+        setting = self.corner_setting(sides, bounds, sizes)
+        indices, base = setting.indices, setting.base
         points: list[Point] = []
         for path in found:
             differences = [corner.difference for corner in path]
             if any(free_indices(one) - set(indices) or names_of(one) & set(free) for one in differences):
                 continue
-            behind = self.names_behind(Question(add(*differences), ZERO))
-            behind -= {name for fact in self.original.facts for name in names_of(fact.left) | names_of(fact.right)}
-            movable = [
-                name
-                for name in base.values
-                if name in behind
-                and not self.original.quantities[name].integer
-                and self.original.quantities[name].domain is None
-            ]
+            movable = self.movable(add(*differences), setting)
             try:
-                points += Corners(self.network, indices, movable).points(path, base)
+                found_ = Corners(self.network, indices, movable).points(path, base)
+                points += (point for point in found_ if self.is_inside(point, setting.sampler, setting.known))
             except SympropError:
                 continue
             if len(points) >= MOST_CORNER_POINTS:
                 break
         return tuple(points[:MOST_CORNER_POINTS])
+
+    def corner_setting(
+        self, sides: Sequence[Expr], bounds: Sequence[Bound], sizes: SizesDrawn | None = None, seed: int = 0
+    ) -> _Setting:
+        """Return the point from which corners of `sides` are looked for, with the least values of all indices."""
+        sampler = self.sampler(Question(sides[0], ZERO), self.seed + seed)
+        base = sampler.simple_point(sampler.sizes(0) if sizes is None else sizes, SIMPLE_NUMBERS[-1])
+        known = size_values(base.sizes, self.network)
+        bounds = [*bounds, *(b for side in sides for n in walk(side) if isinstance(n, Reduction) for b in n.bounds)]
+        indices = dict(zip((b.index for b in bounds), lowest_of(bounds, known), strict=True))
+        return _Setting(sampler, base, known, indices)
+
+    def movable(self, difference: Expr, setting: _Setting) -> list[str]:
+        """Return the given quantities that an expression depends on and that may have any value of an interval."""
+        behind = self.names_behind(Question(difference, ZERO))
+        behind -= {name for fact in self.original.facts for name in names_of(fact.left) | names_of(fact.right)}
+        quantities = self.original.quantities
+        return [
+            name
+            for name in setting.base.values
+            if name in behind and not quantities[name].integer and not is_finite_domain(quantities[name].domain)
+        ]
+
+    def is_inside(self, point: Point, sampler: Sampler, known: Mapping[Expr, Expr]) -> bool:
+        """Whether the values of a point lie in the domains that the network states."""
+        for name, components in point.values.items():
+            domain = self.original.quantities[name].domain
+            if domain is not None and not all(sampler.lies_in(v, domain, known) for v in components.values()):
+                return False
+        return True
 
     def probed(self, question: Question, draw: Draw, compared: _Compared) -> _Difference:
         """Compare both sides in double precision at every entry and point of a draw."""
@@ -1214,7 +1310,7 @@ class Judge:
                 moved = {
                     name: components
                     if self.network.quantities[name].integer
-                    else {at: value + step * (place + 1) for place, (at, value) in enumerate(components.items())}
+                    else {at: value + step * _speed(name, at) for at, value in components.items()}
                     for name, components in point.values.items()
                 }
                 near = self.evaluator_at(replace(point, values=moved), free).ball(question.left, entry)
@@ -1471,15 +1567,9 @@ class Judge:
 
         if question.point or not self.has_kinks(question):
             return None
-        sampler = self.sampler(question)
         prepared = self.prepared(question)
         try:
-            sizes = sampler.sizes(0)
-            corners = tuple(Fraction(n) for n in (0, 0, 1, -1))
-            points = tuple(sampler.simple_point(sizes, corners[: 1 + n]) for n in range(4) for _ in range(2))
-            draw = self.made_draw(points)
-            self.with_free(draw, 0, question.free)
-            for at in (draw, self.at_corners(prepared)):
+            for at in (self.at_simple_corners(prepared), self.at_corners(prepared)):
                 suspects = () if at is None else self.probed(prepared, at, _Compared()).suspects
                 for number, entry in suspects:
                     assert at is not None
@@ -1657,6 +1747,27 @@ class Judge:
         return [every[0], every[-1], *random_.sample(every[1:-1], ENTRIES - 2)]
 
 
+def _speed(name: str, place: tuple[int, ...]) -> int:
+    """How far a component moves from a kink: each its own way, so that no tie between two of them stays."""
+    return random.Random(f"{name} {place}").randint(10, 99)
+
+
+class _Setting(NamedTuple):
+    """Where corners are looked for."""
+
+    sampler: Sampler
+    base: Point
+    known: Mapping[Expr, Expr]
+    indices: dict[Index, int]
+
+
+def _decided(case: Compare, node: Expr) -> Expr:
+    """Return a condition as decided where a case is taken."""
+    if node == case:
+        return TRUE if case.operator == "==" else FALSE
+    return node
+
+
 class _Compared:
     """What a comparison in double precision met on the way."""
 
@@ -1715,6 +1826,11 @@ def parts_of(condition: Expr) -> tuple[Expr, ...]:
     if condition is TRUE:
         return ()
     return condition.conditions if isinstance(condition, Junction) and condition.operator == "and" else (condition,)
+
+
+def is_finite_domain(domain: Domain | None) -> bool:
+    """Whether a domain has no values between others."""
+    return domain is not None and bool(domain.members)
 
 
 def stated_sizes(condition: Expr, network: Network) -> dict[Expr, Expr]:
@@ -1866,11 +1982,11 @@ def close(left: Any, right: Any, tolerance: Fraction | None = None) -> bool:
         return bool(abs(one - other) <= size * as_ball(AGREEMENT))
 
 
-def nested(components: Components) -> Any:
+def nested(components: Mapping[tuple[int, ...], Any]) -> Any:
     """Return components as nested lists of exact numbers as strings; a scalar as one string."""
     if set(components) == {()}:
         return str(components[()])
-    parts: dict[int, Components] = {}
+    parts: dict[int, dict[tuple[int, ...], Any]] = {}
     for place, value in components.items():
         parts.setdefault(place[0], {})[place[1:]] = value
     return [nested(parts[first]) for first in sorted(parts)]
@@ -1878,7 +1994,7 @@ def nested(components: Components) -> Any:
 
 def aligned_to(equation: Equation, access: Access) -> tuple[Expr, Equation] | None:
     """Return an equation with its indices named as in `access`, and when it is the one that defines that component."""
-    from symprop.algebra.expressions import FALSE, compare, junction
+    from symprop.algebra.expressions import compare
     from symprop.algebra.indices import decide, within
 
     mapping: dict[Expr, Expr] = {}
