@@ -113,6 +113,7 @@ HEAVY = 800  # given components
 MOST_SIZES = 300  # that are tried for the limits of a line
 LARGEST_SIZE = 200  # that a number in a condition may ask for
 
+SHORT = 40  # nodes; of an expression that is shown without adjoints
 LARGEST_WRITTEN_OUT = 400  # nodes; a longer expression is left to the numbers
 
 
@@ -500,7 +501,9 @@ class Judge:
                 if isinstance(left, Derivative) and left.kind == "D" and isinstance(found, Access):
                     found = self.final(found)
                 else:
-                    found = self.textbook(found)
+                    written = self.adjoints_written_out(found)
+                    short = written is not None and size_of(written) <= SHORT
+                    found = self.textbook(written if short and written is not None else found)
             return self.with_letters(self.shown(within_bounds(found, question.bounds)))
         except SympropError:
             return ""

@@ -16,6 +16,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -29,6 +30,8 @@ from symprop.algebra.expressions import (
     Expr,
     Index,
     Number,
+    Power,
+    Size,
     free_indices,
     mul,
     names_of,
@@ -231,6 +234,13 @@ class Session:
         return _Checking(self.judge).report(text, claims)
 
 
+def divisors_of(expr: Expr) -> Iterator[Size]:
+    """Yield the sizes by which something is divided, as a mean is."""
+    for node in walk(expr):
+        if isinstance(node, Power) and node.exponent == Number(Fraction(-1)):
+            yield from (factor for factor in walk(node.base) if isinstance(factor, Size))
+
+
 @dataclass
 class _Own:
     """What a person's wrong line says in place of the truth: the value of a derivative."""
@@ -255,9 +265,11 @@ class _Checking:
     lacking: list[str] = field(default_factory=list)  # names such as dZ that are wrong by the size of a mean alone
     given: list[Derivative] = field(default_factory=list)
     used: list[Derivative] = field(default_factory=list)
+    owned: frozenset[str] = frozenset()  # names such as dZ that are what their lines define
 
     def report(self, text: str, claims: tuple[Claim, ...], owned: frozenset[str] = frozenset()) -> Report:
         """Judge the claims of a text; names in `owned`, such as dZ, are what their lines define."""
+        self.owned = owned
         lines = tuple(line for claim in claims for line in self.line(claim))
         if owned:
             own = {f"{name} is a name of this text: later lines have the factor that it lacks" for name in owned}
@@ -308,6 +320,9 @@ class _Checking:
                 )  # fmt: skip
         if claim.kind == "definition":
             assert claim.equation is not None
+            line = self.without_mean(claim)
+            if line is not None:
+                return line
             self.judge.define(claim.equation, claim.axes)
             sides, tolerances = sides[1:], tolerances[1:]
             if len(sides) == 1:
@@ -401,8 +416,40 @@ class _Checking:
         if by is None or not claim.by_habit or diagnosis is None:
             return
         is_between = self.judge.original.quantities[by.name].role == "defined"
-        if is_between and diagnosis.kind == "averaged" and len(diagnosis.slips) < 2:
+        if is_between and "averaged" in (diagnosis.kind, *diagnosis.also):
             self.lacking.append(f"d{by.name}")
+
+    def without_mean(self, claim: Claim) -> Line | None:
+        """Judge a ``dZ`` of this text to which later lines give the mean: the derivative times the number of examples.
+
+        If it is wrong, later lines have what is right in its place, since this slip costs this line.
+        """
+        network = self.judge.original
+        equation, objective = claim.equation, network.objective
+        if equation is None or objective is None or equation.name not in self.owned:
+            return None
+        divisors = {size for one in network.equations for size in divisors_of(one.expression)}
+        count = network.indices[network.batch].upper if network.batch is not None else None
+        if count is None and len(divisors) == 1:
+            (count,) = divisors
+        if count is None:
+            return None
+        by = Access(equation.name[1:], equation.target.indices)
+        if by.name not in network.quantities or len(by.indices) != len(network.quantities[by.name].axes):
+            return None
+        true = mul(count, Derivative("D", Access(objective.name, ()), by))
+        question = Question(true, equation.expression, claim.bounds, TRUE, claim.point, claim.free_scalars)
+        self.judge.without_operators(true)
+        verdict = self.judge.equal(question)
+        if verdict.verdict != "refuted":
+            return None
+        diagnosis = Diagnoser(self.judge).diagnose(question, claim)
+        self.judge.define(replace(equation, expression=true), claim.axes)
+        expected = self.judge.expected(true, question)
+        note = f"{equation.name} lacks the factor of the mean, which later lines have"
+        return Line(
+            claim.line, claim.text, "refuted", expected, diagnosis, verdict.witness, False, None, verdict.reason, note
+        )
 
     # -- one equality --------------------------------------------------------------------------------------------
 
