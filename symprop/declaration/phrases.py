@@ -239,7 +239,7 @@ def plain_limits(text: str, is_name: Callable[[str], bool]) -> str:
             (conditions if _COMPARED.search(said) else limits).append(said)
         elif all(_RANGE.fullmatch(piece) for piece in words.split(",")):
             limits.append(words)
-        elif _COMPARED.search(words) and not re.search(r"(?<![=<>!])=(?!=)", words):
+        elif any(True for _ in outside(words, _COMPARED)) and not re.search(r"(?<![=<>!])=(?!=)", words):
             conditions.append(words)
         elif (same := _SAME.fullmatch(words)) and is_name(same[1]) and is_name(same[2]):
             conditions.append(f"{same[1]} == {same[2]}")

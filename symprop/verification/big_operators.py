@@ -16,6 +16,7 @@ _BRACED = r"\{[^{}]*\}"
 _BELOW = rf"_\s*(?:{_BRACED}|\([^()]*\)|[^\W_]+)|[ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ]+"
 _ABOVE = rf"\s*\^\s*(?:{_BRACED}|\([^()]*\)|\w+)"
 _BIG = re.compile(rf"(?P<kind>{_OPERATOR})\s*(?P<below>{_BELOW})(?P<above>{_ABOVE})?\s*")
+_BINDING = re.compile(r"(?<![\w.])(?:sum|prod|mean|max|min|logsumexp|softmax|log_softmax)\(\s*(\w+)\s*(?:,|=)")
 _IN_BRACES = re.compile(rf"[∑Σ∏Π]\s*_\s*{_BRACED}(?:\s*\^\s*(?:{_BRACED}|\w+))?")
 
 
@@ -93,25 +94,28 @@ def _reach(text: str, start: int) -> int:
     return len(text)
 
 
-def _closing(text: str, start: int) -> int:
-    """Return where the bracket closes that is open at `start`."""
+def _closing(text: str, start: int, commas: bool = True) -> int:
+    """Return where the bracket closes that is open at `start`, or the first comma before."""
     depth = 0
     for place in range(start, len(text)):
         depth += (text[place] in "([{") - (text[place] in ")]}")
-        if depth < 0 or (depth == 0 and text[place] == ","):
+        if depth < 0 or (commas and depth == 0 and text[place] == ","):
             return place
     return len(text)
 
 
-def _refuse_two_readings(written: str, kind: str, over: str, body: str, rest: str, own: set[str]) -> None:
+def _refuse_two_readings(written: str, kind: str, over: str, body: str, tail: str, own: set[str]) -> None:
     """Refuse ``∑_k a_k + b_k``: the second term may belong to the sum."""
+    rest = tail = tail.strip()
     while (match := _BIG.search(rest)) is not None:  # sums of their own
         rest = rest[: match.start()] + rest[_reach(rest, match.end()) :]
+    while (bound := _BINDING.search(rest)) is not None and bound[1] in own:
+        inside = rest[rest.index("(", bound.start()) + 1 :]
+        rest = rest[: bound.start()] + inside[_closing(inside, 0, commas=False) + 1 :]
     subscripts = re.findall(r"\[([^\[\]]*)\]", rest) + re.findall(r"_(\w+)", rest)
     used = {word for inside in subscripts for word in (*re.findall(r"\w+", inside), *inside.split("_")[-1])}
     if not own & used:
         return
-    tail = rest.strip()
     raise NotationError(
         f"'{tail}' may belong to the sum '{written}' or stand after it",
         hint=f"Write {kind}({over}, {body} {tail}) or {kind}({over}, {body}) {tail}.",

@@ -31,6 +31,7 @@ from symprop.algebra.expressions import (
     Junction,
     Mul,
     Number,
+    Reduction,
     Size,
     Where,
     compare,
@@ -64,12 +65,13 @@ MOST_LINES = 5_000
 LONGEST_CHAIN = 40  # sides
 LONGEST_SHOWN = 200  # characters of a line that cannot be read
 
-_NAME = r"[^\W\d][\w\u0300-\u036f]*"  # marks over a letter included
+_NAME = r"[^\W\d](?:(?![²³¹⁰⁴-⁹])[\w\u0300-\u036f])*"  # marks over a letter included, and no exponents
 _INDICES = r"\[[^\[\]]*\]"
 _FRACTION = re.compile(rf"(?<![\w.])([d∂])({_NAME})?({_INDICES})?\s*/\s*([d∂])({_NAME})({_INDICES})?")
 _SUBSCRIPTS = re.compile(rf"{_NAME}\[([^\[\]]*)\]")
 _NAMES = re.compile(_NAME)
-_PRIMED = re.compile(rf"(?<![\w.])({_NAME})['′’](?![\w'′’\[(])")
+_PRIMED = re.compile(rf"(?<![\w.])({_NAME})['′’](?![\w'′’\[])")
+_PRIMED_BRACKET = re.compile(r"\)['′’](?![\w'′’\[])")
 _PIECE = re.compile(
     rf"(?P<blank>\s*)(?:(?P<number>\d+(?:\.(?!\.)\d*)?(?:[eE][-+]?\d+)?|\.\d+)|(?P<name>{_NAME}'*)|"
     r"(?P<power>[⁺⁻]?[⁰¹²³⁴-⁹]+|\.T(?!\w)|[ᵀᵗ⊤])|(?P<other>\*\*|.))"
@@ -81,7 +83,8 @@ _UPDATE = re.compile(r"<-|←|:=")
 _NAMED_AFTER = re.compile(r"=:")
 _INCREMENT = re.compile(r"([-+])=(?!=)")
 _AT = re.compile(r"[\s,]at\s")
-_SUBSCRIPTED = re.compile(rf"(?<![\w.])({_NAME})(?![\w\u0300-\u036f\[(])")
+_SUBSCRIPTED = re.compile(rf"(?<![\w.])({_NAME})(?!(?![²³¹⁰⁴-⁹])[\w\u0300-\u036f]|\[)")
+_KRONECKER = re.compile(r"(?<![\w.])(?:δ|delta)_([^\W\d_])([^\W\d_])(?![\w\[(])")
 _RANGE = re.compile(rf"\s*({_NAME})\s*(?:=|in\b|∈)\s*(.+?)\s*(?:\.\.+|…)\s*(.+)")
 _ARROW = re.compile(ARROWS)
 _RANGE_AFTER_AND = re.compile(rf"\s+and\s+(?={_NAME}\s*(?:=|in\b|∈)[^=]+?(?:\.\.|…))")
@@ -227,6 +230,7 @@ class ClaimReader:
             of_value = [name for name, quantity in network.quantities.items() if quantity.role != "constant"]
             self.by_habit = {f"{name}_bar": name for name in of_value if not self.is_known(f"{name}_bar")}
         self.met: dict[str, None] = {}  # of these, what the line at hand uses
+        self.notes: dict[str, None] = {}  # how else something in the line was read
         self.told: set[str] = set()  # and what the note on a line has told
         self.point: dict[str, object] = {}
         self.limited: dict[str, str] = {}  # what the line that is read says of its indices without writing it
@@ -343,7 +347,7 @@ class ClaimReader:
         if fixed is not None and not re.match(r"\s*(\[.*\])?\s*(=(?!=)|<-|:=)", written[2:]):
             self.fix(fixed[1])
             return
-        self.met = {}
+        self.met, self.notes = {}, {}
         place = next((match for match in outside(written, _AT) if not self.means_something("at")), None)
         if place is not None:
             before = self.point
@@ -403,6 +407,7 @@ class ClaimReader:
     def noted(self, claim: Claim) -> Claim:
         """Return a claim whose note tells what names were read as, where that is new."""
         new = [self.meaning(name, self.by_habit[name]) for name in self.met if name not in self.told]
+        new += self.notes
         for name in claim.free_scalars:
             known = next((each for each in self.network.quantities if each.lower() == name.lower()), None)
             if known is not None:
@@ -603,15 +608,14 @@ class ClaimReader:
         scalars: dict[str, None] = {}
         scope: Scope | None = None
         used: set[str] = set()
-        texts = tuple(
-            self.with_products(self.with_transposes(self.with_operators(with_calls(text.strip(), self.is_known))))
-            for text in texts
-        )
+        for text in texts:
+            self.meet_habits(_FRACTION.sub(" ", text))
+        texts = tuple(self.with_operators(with_calls(text.strip(), self.is_known)) for text in texts)
         subscripts = {name for text in texts for inside in _SUBSCRIPTS.findall(text) for name in _NAMES.findall(inside)}
         self.letters = frozenset(subscripts)
+        texts = tuple(self.with_products(self.with_transposes(self.with_kronecker(text))) for text in texts)
         for text, unknown in zip(texts, allow_unknown, strict=True):
             source = Source(text)
-            self.meet_habits(text)
             scope = self.scope(source, unknown)
             scope.subscripts = frozenset(subscripts - scope.quantities.keys())
             known = set(scope.quantities)
@@ -632,20 +636,36 @@ class ClaimReader:
                     raise DeclarationError(
                         f"'{name}' is unknown and has indices", hint="Define it on a line before, or declare it."
                     )
+                self.refuse_lost_indices(name)
                 scalars[name] = None
         assert scope is not None
         sides, axes, shapes = aligned_sides(shaped, AxisNames(scope, used, closed=True))
         is_row = isinstance(shaped[0], Shaped) and shaped[0].is_row
         return _Read(tuple(map(self.with_habits, sides)), tuple(sorted(scalars)), scope, axes, shapes, is_row)
 
+    def refuse_lost_indices(self, name: str) -> None:
+        """Refuse an unknown ``W_k`` where W has two indices: it would be any number."""
+        stem, _, tail = name.rpartition("_")
+        if not stem or not tail.isalpha() or not self.rank(stem):
+            return
+        if all(Index(letter) in self.network.indices or letter in self.letters for letter in tail):
+            axes = self.defined.get(stem) or self.network.quantities[self.by_habit.get(stem, stem)].axes
+            raise IndexNotationError(
+                f"'{name}' is unknown, and {stem} has {len(axes)} {'index' if len(axes) == 1 else 'indices'}",
+                hint=f"Write {stem}[{', '.join(axis.index.name for axis in axes)}].",
+            )
+
     def meet_habits(self, text: str) -> None:
         """Take an unknown ``dZ`` in a text for the derivative by Z, if the network defines Z or has it as parameter."""
         for name in _NAMES.findall(text) if self.objective() else ():
             if not name.startswith("d") or name in self.by_habit or self.is_known(name) or name in self.owned:
                 continue
-            quantity = self.network.quantities.get(name[1:])
-            if quantity is not None and quantity.role in ("parameter", "defined") and name[1:] != self.objective():
-                self.by_habit[name] = name[1:]
+            of = self.split_name(name[1:]).split("[")[0] if name[1:] else ""  # of dh_tj it is h
+            quantity = self.network.quantities.get(of)
+            if quantity is None or quantity.role not in ("parameter", "defined") or of == self.objective():
+                continue
+            if not self.is_known(f"d{of}") and f"d{of}" not in self.owned:
+                self.by_habit[f"d{of}"] = of
 
     def with_habits(self, expr: Expr) -> Expr:
         """Replace a ``dZ`` that an earlier line gave by the derivative it stands for."""
@@ -822,7 +842,8 @@ class ClaimReader:
             if self.is_known(f"{name}_prime") or name in self.network.functions or self.rank(name) not in (1, 2):
                 return match[0]
             equations = self.network.definitions.get(name, ())
-            functions = [one.expression.function for one in equations if isinstance(one.expression, Call)]
+            calls = [one.expression for one in equations if isinstance(one.expression, Call)]
+            functions = [call.function for call in calls if not any(map(is_softmax_part, walk(call)))]
             if functions:
                 raise NotationError(
                     f"{match[0]} may be the transpose of {name}, or the derivative of {functions[0]}",
@@ -830,7 +851,25 @@ class ClaimReader:
                 )
             return f"{match[1]}.T"
 
-        return _PRIMED.sub(transpose, text)
+        text = _PRIMED.sub(transpose, text)
+        for match in reversed(list(_PRIMED_BRACKET.finditer(text))):
+            called = re.search(rf"({_NAME})\s*$", text[: opening_of(text, match.start())])
+            if called is None or self.is_factor(called[1]):  # no call, of which it is a derivative
+                text = f"{text[: match.start()]}).T{text[match.end() :]}"
+        return text
+
+    def with_kronecker(self, text: str) -> str:
+        """Write ``δ_km`` as ``[k == m]`` where delta is no name and both letters are indices."""
+
+        def condition(match: re.Match[str]) -> str:
+            one, other = match.groups()
+            indices = {index.name for index in self.network.indices} | self.letters
+            if self.is_known("delta") or self.is_known(spelled(match[0])) or not {one, other} <= indices:
+                return match[0]
+            self.notes.setdefault(f"{spelled(match[0])} is [{one} == {other}]")
+            return f"[{one} == {other}]"
+
+        return _KRONECKER.sub(condition, text)
 
     def with_products(self, text: str) -> str:
         """Mark factors that stand side by side, ``2 x y`` and ``(y - t) x[i]``.
@@ -1251,6 +1290,11 @@ def are_apart(one: tuple[Axis, ...], other: tuple[Axis, ...]) -> bool:
     )
 
 
+def is_softmax_part(node: Expr) -> bool:
+    """Whether a function of it is no function of one variable: that of one component depends on others."""
+    return isinstance(node, Reduction) and node.kind == "logsumexp"
+
+
 class _NoProductError(ShapeError):
     """Matrices whose inner lengths differ are multiplied: what is written has no value."""
 
@@ -1426,6 +1470,16 @@ def outside_brackets(text: str, pattern: str) -> tuple[int, int] | None:
         if sum(map(head.count, "([{")) == sum(map(head.count, ")]}")):
             return match.start(), match.end()
     return None
+
+
+def opening_of(text: str, closing: int) -> int:
+    """Return where the bracket opens that closes at `closing`."""
+    depth = 0
+    for place in range(closing, -1, -1):
+        depth += (text[place] in ")]}") - (text[place] in "([{")
+        if depth == 0:
+            return place
+    return 0
 
 
 def pieces(text: str) -> list[str]:
