@@ -71,7 +71,7 @@ READ = [
     ("softmax", "∂p_k/∂a_m = p_k (δ_km - p_m)", "D(p[k], a[m]) = p[k]*([k==m] - p[m])"),
     ("softmax", "q_k = p_k² - t_k^2", "q[k] = p[k]**2 - t[k]**2"),
     ("recurrent", "dw = ∑_t dh_t (1 - h_t²) x_t", "D(L, w) = sum(t, D(L, h[t])*(1 - h[t]**2)*x[t])"),
-    ("whole arrays", "dW = (x ((h - t)*(1 - h**2))')'", "dW = (x @ ((h - t)*(1 - h**2)).T).T"),
+    ("whole arrays", "dW = (x @ ((h - t)*(1 - h**2))')'", "dW = (x @ ((h - t)*(1 - h**2)).T).T"),
     ("whole arrays", "dx = W'((h - t)*(1 - h**2))", "dx = W.T @ ((h - t)*(1 - h**2))"),
     ("whole arrays", "dz = (h - t)*(1 - h**2)\ndW = dz x'", "dz = (h - t)*(1 - h**2)\ndW = dz @ x.T"),
     ("whole arrays", "dx = W' @ dL/dz", "dx = W.T @ dL/dz"),
