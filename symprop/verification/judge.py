@@ -39,8 +39,11 @@ from symprop.algebra.expressions import (
     Size,
     Where,
     add,
+    compare,
+    factors_of,
     free_indices,
     junction,
+    mul,
     names_of,
     reduce,
     substitute,
@@ -48,7 +51,7 @@ from symprop.algebra.expressions import (
     walk,
     where,
 )
-from symprop.algebra.indices import decide
+from symprop.algebra.indices import decide, within
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.quantity import Axis, Domain, Quantity
 from symprop.derivation.local_partials import expand_functions, local_partial
@@ -346,7 +349,7 @@ class Judge:
         if known is None:
             every = tuple(n for n, quantity in self.original.quantities.items() if quantity.role != "constant")
             made = backpropagate(self.original, name, every)
-            known = self.derivations[name] = renamed(made, name)
+            known = self.derivations[name] = with_seeds_picked(renamed(made, name))
             for adjoint in known.adjoints.values():
                 self.adjoints[adjoint.access.name] = adjoint
                 self.numerators[adjoint.access.name] = name
@@ -1890,6 +1893,56 @@ def renamed(derivation: Derivation, name: str) -> Derivation:
     return replace(derivation, adjoints=adjoints)
 
 
+def summed_over(expr: Expr) -> int:
+    """Return how many indices are summed over in an expression."""
+    return sum(len(node.bounds) for node in walk(expr) if isinstance(node, Reduction))
+
+
+def with_seeds_picked(derivation: Derivation) -> Derivation:
+    """Return a derivation of an array in which sums over all components of it are the one term that is not 0.
+
+    The derivative of ``y[p]`` by ``y[q]`` is ``[p == q]``: a sum over q with it as a factor has one term for each p,
+    and its table is as large as the square of y.
+    """
+    seed = derivation.adjoints.get(derivation.of.name)
+    if seed is None or not isinstance(seed.expression, Where) or seed.expression.otherwise is not ZERO:
+        return derivation
+    rank = len(seed.bounds) // 2
+
+    def picked(node: Expr) -> Expr:
+        if not isinstance(node, Reduction) or node.kind != "sum":
+            return node
+        guards, body = TRUE, node.body
+        if isinstance(body, Where) and body.otherwise is ZERO:
+            guards, body = body.condition, body.then
+        factors = list(factors_of(body))
+        place = next((n for n, f in enumerate(factors) if isinstance(f, Access) and f.name == seed.access.name), None)
+        if place is None:
+            return node
+        access = factors.pop(place)
+        assert isinstance(access, Access)
+        bounds = {bound.index: bound for bound in node.bounds}
+        limits = frozenset[Index]().union(*(free_indices(b.lower) | free_indices(b.upper) for b in node.bounds))
+        mapping: dict[Expr, Expr] = {}
+        conditions = [guards]
+        for of, by in zip(access.indices[:rank], access.indices[rank:], strict=True):
+            if isinstance(by, Index) and by in bounds and by not in mapping and by not in limits:
+                mapping[by] = of
+                conditions.append(within(of, *bounds.pop(by)[1:3]))
+            else:
+                conditions.append(compare("==", by, of))
+        term = where(junction("and", *conditions), mul(*factors), ZERO)
+        return reduce("sum", tuple(bounds.values()), substitute(term, mapping))
+
+    adjoints = dict(derivation.adjoints)
+    for of, adjoint in derivation.adjoints.items():
+        if adjoint is not seed and seed.access.name in names_of(adjoint.expression):
+            expression = within_bounds(transform(adjoint.expression, picked), adjoint.bounds)
+            if summed_over(expression) < summed_over(adjoint.expression):
+                adjoints[of] = replace(adjoint, expression=expression)
+    return replace(derivation, adjoints=adjoints)
+
+
 def read_plainly(text: str) -> str:
     """Return what is said of adjoints by their own names, ``D(L)a[0]``, as people write it."""
     return re.sub(r"D\(([^()]*)\)(?=\w)", r"d\1/d", text)
@@ -1997,8 +2050,6 @@ def nested(components: Mapping[tuple[int, ...], Any]) -> Any:
 
 def aligned_to(equation: Equation, access: Access) -> tuple[Expr, Equation] | None:
     """Return an equation with its indices named as in `access`, and when it is the one that defines that component."""
-    from symprop.algebra.expressions import compare
-    from symprop.algebra.indices import decide, within
 
     mapping: dict[Expr, Expr] = {}
     guards: list[Expr] = []
