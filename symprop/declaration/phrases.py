@@ -116,11 +116,47 @@ def lead(text: str, is_name: Callable[[str], bool], in_list: bool = False) -> in
             match = _LEAD.match(rest)
             word = re.match(r"\w+", rest)
             if match is None or (word is not None and is_name(word[0])):
-                return place
+                match = _HEADING.match(rest)
+                if match is None or not is_prose(match[1], is_name):
+                    return place
         if not rest[match.end() :].strip() or re.match(r"=(?!=)|[-+*/]=", rest[match.end() :]):
             return place
         place += match.end()
 
+
+# Words that may claim something of what follows them, and numbers as words.
+_VERBS = frozenset((
+    "is", "are", "be", "equals", "equal", "becomes", "become", "gives", "give", "vanishes", "vanish", "yields", "means",
+    "simplifies", "reduces", "cancels",
+))  # fmt: skip
+_VALUES = frozenset(("zero", "one", "two", "half", "nothing"))
+_PLAIN_WORDS = re.compile(r"""(?:[^\W_]|[-–—\s,.:;'’"&?!])+""")
+_WRT = re.compile(r"\bw\.?\s*r\.?\s*t\b\.?", re.IGNORECASE)
+
+
+def is_prose(text: str, is_name: Callable[[str], bool]) -> bool:
+    """Return whether a line is a heading or a sentence: words and numbers alone, and nothing is said to be equal.
+
+    ``Step 2 - the gradient of W`` is; ``dW is da`` and ``y - t`` are not, since a claim may be meant.
+    """
+    text = _WRT.sub("by", text)
+    bare = re.sub(r"\(([^()]*)\)", r" \1 ", text)  # what stands in brackets, (b) or (chain rule)
+    if not _PLAIN_WORDS.fullmatch(bare) or re.match(r"at\b", text, re.IGNORECASE):
+        return False
+    words = _WORD.findall(bare)
+    strange = [word for word in words if len(word) > 2 and not is_name(word) and word.lower() not in _FUNCTIONS]
+    strange = [word for word in strange if word.lower() not in GREEK.values() and word.lower() not in _VERBS]
+    if not strange:
+        return False
+    for place, word in enumerate(words):
+        said = words[place + 1 : place + 3] if word.lower() in _VERBS else []
+        if any(is_name(one) or len(one) == 1 or one.lower() in (*_VALUES, *GREEK.values()) for one in said):
+            return False
+    return not re.search(rf"\b(?:{'|'.join(_VERBS)})\s+[-–]?\d", bare, re.IGNORECASE)
+
+
+# Words before a claim on the same line, ``Output layer: dy = y - t``.
+_HEADING = re.compile(r"([^=<>:\[\]*/+^@←]{3,80}):(?!=)\s*(?=\S)")
 
 # How the left side of a claim begins.
 _LEFT = re.compile(rf"[d∂]{_NAME}?(?:\[[^\]]*\])?\s*/|[DP]\(|{_NAME}\s*(?:\[[^\]]*\]\s*)?=")
@@ -203,7 +239,7 @@ def plain_limits(text: str, is_name: Callable[[str], bool]) -> str:
             (conditions if _COMPARED.search(said) else limits).append(said)
         elif all(_RANGE.fullmatch(piece) for piece in words.split(",")):
             limits.append(words)
-        elif _COMPARED.search(words) and not re.search(r"(?<![=<>!])=(?!=)", words):
+        elif any(True for _ in outside(words, _COMPARED)) and not re.search(r"(?<![=<>!])=(?!=)", words):
             conditions.append(words)
         elif (same := _SAME.fullmatch(words)) and is_name(same[1]) and is_name(same[2]):
             conditions.append(f"{same[1]} == {same[2]}")
@@ -282,4 +318,4 @@ def _is_remark(inside: str, is_name: Callable[[str], bool]) -> bool:
     return any(len(word) > 1 and word.lower() not in GREEK.values() for word in strange)
 
 
-__all__ = ["ARROWS", "LEADING", "Phrase", "lead", "listed", "outside", "phrases", "plain_limits"]
+__all__ = ["ARROWS", "LEADING", "Phrase", "is_prose", "lead", "listed", "outside", "phrases", "plain_limits"]

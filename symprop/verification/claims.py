@@ -23,6 +23,7 @@ from symprop.algebra.expressions import (
     Access,
     Add,
     Bound,
+    Call,
     Compare,
     Derivative,
     Expr,
@@ -30,6 +31,7 @@ from symprop.algebra.expressions import (
     Junction,
     Mul,
     Number,
+    Reduction,
     Size,
     Where,
     compare,
@@ -46,7 +48,7 @@ from symprop.declaration.matrix import ArrayReader
 from symprop.declaration.names import GREEK, is_forbidden, spelled
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.parser import parse_point
-from symprop.declaration.phrases import ARROWS, listed, outside, phrases
+from symprop.declaration.phrases import ARROWS, is_prose, listed, outside, phrases
 from symprop.declaration.quantity import Axis
 from symprop.declaration.ranges import hull, is_at_most, is_below
 from symprop.declaration.resolve import OPERATORS, Resolver
@@ -54,6 +56,8 @@ from symprop.declaration.scope import Known, Scope
 from symprop.declaration.source import Source, Span
 from symprop.declaration.syntax import BESIDE, Syntax, read
 from symprop.errors import DeclarationError, IndexNotationError, NotationError, ShapeError, SympropError, nearest
+from symprop.verification.big_operators import with_calls, without_limits
+from symprop.verification.lists import Nested, placed, read_list, sizes_at, units
 
 LONGEST_LINE = 20_000  # characters; a longer one is refused, so that reading takes bounded time
 LONGEST_TEXT = 10_000_000
@@ -61,11 +65,13 @@ MOST_LINES = 5_000
 LONGEST_CHAIN = 40  # sides
 LONGEST_SHOWN = 200  # characters of a line that cannot be read
 
-_NAME = r"[^\W\d][\w\u0300-\u036f]*"  # marks over a letter included
+_NAME = r"[^\W\d](?:(?![²³¹⁰⁴-⁹])[\w\u0300-\u036f])*"  # marks over a letter included, and no exponents
 _INDICES = r"\[[^\[\]]*\]"
 _FRACTION = re.compile(rf"(?<![\w.])([d∂])({_NAME})?({_INDICES})?\s*/\s*([d∂])({_NAME})({_INDICES})?")
 _SUBSCRIPTS = re.compile(rf"{_NAME}\[([^\[\]]*)\]")
 _NAMES = re.compile(_NAME)
+_PRIMED = re.compile(rf"(?<![\w.])({_NAME})['′’](?![\w'′’\[])")
+_PRIMED_BRACKET = re.compile(r"\)['′’](?![\w'′’\[])")
 _PIECE = re.compile(
     rf"(?P<blank>\s*)(?:(?P<number>\d+(?:\.(?!\.)\d*)?(?:[eE][-+]?\d+)?|\.\d+)|(?P<name>{_NAME}'*)|"
     r"(?P<power>[⁺⁻]?[⁰¹²³⁴-⁹]+|\.T(?!\w)|[ᵀᵗ⊤])|(?P<other>\*\*|.))"
@@ -77,12 +83,14 @@ _UPDATE = re.compile(r"<-|←|:=")
 _NAMED_AFTER = re.compile(r"=:")
 _INCREMENT = re.compile(r"([-+])=(?!=)")
 _AT = re.compile(r"[\s,]at\s")
-_SUBSCRIPTED = re.compile(rf"(?<![\w.])({_NAME})(?![\w\u0300-\u036f\[(])")
+_SUBSCRIPTED = re.compile(rf"(?<![\w.])({_NAME})(?!(?![²³¹⁰⁴-⁹])[\w\u0300-\u036f]|\[)")
+_KRONECKER = re.compile(r"(?<![\w.])(?:δ|delta)_([^\W\d_])([^\W\d_])(?![\w\[(])")
 _RANGE = re.compile(rf"\s*({_NAME})\s*(?:=|in\b|∈)\s*(.+?)\s*(?:\.\.+|…)\s*(.+)")
 _ARROW = re.compile(ARROWS)
 _RANGE_AFTER_AND = re.compile(rf"\s+and\s+(?={_NAME}\s*(?:=|in\b|∈)[^=]+?(?:\.\.|…))")
 _CLAIMS_SOMETHING = re.compile(r"=|<-|←|^at\b")
 _NEW_VALUE = re.compile(rf"({_NAME})_(?:new|next|plus|updated|prime)")
+_GIVEN_NAME = re.compile(rf"({_NAME})\s*(?:\[[^\[\]]*\]\s*)?:?=(?!=)")
 _EVERY = re.compile(rf"\s*(?:all|every|each|any)?\s*({_NAME}(?:\s+and\s+{_NAME})?)?\s*")
 
 
@@ -122,6 +130,8 @@ class Claim:
     error : SympropError, optional
     shapes : tuple of Fit
         For each side of a line about whole arrays, how its shape fits that of the left side; else empty.
+    entries : tuple of Entry
+        Of ``dw = [2, 4, 6]``: each is a claim of its own; `sides` has what the list is said to be.
     """
 
     line: int
@@ -140,6 +150,30 @@ class Claim:
     error: SympropError | None = None
     by_habit: bool = False
     shapes: tuple[Fit, ...] = ()
+    entries: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of an array that a line gives as a list.
+
+    Attributes
+    ----------
+    place : tuple of int
+        The values of its indices.
+    left, right : Expr
+        The component, and what the list has for it.
+    written : str
+        What the list has, as written.
+    tolerance : Fraction or None
+        One unit of the last digit shown, if it is a decimal number.
+    """
+
+    place: tuple[int, ...]
+    left: Expr
+    right: Expr
+    written: str
+    tolerance: Fraction | None = None
 
 
 @dataclass(frozen=True)
@@ -196,10 +230,12 @@ class ClaimReader:
             of_value = [name for name, quantity in network.quantities.items() if quantity.role != "constant"]
             self.by_habit = {f"{name}_bar": name for name in of_value if not self.is_known(f"{name}_bar")}
         self.met: dict[str, None] = {}  # of these, what the line at hand uses
+        self.notes: dict[str, None] = {}  # how else something in the line was read
         self.told: set[str] = set()  # and what the note on a line has told
         self.point: dict[str, object] = {}
         self.limited: dict[str, str] = {}  # what the line that is read says of its indices without writing it
         self.letters: frozenset[str] = frozenset()  # that stand in a subscript of the line that is read
+        self.bodies: dict[str, Equation] = {}  # of what one line defined, for every component and without itself
         self.rows: dict[str, list[tuple[Axis, ...]]] = {}  # which components the lines before defined, row by row
 
     def read(self, text: str) -> Iterator[Claim]:
@@ -216,11 +252,17 @@ class ClaimReader:
             return
         from symprop.declaration.latex import looks_like_latex
 
-        if looks_like_latex(text):
+        if looks_like_latex(without_limits(text)):
             yield from self.latex(text)
             return
         dashes = listed(lines)
-        for number, written in logical_lines(lines, dashes):
+        own = {name for line in lines for name in _GIVEN_NAME.findall(line)}
+
+        def is_name(word: str) -> bool:
+            return word in own or self.means_something(word) or (word[0] == "d" and self.means_something(word[1:]))
+
+        headings = frozenset(n for n, line in enumerate(lines) if is_prose(line.split("#", 1)[0], is_name))
+        for number, written in logical_lines(lines, dashes, headings):
             yield from self.phrases(number, written, number - 1 in dashes)
 
     def phrases(self, number: int, written: str, in_list: bool) -> Iterator[Claim]:
@@ -305,7 +347,7 @@ class ClaimReader:
         if fixed is not None and not re.match(r"\s*(\[.*\])?\s*(=(?!=)|<-|:=)", written[2:]):
             self.fix(fixed[1])
             return
-        self.met = {}
+        self.met, self.notes = {}, {}
         place = next((match for match in outside(written, _AT) if not self.means_something("at")), None)
         if place is not None:
             before = self.point
@@ -365,6 +407,7 @@ class ClaimReader:
     def noted(self, claim: Claim) -> Claim:
         """Return a claim whose note tells what names were read as, where that is new."""
         new = [self.meaning(name, self.by_habit[name]) for name in self.met if name not in self.told]
+        new += self.notes
         for name in claim.free_scalars:
             known = next((each for each in self.network.quantities if each.lower() == name.lower()), None)
             if known is not None:
@@ -384,10 +427,11 @@ class ClaimReader:
                     f"'{name}' has a value already: it is {'defined' if quantity.role == 'defined' else 'a constant'}",
                     hint="Fix inputs, targets and parameters.",
                 )
+        point = dict(self.point)  # a new one: what an `at` within a line fixes ends with the line
         for name, value in found.items():
-            before = self.point.get(name)
-            self.point[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
-        self.point = dict(self.point)
+            before = point.get(name)
+            point[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+        self.point = point
 
     def chain(
         self,
@@ -399,6 +443,9 @@ class ClaimReader:
         note: str = "",
         by_habit: bool = False,
     ) -> Claim:
+        lists = [read_list(part) for part in parts]
+        if any(lists):
+            return self.entries(number, written, parts, lists, limits, note)
         found = self.expressions(tuple(parts), (False,) + (True,) * (len(parts) - 1))
         condition = self.condition(condition_text)
         bounds = self.bounds(found.sides, condition, found.scope, limits, found.axes)
@@ -419,6 +466,55 @@ class ClaimReader:
             note=note,
             by_habit=by_habit,
             shapes=found.shapes,
+        )
+
+    def entries(
+        self,
+        number: int,
+        written: str,
+        parts: Sequence[str],
+        lists: Sequence[Nested | None],
+        limits: tuple[tuple[str, str, str], ...],
+        note: str,
+    ) -> Claim:
+        """Return the claim that an array is what a list has, entry by entry."""
+        arrays = [part for part, listed_ in zip(parts, lists, strict=True) if listed_ is None]
+        given = [listed_ for listed_ in lists if listed_ is not None]
+        if len(arrays) != 1:
+            raise NotationError("a list stands for an array", hint="Write: dJ/dw = [2, 4, 6].")
+        found = self.expressions((arrays[0],), (False,))
+        side = found.sides[0]
+        bounds = found.axes or self.bounds(found.sides, TRUE, found.scope, limits)
+        if not found.axes:
+            order = list(dict.fromkeys(node for node in walk(side) if isinstance(node, Index)))
+            bounds = tuple(sorted(bounds, key=lambda bound: order.index(bound.index)))
+        shown = written_array(arrays[0], side)
+        if not bounds:
+            raise ShapeError(f"{shown} is one number, and the list has several", hint="Give the number alone.")
+        known = sizes_at(self.network, self.point)
+        every: list[Entry] = []
+        scalars: set[str] = set()
+        for one in given:
+            placed_ = list(placed(one, bounds, known, shown))
+            texts = [text for _, text in placed_]
+            for (place, text), unit in zip(placed_, units(texts, {t: shown_digits(t) for t in texts}), strict=True):
+                at = {bound.index: Number(Fraction(n)) for bound, n in zip(bounds, place, strict=True)}
+                entry = self.expressions((text,), (True,))
+                scalars |= set(entry.free_scalars)
+                if entry.axes or free_indices(entry.sides[0]):
+                    raise ShapeError(f"the entry {text} of the list is no number")
+                every.append(Entry(place, substitute(side, at), entry.sides[0], text, unit))
+        return Claim(
+            number,
+            written,
+            "equal",
+            (side,),
+            bounds,
+            point=dict(self.point),
+            free_scalars=tuple(sorted(scalars)),
+            note=note,
+            by_habit=bool(note),
+            entries=tuple(every),
         )
 
     def only_right(
@@ -512,12 +608,14 @@ class ClaimReader:
         scalars: dict[str, None] = {}
         scope: Scope | None = None
         used: set[str] = set()
-        texts = tuple(self.with_products(self.with_operators(text.strip())) for text in texts)
+        for text in texts:
+            self.meet_habits(_FRACTION.sub(" ", text))
+        texts = tuple(self.with_operators(with_calls(text.strip(), self.is_known)) for text in texts)
         subscripts = {name for text in texts for inside in _SUBSCRIPTS.findall(text) for name in _NAMES.findall(inside)}
         self.letters = frozenset(subscripts)
+        texts = tuple(self.with_products(self.with_transposes(self.with_kronecker(text))) for text in texts)
         for text, unknown in zip(texts, allow_unknown, strict=True):
             source = Source(text)
-            self.meet_habits(text)
             scope = self.scope(source, unknown)
             scope.subscripts = frozenset(subscripts - scope.quantities.keys())
             known = set(scope.quantities)
@@ -538,20 +636,36 @@ class ClaimReader:
                     raise DeclarationError(
                         f"'{name}' is unknown and has indices", hint="Define it on a line before, or declare it."
                     )
+                self.refuse_lost_indices(name)
                 scalars[name] = None
         assert scope is not None
         sides, axes, shapes = aligned_sides(shaped, AxisNames(scope, used, closed=True))
         is_row = isinstance(shaped[0], Shaped) and shaped[0].is_row
         return _Read(tuple(map(self.with_habits, sides)), tuple(sorted(scalars)), scope, axes, shapes, is_row)
 
+    def refuse_lost_indices(self, name: str) -> None:
+        """Refuse an unknown ``W_k`` where W has two indices: it would be any number."""
+        stem, _, tail = name.rpartition("_")
+        if not stem or not tail.isalpha() or not self.rank(stem):
+            return
+        if all(Index(letter) in self.network.indices or letter in self.letters for letter in tail):
+            axes = self.defined.get(stem) or self.network.quantities[self.by_habit.get(stem, stem)].axes
+            raise IndexNotationError(
+                f"'{name}' is unknown, and {stem} has {len(axes)} {'index' if len(axes) == 1 else 'indices'}",
+                hint=f"Write {stem}[{', '.join(axis.index.name for axis in axes)}].",
+            )
+
     def meet_habits(self, text: str) -> None:
         """Take an unknown ``dZ`` in a text for the derivative by Z, if the network defines Z or has it as parameter."""
         for name in _NAMES.findall(text) if self.objective() else ():
             if not name.startswith("d") or name in self.by_habit or self.is_known(name) or name in self.owned:
                 continue
-            quantity = self.network.quantities.get(name[1:])
-            if quantity is not None and quantity.role in ("parameter", "defined") and name[1:] != self.objective():
-                self.by_habit[name] = name[1:]
+            of = self.split_name(name[1:]).split("[")[0] if name[1:] else ""  # of dh_tj it is h
+            quantity = self.network.quantities.get(of)
+            if quantity is None or quantity.role not in ("parameter", "defined") or of == self.objective():
+                continue
+            if not self.is_known(f"d{of}") and f"d{of}" not in self.owned:
+                self.by_habit[f"d{of}"] = of
 
     def with_habits(self, expr: Expr) -> Expr:
         """Replace a ``dZ`` that an earlier line gave by the derivative it stands for."""
@@ -629,28 +743,33 @@ class ClaimReader:
                     starts = self.starts(node.name, node.indices.index(index))
                     if found is None:
                         found, runs = Bound(index, lower, upper), starts
-                    elif runs and not starts and node in sure and not free_indices(lower) | free_indices(upper):
+                    elif runs and not (starts or free_indices(lower) | free_indices(upper)) and node in sure:
+                        if node.name in self.defined:
+                            continue  # which is told
                         later = lower if is_below(found.lower, lower) else found.lower
                         earlier = upper if is_below(upper, found.upper) else found.upper
                         found = Bound(index, later, earlier)
-        if found is not None:
-            return self.where_it_exists(found, sides, scope)
-        known = scope.range_of(index.name)
-        if known is None:
-            raise IndexNotationError(f"the range of index '{index.name}' is not known", hint="Add: for k = 1..K.")
-        return known._replace(index=index)
+        if found is None:
+            known = scope.range_of(index.name)
+            if known is None:
+                raise IndexNotationError(f"the range of index '{index.name}' is not known", hint="Add: for k = 1..K.")
+            found = known._replace(index=index)
+        return self.where_it_exists(found, sides, scope)
 
     def where_it_exists(self, bound: Bound, sides: tuple[Expr, ...], scope: Scope) -> Bound:
-        """Return the values of an index for which its neighbours exist: a line about ``h[t+1]`` ends at ``T - 1``."""
+        """Return the values of an index for which its neighbours exist: a line about ``h[t+1]`` ends at ``T - 1``.
+
+        What the person defined exists where it was defined for, and where what it reads exists.
+        """
         index, lower, upper = bound.index, bound.lower, bound.upper
         for side in sides:
-            for node in _unguarded(side):
+            for node in self.read_by(side):
                 if not isinstance(node, Access) or node.name not in scope.axes or self.is_extended(node.name):
                     continue
                 for axis, place in zip(scope.axes[node.name], node.indices, strict=True):
                     shift = normal(place - index)
                     varies = free_indices(axis.lower) | free_indices(axis.upper)
-                    if not isinstance(shift, Number) or shift is ZERO or varies:
+                    if not isinstance(shift, Number) or (shift is ZERO and node.name not in self.defined) or varies:
                         continue
                     low, high = normal(axis.lower - shift), normal(axis.upper - shift)
                     lower = low if is_below(lower, low) else lower
@@ -659,6 +778,19 @@ class ClaimReader:
             return bound
         self.limited[index.name] = f"for {index.name} = {lower}..{upper}, where both sides exist"
         return Bound(index, lower, upper, True)
+
+    def read_by(self, side: Expr) -> Iterator[Expr]:
+        """Yield what must have a value for `side` to have one, also within what lines before defined."""
+        waiting = [side]
+        seen: set[Expr] = set()
+        while waiting:
+            for node in _unguarded(waiting.pop()):
+                yield node
+                equation = self.bodies.get(node.name) if isinstance(node, Access) else None
+                if equation is not None and isinstance(node, Access) and node not in seen:
+                    seen.add(node)
+                    own = dict(zip(equation.target.indices, node.indices, strict=True))
+                    waiting.append(substitute(equation.expression, own))
 
     def is_extended(self, name: str) -> bool:
         quantity = self.network.quantities.get(name)
@@ -695,6 +827,49 @@ class ClaimReader:
 
         text = _FRACTION.sub(operator, text)
         return _SUBSCRIPTED.sub(lambda match: self.split_name(match[1]), text)
+
+    def with_transposes(self, text: str) -> str:
+        """Write ``x'`` as ``x.T`` where x is a column or a matrix and x' is no name.
+
+        Raises
+        ------
+        NotationError
+            If x is defined by a function of one variable: x' may be its derivative too.
+        """
+
+        def transpose(match: re.Match[str]) -> str:
+            name = spelled(match[1])
+            if self.is_known(f"{name}_prime") or name in self.network.functions or self.rank(name) not in (1, 2):
+                return match[0]
+            equations = self.network.definitions.get(name, ())
+            calls = [one.expression for one in equations if isinstance(one.expression, Call)]
+            functions = [call.function for call in calls if not any(map(is_softmax_part, walk(call)))]
+            if functions:
+                raise NotationError(
+                    f"{match[0]} may be the transpose of {name}, or the derivative of {functions[0]}",
+                    hint=f"Write {match[1]}.T for the transpose, and the derivative as an expression.",
+                )
+            return f"{match[1]}.T"
+
+        text = _PRIMED.sub(transpose, text)
+        for match in reversed(list(_PRIMED_BRACKET.finditer(text))):
+            called = re.search(rf"({_NAME})\s*$", text[: opening_of(text, match.start())])
+            if called is None or self.is_factor(called[1]):  # no call, of which it is a derivative
+                text = f"{text[: match.start()]}).T{text[match.end() :]}"
+        return text
+
+    def with_kronecker(self, text: str) -> str:
+        """Write ``δ_km`` as ``[k == m]`` where delta is no name and both letters are indices."""
+
+        def condition(match: re.Match[str]) -> str:
+            one, other = match.groups()
+            indices = {index.name for index in self.network.indices} | self.letters
+            if self.is_known("delta") or self.is_known(spelled(match[0])) or not {one, other} <= indices:
+                return match[0]
+            self.notes.setdefault(f"{spelled(match[0])} is [{one} == {other}]")
+            return f"[{one} == {other}]"
+
+        return _KRONECKER.sub(condition, text)
 
     def with_products(self, text: str) -> str:
         """Mark factors that stand side by side, ``2 x y`` and ``(y - t) x[i]``.
@@ -928,6 +1103,11 @@ class ClaimReader:
             )
         self.defined[name] = tuple(axes)
         self.rows.setdefault(name, []).append(row)
+        equation = Equation(target, bounds, found.sides[0], number, written)
+        self.bodies.pop(name, None)
+        is_whole = len(self.rows[name]) == 1 and all(isinstance(index, Index) for index in indices)
+        if is_whole and not any(isinstance(node, Access) and node.name == name for node in walk(found.sides[0])):
+            self.bodies[name] = equation
         return Claim(
             number,
             written,
@@ -939,9 +1119,9 @@ class ClaimReader:
             found.free_scalars,
             (),
             (None, *(shown_digits(part) for part in parts[1:])),
-            Equation(target, bounds, found.sides[0], number, written),
+            equation,
             tuple(axes),
-            self.definition_note(name),
+            "; ".join([self.definition_note(name), *self.limited.values()]),
             shapes=(*found.shapes[:1], *found.shapes),
         )
 
@@ -1095,12 +1275,24 @@ class ClaimReader:
         return f"{name} is defined here; the derivative of {self.objective()} by {guess} is {guess}_bar"
 
 
+def written_array(text: str, side: Expr) -> str:
+    """Return the array that a side stands for, as people write it: D(J, w) for every ``D(J, w[i])``."""
+    if isinstance(side, Derivative):
+        return f"d{side.of.name}/d{side.by.name}"
+    return side.name if isinstance(side, Access) else text.strip()
+
+
 def are_apart(one: tuple[Axis, ...], other: tuple[Axis, ...]) -> bool:
     """Whether two boxes of components have none in common, for all sizes."""
     return any(
         is_below(mine.upper, theirs.lower) or is_below(theirs.upper, mine.lower)
         for mine, theirs in zip(one, other, strict=True)
     )
+
+
+def is_softmax_part(node: Expr) -> bool:
+    """Whether a function of it is no function of one variable: that of one component depends on others."""
+    return isinstance(node, Reduction) and node.kind == "logsumexp"
 
 
 class _NoProductError(ShapeError):
@@ -1228,13 +1420,22 @@ def _settle_products(syntax: Syntax, scope: Scope, span: Span) -> None:
                 piece.kind, piece.value, piece.parts = kind, operators, [first, other]
 
 
-def logical_lines(lines: list[str], dashes: frozenset[int] = frozenset()) -> Iterator[tuple[int, str]]:
-    """Yield lines without comments; open brackets and a chain that starts with ``=`` continue a line."""
+def logical_lines(
+    lines: list[str], dashes: frozenset[int] = frozenset(), headings: frozenset[int] = frozenset()
+) -> Iterator[tuple[int, str]]:
+    """Yield lines without comments and headings; open brackets and a chain that starts with ``=`` continue a line.
+
+    Lines that begin with the dash of a list are at the places `dashes`, those of words alone at `headings`.
+    """
     waiting: list[tuple[int, str]] = []
     depth = 0
     for number, raw in enumerate(lines, 1):
         written = raw.split("#", 1)[0].strip().rstrip(".,;").rstrip()
         if not written:
+            continue
+        if number - 1 in headings and depth <= 0:
+            yield from waiting
+            waiting = []
             continue
         # A line that starts with an operator goes on, unless it is a claim of its own.
         goes_on = re.match(r"=(?!=)", written) or (re.match(r"[-+*/]", written) and len(split_chain(written)) == 1)
@@ -1269,6 +1470,16 @@ def outside_brackets(text: str, pattern: str) -> tuple[int, int] | None:
         if sum(map(head.count, "([{")) == sum(map(head.count, ")]}")):
             return match.start(), match.end()
     return None
+
+
+def opening_of(text: str, closing: int) -> int:
+    """Return where the bracket opens that closes at `closing`."""
+    depth = 0
+    for place in range(closing, -1, -1):
+        depth += (text[place] in ")]}") - (text[place] in "([{")
+        if depth == 0:
+            return place
+    return 0
 
 
 def pieces(text: str) -> list[str]:

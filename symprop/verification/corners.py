@@ -42,6 +42,8 @@ MOST_COMPONENTS = 6
 LOOKED_AT = 60  # components whose influence is tried
 STEPS = 6
 HALVINGS = 3
+ROOT_STEPS = 8  # each narrows 32 times
+NO_JUMP = 1e-6  # how small a continuous difference is beside its values at the ends of a bracket
 
 # How far along a component a corner is looked for: thresholds of a million lie within.
 FAR = tuple(sign * Fraction(4) ** power for power in range(-1, 13) for sign in (1, -1))
@@ -224,6 +226,26 @@ class Corners:
                 zero = self.by_secants(expr, base, (name, at), start, start + 1)
                 if zero is not None:
                     yield name, at, zero
+
+    def roots(self, difference: Expr, base: Point) -> Iterator[tuple[str, tuple[int, ...], Point]]:
+        """Yield points next to ones at which `difference` is 0, though perhaps at no rational number: ``exp(x) == 3``.
+
+        It has opposite signs on both sides, as close as doubles tell, and is no jump: there is a point between.
+        """
+        expr = substitute(difference, self.indices)
+        for name, at, zero in self.zeros(expr, base):
+            low, high = zero - BESIDE[1], zero + BESIDE[1]
+            ends = self.values(expr, [_moved(base, name, at, low), _moved(base, name, at, high)])
+            if not ends[0] * ends[1] < 0:
+                continue
+            for _ in range(ROOT_STEPS):
+                inside = [low + (high - low) * Fraction(n, 32) for n in range(33)]
+                values = self.values(expr, [_moved(base, name, at, where) for where in inside])
+                turn = next((n for n in range(1, 33) if (values[n] > 0) is not (values[0] > 0)), 32)
+                low, high = inside[turn - 1], inside[turn]
+            near = _moved(base, name, at, high.limit_denominator(10**15))
+            if abs(self.values(expr, [near])[0]) < NO_JUMP * max(map(abs, ends)):
+                yield name, at, near
 
     def narrowed(
         self, expr: Expr, base: Point, place: tuple[str, tuple[int, ...]], low: Fraction, high: Fraction

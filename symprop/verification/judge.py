@@ -20,9 +20,10 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from itertools import islice, product
-from typing import Any
+from typing import Any, NamedTuple
 
 from symprop.algebra.expressions import (
+    FALSE,
     ONE,
     TRUE,
     ZERO,
@@ -38,8 +39,11 @@ from symprop.algebra.expressions import (
     Size,
     Where,
     add,
+    compare,
+    factors_of,
     free_indices,
     junction,
+    mul,
     names_of,
     reduce,
     substitute,
@@ -47,9 +51,9 @@ from symprop.algebra.expressions import (
     walk,
     where,
 )
-from symprop.algebra.indices import decide
+from symprop.algebra.indices import decide, within
 from symprop.declaration.network import Equation, Network
-from symprop.declaration.quantity import Axis, Quantity
+from symprop.declaration.quantity import Axis, Domain, Quantity
 from symprop.derivation.local_partials import expand_functions, local_partial
 from symprop.derivation.reverse_sweep import backpropagate
 from symprop.derivation.steps import Adjoint, Derivation
@@ -107,10 +111,12 @@ JUMP = Fraction(1, 10**4)
 NO_LEFT_SIDE = "the left side is not defined"
 
 MOST_CORNER_POINTS = 400
+MOST_CASES = 6
 HEAVY = 800  # given components
 MOST_SIZES = 300  # that are tried for the limits of a line
 LARGEST_SIZE = 200  # that a number in a condition may ask for
 
+SHORT = 40  # nodes; of an expression that is shown without adjoints
 LARGEST_WRITTEN_OUT = 400  # nodes; a longer expression is left to the numbers
 
 
@@ -162,6 +168,8 @@ class Verdict:
         What else should be known: domains that differ, a convention.
     outside : str
         The read outside a range that was met, if any.
+    by_default : bool
+        Whether a refuted claim is right at the sizes that the network states as defaults.
     """
 
     verdict: str
@@ -169,6 +177,7 @@ class Verdict:
     witness: Witness | None = None
     message: str = ""
     outside: str = ""
+    by_default: bool = False
 
     @property
     def is_right(self) -> bool:
@@ -250,6 +259,12 @@ class Question:
         """Whether components or limits beyond 1 are written as numbers: sizes must have room for them."""
         limits = [limit for bound in self.bounds for limit in bound[1:3]]
         return any(map(reads_places, (self.left, self.right, self.condition))) or any(map(is_place, limits))
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether a sum on the claimed side ends at a number that may be meant as a size."""
+        reductions = [node for node in walk(self.right) if isinstance(node, Reduction)]
+        return any(is_place(limit) for node in reductions for bound in node.bounds for limit in bound[1:3])
 
     @property
     def has_numbers(self) -> bool:
@@ -334,7 +349,7 @@ class Judge:
         if known is None:
             every = tuple(n for n, quantity in self.original.quantities.items() if quantity.role != "constant")
             made = backpropagate(self.original, name, every)
-            known = self.derivations[name] = renamed(made, name)
+            known = self.derivations[name] = with_seeds_picked(renamed(made, name))
             for adjoint in known.adjoints.values():
                 self.adjoints[adjoint.access.name] = adjoint
                 self.numerators[adjoint.access.name] = name
@@ -489,7 +504,9 @@ class Judge:
                 if isinstance(left, Derivative) and left.kind == "D" and isinstance(found, Access):
                     found = self.final(found)
                 else:
-                    found = self.textbook(found)
+                    written = self.adjoints_written_out(found)
+                    short = written is not None and size_of(written) <= SHORT
+                    found = self.textbook(written if short and written is not None else found)
             return self.with_letters(self.shown(within_bounds(found, question.bounds)))
         except SympropError:
             return ""
@@ -745,7 +762,7 @@ class Judge:
 
         Empty if values are fixed, or there is no size to choose.
         """
-        if question.point or question.least_sizes or not Sampler(self.network, self.seed).free_sizes():
+        if question.point or question.least_sizes or not self.sampler(question).free_sizes():
             return []
         key = ("elsewhere", self.loose(question))
         if key not in self.draws:
@@ -830,13 +847,17 @@ class Judge:
             deadline = self.deadline(TIME_LIMIT)
             found = self.search(prepared, deadline)
             if isinstance(found, Verdict) and prepared.has_numbers and self.loose(prepared):
-                # A number may be meant as a size: right at the sizes stated is right.
-                prepared = replace(prepared, stated_sizes=True)
-                again = self.search(prepared, self.deadline(TIME_LIMIT))
-                found = found if isinstance(again, Verdict) else again
+                # A number may be meant as a size: it is right at the sizes stated, which are defaults.
+                again = self.search(replace(prepared, stated_sizes=True), self.deadline(TIME_LIMIT))
+                found = found if isinstance(again, Verdict) else replace(found, by_default=True)
             if isinstance(found, Verdict):
                 return found
+            beyond = self.beyond_defaults(prepared, deadline)
+            if beyond is not None:
+                return replace(beyond, by_default=True)
             at_corner = None if question.point else self.differing_at_corner(prepared)
+            if at_corner is None and not question.point:
+                at_corner = self.differing_at_root(prepared)
             if at_corner is not None:
                 return at_corner
             if not any(self.claims_something(prepared, draw) for draw in self.drawn(prepared)):
@@ -870,6 +891,35 @@ class Judge:
             return Verdict("undecided", "the claim is nested too deeply")
         except SympropError as error:
             return self.proved_alone(question) or Verdict("undecided", error.message)
+
+    def beyond_defaults(self, question: Question, deadline: float) -> Verdict | None:
+        """Look for a difference at sizes above their defaults, where numbers as places kept a claim from other sizes.
+
+        ``sum(m = 1..8, ...)`` is right if H is 8, and a default is no fact.
+        """
+        if not self.defaults or question.point or not question.needs_sizes:
+            return None
+        if not question.has_limits and not question.has_numbers:
+            return None
+        key = ("beyond defaults",)
+        if key not in self.draws:
+            sampler = Sampler(self.network, self.seed, self.defaults)
+            values = {name: self.network.sizes[name] for name in self.defaults}
+            larger = {name: int(value.value) + 1 for name, value in values.items() if isinstance(value, Number)}
+            usual = _whole(sampler.sizes(2))
+            sizes = sampler.complete({**{name: usual[name] for name in sampler.free_sizes()}, **larger})
+            self.draws[key] = [] if sizes is None else [self.made_draw(sampler.draw(2, sizes=sizes))]
+        for draw in self.draws[key]:
+            self.with_free(draw, 0, question.free)
+            difference = self.probed(question, draw, _Compared())
+            found = self.certified(question, draw, 0, difference, deadline)
+            if found is not None:
+                return found
+        return None
+
+    def default_words(self) -> str:
+        """Return what the network states of its sizes as defaults, ``H = 8``."""
+        return " and ".join(f"{name} = {self.network.sizes[name]}" for name in sorted(self.defaults))
 
     def proved_alone(self, question: Question) -> Verdict | None:
         """Try a proof where no point can be drawn: a range of a billion, or a fact that no drawn point meets."""
@@ -940,6 +990,48 @@ class Judge:
                     return self.refuted(question, draw, 0, number, entry, values)
         return None
 
+    def differing_at_root(self, question: Question) -> Verdict | None:
+        """Look for a difference where ``exp(x) == 3`` holds, in a claim that takes this case: there is such a point.
+
+        It may be no rational number: both sides are compared next to it, the claimed one in the case.
+        """
+        left, right = question.left, self.with_definitions(question.right)
+        read = (right,) if question.by_convention else (left, right)
+        cases = [n for e in read for n in walk(e) if isinstance(n, Compare) and n.operator in ("==", "!=")]
+        cases = [case for case in dict.fromkeys(cases) if names_of(case) and not names_of(case) & set(question.free)]
+        for case, seed in product(cases[:MOST_CASES], range(2)):
+            setting = self.corner_setting((left, right), question.bounds, seed=seed)
+            if free_indices(case) - set(setting.indices):
+                continue
+            taken = partial(_decided, case)
+            in_case = replace(question, left=transform(left, taken), right=transform(right, taken), tolerance=None)
+            found = self.differing_near(case, setting, question, in_case)
+            if found is not None:
+                return Verdict("refuted", "the two sides differ at the point given", found)
+        return None
+
+    def differing_near(self, case: Compare, setting: _Setting, question: Question, in_case: Question) -> Witness | None:
+        """Return a point next to which a case holds and both sides differ in it."""
+        difference = case.left - case.right
+        corners = Corners(self.network, setting.indices, self.movable(difference, setting))
+        free = {each: Fraction(1, 2) for each in question.free}
+        entry = {bound.index: setting.indices[bound.index] for bound in question.bounds}
+        for name, at, near in islice(corners.roots(difference, setting.base), MOST_CASES):
+            if not self.is_inside(near, setting.sampler, setting.known):
+                continue
+            values = self.values_at(in_case, self.evaluator_at(near, free), entry)
+            if values is None or (question.by_convention and self.is_at_kink(question, near, free, entry)):
+                continue
+            claimed, true = map(as_ball, values)
+            if bool(abs(claimed - true) > as_ball(JUMP) * (1 + abs(true))):
+                witness = self.witness(near, free, entry, values)
+                components: dict[tuple[int, ...], Any] = dict(near.values[name])
+                components[at] = f"{float(components[at]):.12g}, where {self.shown(case.left)} == {case.right}"
+                known = {**witness.values, name: nested(components)}
+                shown = [f"{to_float(value):.12g}" for value in values]
+                return replace(witness, values=known, claimed=shown[0], true=shown[1])
+        return None
+
     def corner_draws(self, question: Question) -> Iterator[Draw]:
         """Yield points at the corners of a claim, of the network, and on both sides of limits on sizes and indices."""
         own = self.at_corners(question)
@@ -956,6 +1048,9 @@ class Judge:
             points = self.corner_points([equation.expression for equation in cases], bounds, ())
             self.draws[key] = [self.made_draw(points)] if points else []
         yield from self.draws[key]
+        if self.has_kinks(question):
+            yield self.at_simple_corners(question)
+        yield from self.at_ends(question)
         written = (question.left, self.with_definitions(question.right))
         if jumps((*written, *(equation.expression for equation in self.original.equations))):
             # (x**2)**c is x**(2*c) at every positive x, and floor(x) + floor(-x) is -1 between whole numbers.
@@ -968,6 +1063,33 @@ class Judge:
             yield from self.draws[key]
         for compare_ in thresholds((question.left, self.with_definitions(question.right))):
             yield from self.beyond(compare_, question)
+
+    def at_simple_corners(self, question: Question) -> Draw:
+        """Return points of values at which most functions with kinks have them."""
+        key = ("simple corners", self.loose(question))
+        if key not in self.draws:
+            sampler = self.sampler(question)
+            sizes = sampler.sizes(0)
+            numbers = tuple(Fraction(n) for n in (0, 0, 1, -1))
+            points = tuple(sampler.simple_point(sizes, numbers[: 1 + n]) for n in range(4) for _ in range(2))
+            self.draws[key] = [self.made_draw(points)]
+        (draw,) = self.draws[key]
+        self.with_free(draw, 0, question.free)
+        return draw
+
+    def at_ends(self, question: Question) -> Iterator[Draw]:
+        """Yield points at the ends of the domains that the network states, where a claim compares anything."""
+        if not any(
+            isinstance(node, Compare) and names_of(node) for node in walk(self.with_definitions(question.right))
+        ):
+            return
+        key = ("ends of domains", self.loose(question))
+        if key not in self.draws:
+            sampler = self.sampler(question)
+            points = [sampler.at_end(point, upper) for point in sampler.draw(4, 0) for upper in (False, True)]
+            made = tuple(point for point in points if point is not None)
+            self.draws[key] = [self.made_draw(made)] if made else []
+        yield from self.draws[key]
 
     def beyond(self, threshold: Expr, question: Question) -> Iterator[Draw]:
         """Yield points with sizes for which a comparison of sizes and indices holds, and some for which it does not."""
@@ -1008,32 +1130,52 @@ class Judge:
         found = paths(sides)
         if not found:
             return ()
-        sampler = self.sampler(Question(sides[0], ZERO))
-        base = sampler.simple_point(sampler.sizes(0) if sizes is None else sizes, SIMPLE_NUMBERS[-1])
-        known = size_values(base.sizes, self.network)
-        bounds = [*bounds, *(b for side in sides for n in walk(side) if isinstance(n, Reduction) for b in n.bounds)]
-        indices = dict(zip((b.index for b in bounds), lowest_of(bounds, known), strict=True))
+        setting = self.corner_setting(sides, bounds, sizes)
+        indices, base = setting.indices, setting.base
         points: list[Point] = []
         for path in found:
             differences = [corner.difference for corner in path]
             if any(free_indices(one) - set(indices) or names_of(one) & set(free) for one in differences):
                 continue
-            behind = self.names_behind(Question(add(*differences), ZERO))
-            behind -= {name for fact in self.original.facts for name in names_of(fact.left) | names_of(fact.right)}
-            movable = [
-                name
-                for name in base.values
-                if name in behind
-                and not self.original.quantities[name].integer
-                and self.original.quantities[name].domain is None
-            ]
+            movable = self.movable(add(*differences), setting)
             try:
-                points += Corners(self.network, indices, movable).points(path, base)
+                found_ = Corners(self.network, indices, movable).points(path, base)
+                points += (point for point in found_ if self.is_inside(point, setting.sampler, setting.known))
             except SympropError:
                 continue
             if len(points) >= MOST_CORNER_POINTS:
                 break
         return tuple(points[:MOST_CORNER_POINTS])
+
+    def corner_setting(
+        self, sides: Sequence[Expr], bounds: Sequence[Bound], sizes: SizesDrawn | None = None, seed: int = 0
+    ) -> _Setting:
+        """Return the point from which corners of `sides` are looked for, with the least values of all indices."""
+        sampler = self.sampler(Question(sides[0], ZERO), self.seed + seed)
+        base = sampler.simple_point(sampler.sizes(0) if sizes is None else sizes, SIMPLE_NUMBERS[-1])
+        known = size_values(base.sizes, self.network)
+        bounds = [*bounds, *(b for side in sides for n in walk(side) if isinstance(n, Reduction) for b in n.bounds)]
+        indices = dict(zip((b.index for b in bounds), lowest_of(bounds, known), strict=True))
+        return _Setting(sampler, base, known, indices)
+
+    def movable(self, difference: Expr, setting: _Setting) -> list[str]:
+        """Return the given quantities that an expression depends on and that may have any value of an interval."""
+        behind = self.names_behind(Question(difference, ZERO))
+        behind -= {name for fact in self.original.facts for name in names_of(fact.left) | names_of(fact.right)}
+        quantities = self.original.quantities
+        return [
+            name
+            for name in setting.base.values
+            if name in behind and not quantities[name].integer and not is_finite_domain(quantities[name].domain)
+        ]
+
+    def is_inside(self, point: Point, sampler: Sampler, known: Mapping[Expr, Expr]) -> bool:
+        """Whether the values of a point lie in the domains that the network states."""
+        for name, components in point.values.items():
+            domain = self.original.quantities[name].domain
+            if domain is not None and not all(sampler.lies_in(v, domain, known) for v in components.values()):
+                return False
+        return True
 
     def probed(self, question: Question, draw: Draw, compared: _Compared) -> _Difference:
         """Compare both sides in double precision at every entry and point of a draw."""
@@ -1045,7 +1187,8 @@ class Judge:
         left = probe.entries(question.left, question.bounds, question.condition)
         outside_left = list(probe.outside)
         right = probe.entries(question.right, question.bounds, question.condition)
-        if len(probe.outside) > len(outside_left):
+        # The table of what a line defined may have components without a value that this claim does not read.
+        if len(probe.outside) > len(outside_left) and bool((np.isfinite(left) & ~np.isfinite(right)).any()):
             compared.outside = read_plainly(probe.outside[-1])
         if outside_left:
             compared.outside_left = read_plainly(outside_left[-1])
@@ -1173,7 +1316,7 @@ class Judge:
                 moved = {
                     name: components
                     if self.network.quantities[name].integer
-                    else {at: value + step * (place + 1) for place, (at, value) in enumerate(components.items())}
+                    else {at: value + step * _speed(name, at) for at, value in components.items()}
                     for name, components in point.values.items()
                 }
                 near = self.evaluator_at(replace(point, values=moved), free).ball(question.left, entry)
@@ -1430,15 +1573,9 @@ class Judge:
 
         if question.point or not self.has_kinks(question):
             return None
-        sampler = self.sampler(question)
         prepared = self.prepared(question)
         try:
-            sizes = sampler.sizes(0)
-            corners = tuple(Fraction(n) for n in (0, 0, 1, -1))
-            points = tuple(sampler.simple_point(sizes, corners[: 1 + n]) for n in range(4) for _ in range(2))
-            draw = self.made_draw(points)
-            self.with_free(draw, 0, question.free)
-            for at in (draw, self.at_corners(prepared)):
+            for at in (self.at_simple_corners(prepared), self.at_corners(prepared)):
                 suspects = () if at is None else self.probed(prepared, at, _Compared()).suspects
                 for number, entry in suspects:
                     assert at is not None
@@ -1616,6 +1753,27 @@ class Judge:
         return [every[0], every[-1], *random_.sample(every[1:-1], ENTRIES - 2)]
 
 
+def _speed(name: str, place: tuple[int, ...]) -> int:
+    """How far a component moves from a kink: each its own way, so that no tie between two of them stays."""
+    return random.Random(f"{name} {place}").randint(10, 99)
+
+
+class _Setting(NamedTuple):
+    """Where corners are looked for."""
+
+    sampler: Sampler
+    base: Point
+    known: Mapping[Expr, Expr]
+    indices: dict[Index, int]
+
+
+def _decided(case: Compare, node: Expr) -> Expr:
+    """Return a condition as decided where a case is taken."""
+    if node == case:
+        return TRUE if case.operator == "==" else FALSE
+    return node
+
+
 class _Compared:
     """What a comparison in double precision met on the way."""
 
@@ -1676,6 +1834,11 @@ def parts_of(condition: Expr) -> tuple[Expr, ...]:
     return condition.conditions if isinstance(condition, Junction) and condition.operator == "and" else (condition,)
 
 
+def is_finite_domain(domain: Domain | None) -> bool:
+    """Whether a domain has no values between others."""
+    return domain is not None and bool(domain.members)
+
+
 def stated_sizes(condition: Expr, network: Network) -> dict[Expr, Expr]:
     """Return the sizes that a condition gives a number, as ``N == 1`` does."""
     found: dict[Expr, Expr] = {}
@@ -1727,6 +1890,56 @@ def renamed(derivation: Derivation, name: str) -> Derivation:
             expression=transform(adjoint.expression, rule),
             textbook=transform(adjoint.textbook, rule),
         )
+    return replace(derivation, adjoints=adjoints)
+
+
+def summed_over(expr: Expr) -> int:
+    """Return how many indices are summed over in an expression."""
+    return sum(len(node.bounds) for node in walk(expr) if isinstance(node, Reduction))
+
+
+def with_seeds_picked(derivation: Derivation) -> Derivation:
+    """Return a derivation of an array in which sums over all components of it are the one term that is not 0.
+
+    The derivative of ``y[p]`` by ``y[q]`` is ``[p == q]``: a sum over q with it as a factor has one term for each p,
+    and its table is as large as the square of y.
+    """
+    seed = derivation.adjoints.get(derivation.of.name)
+    if seed is None or not isinstance(seed.expression, Where) or seed.expression.otherwise is not ZERO:
+        return derivation
+    rank = len(seed.bounds) // 2
+
+    def picked(node: Expr) -> Expr:
+        if not isinstance(node, Reduction) or node.kind != "sum":
+            return node
+        guards, body = TRUE, node.body
+        if isinstance(body, Where) and body.otherwise is ZERO:
+            guards, body = body.condition, body.then
+        factors = list(factors_of(body))
+        place = next((n for n, f in enumerate(factors) if isinstance(f, Access) and f.name == seed.access.name), None)
+        if place is None:
+            return node
+        access = factors.pop(place)
+        assert isinstance(access, Access)
+        bounds = {bound.index: bound for bound in node.bounds}
+        limits = frozenset[Index]().union(*(free_indices(b.lower) | free_indices(b.upper) for b in node.bounds))
+        mapping: dict[Expr, Expr] = {}
+        conditions = [guards]
+        for of, by in zip(access.indices[:rank], access.indices[rank:], strict=True):
+            if isinstance(by, Index) and by in bounds and by not in mapping and by not in limits:
+                mapping[by] = of
+                conditions.append(within(of, *bounds.pop(by)[1:3]))
+            else:
+                conditions.append(compare("==", by, of))
+        term = where(junction("and", *conditions), mul(*factors), ZERO)
+        return reduce("sum", tuple(bounds.values()), substitute(term, mapping))
+
+    adjoints = dict(derivation.adjoints)
+    for of, adjoint in derivation.adjoints.items():
+        if adjoint is not seed and seed.access.name in names_of(adjoint.expression):
+            expression = within_bounds(transform(adjoint.expression, picked), adjoint.bounds)
+            if summed_over(expression) < summed_over(adjoint.expression):
+                adjoints[of] = replace(adjoint, expression=expression)
     return replace(derivation, adjoints=adjoints)
 
 
@@ -1825,11 +2038,11 @@ def close(left: Any, right: Any, tolerance: Fraction | None = None) -> bool:
         return bool(abs(one - other) <= size * as_ball(AGREEMENT))
 
 
-def nested(components: Components) -> Any:
+def nested(components: Mapping[tuple[int, ...], Any]) -> Any:
     """Return components as nested lists of exact numbers as strings; a scalar as one string."""
     if set(components) == {()}:
         return str(components[()])
-    parts: dict[int, Components] = {}
+    parts: dict[int, dict[tuple[int, ...], Any]] = {}
     for place, value in components.items():
         parts.setdefault(place[0], {})[place[1:]] = value
     return [nested(parts[first]) for first in sorted(parts)]
@@ -1837,8 +2050,6 @@ def nested(components: Components) -> Any:
 
 def aligned_to(equation: Equation, access: Access) -> tuple[Expr, Equation] | None:
     """Return an equation with its indices named as in `access`, and when it is the one that defines that component."""
-    from symprop.algebra.expressions import FALSE, compare, junction
-    from symprop.algebra.indices import decide, within
 
     mapping: dict[Expr, Expr] = {}
     guards: list[Expr] = []

@@ -16,6 +16,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -29,6 +30,8 @@ from symprop.algebra.expressions import (
     Expr,
     Index,
     Number,
+    Power,
+    Size,
     free_indices,
     mul,
     names_of,
@@ -44,7 +47,7 @@ from symprop.declaration.axes import shape_of
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.quantity import Axis, Quantity
 from symprop.errors import SympropError
-from symprop.verification.claims import Claim, Fit, read_claims
+from symprop.verification.claims import Claim, Entry, Fit, read_claims
 from symprop.verification.diagnose import Diagnoser, Diagnosis
 from symprop.verification.judge import LINE_LIMIT, NO_LEFT_SIDE, Judge, Question, Verdict, Witness, differ
 from symprop.verification.named_parts import named_parts
@@ -231,6 +234,13 @@ class Session:
         return _Checking(self.judge).report(text, claims)
 
 
+def divisors_of(expr: Expr) -> Iterator[Size]:
+    """Yield the sizes by which something is divided, as a mean is."""
+    for node in walk(expr):
+        if isinstance(node, Power) and node.exponent == Number(Fraction(-1)):
+            yield from (factor for factor in walk(node.base) if isinstance(factor, Size))
+
+
 @dataclass
 class _Own:
     """What a person's wrong line says in place of the truth: the value of a derivative."""
@@ -255,9 +265,11 @@ class _Checking:
     lacking: list[str] = field(default_factory=list)  # names such as dZ that are wrong by the size of a mean alone
     given: list[Derivative] = field(default_factory=list)
     used: list[Derivative] = field(default_factory=list)
+    owned: frozenset[str] = frozenset()  # names such as dZ that are what their lines define
 
     def report(self, text: str, claims: tuple[Claim, ...], owned: frozenset[str] = frozenset()) -> Report:
         """Judge the claims of a text; names in `owned`, such as dZ, are what their lines define."""
+        self.owned = owned
         lines = tuple(line for claim in claims for line in self.line(claim))
         if owned:
             own = {f"{name} is a name of this text: later lines have the factor that it lacks" for name in owned}
@@ -308,6 +320,9 @@ class _Checking:
                 )  # fmt: skip
         if claim.kind == "definition":
             assert claim.equation is not None
+            line = self.without_mean(claim)
+            if line is not None:
+                return line
             self.judge.define(claim.equation, claim.axes)
             sides, tolerances = sides[1:], tolerances[1:]
             if len(sides) == 1:
@@ -315,6 +330,8 @@ class _Checking:
                     claim.line, claim.text, "proved", follows=True, reason="a definition", note=claim.note,
                     defines=claim.equation.name,
                 )  # fmt: skip
+        if claim.entries:
+            return self.entries(claim)
         verdicts: list[Verdict] = []
         shapes = claim.shapes[-len(sides) :] or (Fit("same"),) * len(sides)
         for place, (left, right) in enumerate(pairwise(sides)):
@@ -349,6 +366,42 @@ class _Checking:
             "; ".join(filter(None, (claim.note, every_component(shapes)))),
         )
 
+    def entries(self, claim: Claim) -> Line:
+        """Judge a list entry by entry; the first wrong one is told, and how many there are."""
+        wrong: list[Entry] = []
+        first: tuple[Question, Verdict] | None = None
+        verdicts: list[Verdict] = []
+        for entry in claim.entries:
+            question = Question(
+                entry.left, entry.right, point=claim.point, free=claim.free_scalars, tolerance=entry.tolerance
+            )
+            verdict = self.judge.equal(question)
+            verdicts.append(verdict)
+            if verdict.verdict == "refuted":
+                wrong.append(entry)
+                first = first or (question, verdict)
+        worst = min(verdicts, key=lambda verdict: SEVERITY.index(verdict.verdict))
+        diagnosis, expected = None, ""
+        if first is not None:
+            question, worst = first
+            expected = self.judge.expected(question.left, question)
+            link, diagnosis = self.link(question, claim)
+            if link.is_right:  # by a convention
+                wrong, worst = [], link
+            elif diagnosis is not None:
+                place = ", ".join(map(str, wrong[0].place))
+                others = f" {len(wrong)} of {len(claim.entries)} entries are wrong." if len(wrong) > 1 else ""
+                slip = f" {diagnosis.message}" if diagnosis.kind != "unrecognised" else ""
+                message = f"Entry [{place}] is {expected}, not {wrong[0].written}.{others}{slip}"
+                diagnosis = replace(diagnosis, message=message)
+        elif len(verdicts) > 1 and worst.is_right:
+            worst = replace(worst, reason=f"each of {len(verdicts)} entries: {worst.reason}")
+        follows = worst.is_right or (first is not None and self.follows(*first))
+        return Line(
+            claim.line, claim.text, worst.verdict, expected, diagnosis, worst.witness, follows, None, worst.reason,
+            claim.note,
+        )  # fmt: skip
+
     def note(self, claim: Claim) -> None:
         """Note which derivatives a line gives and which it uses."""
         for place, side in enumerate(claim.sides):
@@ -363,8 +416,40 @@ class _Checking:
         if by is None or not claim.by_habit or diagnosis is None:
             return
         is_between = self.judge.original.quantities[by.name].role == "defined"
-        if is_between and diagnosis.kind == "averaged" and len(diagnosis.slips) < 2:
+        if is_between and "averaged" in (diagnosis.kind, *diagnosis.also):
             self.lacking.append(f"d{by.name}")
+
+    def without_mean(self, claim: Claim) -> Line | None:
+        """Judge a ``dZ`` of this text to which later lines give the mean: the derivative times the number of examples.
+
+        If it is wrong, later lines have what is right in its place, since this slip costs this line.
+        """
+        network = self.judge.original
+        equation, objective = claim.equation, network.objective
+        if equation is None or objective is None or equation.name not in self.owned:
+            return None
+        divisors = {size for one in network.equations for size in divisors_of(one.expression)}
+        count = network.indices[network.batch].upper if network.batch is not None else None
+        if count is None and len(divisors) == 1:
+            (count,) = divisors
+        if count is None:
+            return None
+        by = Access(equation.name[1:], equation.target.indices)
+        if by.name not in network.quantities or len(by.indices) != len(network.quantities[by.name].axes):
+            return None
+        true = mul(count, Derivative("D", Access(objective.name, ()), by))
+        question = Question(true, equation.expression, claim.bounds, TRUE, claim.point, claim.free_scalars)
+        self.judge.without_operators(true)
+        verdict = self.judge.equal(question)
+        if verdict.verdict != "refuted":
+            return None
+        diagnosis = Diagnoser(self.judge).diagnose(question, claim)
+        self.judge.define(replace(equation, expression=true), claim.axes)
+        expected = self.judge.expected(true, question)
+        note = f"{equation.name} lacks the factor of the mean, which later lines have"
+        return Line(
+            claim.line, claim.text, "refuted", expected, diagnosis, verdict.witness, False, None, verdict.reason, note
+        )
 
     # -- one equality --------------------------------------------------------------------------------------------
 
@@ -384,11 +469,15 @@ class _Checking:
         other = self.by_convention(question, claim)
         if other is not None:
             return other
+        if verdict.by_default:
+            return verdict, self.by_default(question)
         if verdict.outside:
             return verdict, self.outside(question, verdict)
         diagnosis = Diagnoser(judge).diagnose(question, claim)
         if diagnosis.kind == "unrecognised" or len(diagnosis.slips) > 1:
             diagnosis = self.slip_by_convention(question, claim) or diagnosis
+        if diagnosis.kind in ("unrecognised", "averaged") or len(diagnosis.slips) > 1:
+            diagnosis = self.slip_at_defaults(question, claim) or diagnosis
         return verdict, self.in_context(question, diagnosis, claim)
 
     def slip_by_convention(self, question: Question, claim: Claim) -> Diagnosis | None:
@@ -581,6 +670,27 @@ class _Checking:
         if diagnosis.kind in ("transposed", "wrong-index", "index-shift", "wrong-quantity", "wrong-layer"):
             return replace(diagnosis, message=f"{message} {diagnosis.message}")
         return Diagnosis("wrong-index", f"{message} It is {judge.expected(question.left, question)}.")
+
+    def slip_at_defaults(self, question: Question, claim: Claim) -> Diagnosis | None:
+        """Return the one slip of a line in which a number stands for a size that has it by default."""
+        judge = self.judge
+        if not question.has_numbers or not judge.loose(question):
+            return None
+        found = Diagnoser(judge).diagnose(replace(question, stated_sizes=True), claim)
+        if found.kind in ("unrecognised", "condition") or len(found.slips) > 1:
+            return None
+        words = judge.default_words()
+        return replace(found, message=f"{found.message} Where {words}, a default, nothing else is wrong.")
+
+    def by_default(self, question: Question) -> Diagnosis:
+        """A number stands for a size, which is that number only by default."""
+        words = self.judge.default_words()
+        name = words.split(" = ")[0]
+        return Diagnosis(
+            "condition",
+            f"This is right only if {words}. That is a default, which --size {name}=... replaces: write {name} for the "
+            f"number. It is {self.judge.expected(question.left, question)}.",
+        )
 
     def in_context(self, question: Question, diagnosis: Diagnosis, claim: Claim) -> Diagnosis:
         """A sum within a local partial derivative that belongs to the adjoint is misplaced."""

@@ -240,6 +240,20 @@ class Sampler:
         below = high is None or value < high or (value == high and not domain.upper_open)
         return above and below
 
+    def at_end(self, point: Point, upper: bool) -> Point | None:
+        """Return a point with the values of every interval at its upper (or lower) end, if the end belongs to one."""
+        known = size_values(point.sizes, self.network)
+        facts = {name for fact in self.network.facts for name in names_of(fact.left) | names_of(fact.right)}
+        values = dict(point.values)
+        for name, components in point.values.items():
+            domain = self.network.quantities[name].domain
+            if domain is None or domain.members or name in facts:
+                continue
+            end = self.limits_of(domain, known)[upper]
+            if end is not None and self.lies_in(end, domain, known):
+                values[name] = dict.fromkeys(components, end)
+        return Point(point.sizes, values) if values != dict(point.values) else None
+
     def integer(self, quantity: Quantity, known: Mapping[Expr, Expr]) -> Fraction:
         domain = quantity.domain
         if domain is None or domain.lower is None or domain.upper is None:

@@ -22,6 +22,10 @@ from symprop.verification.report import Session, equal
         ("where(abs(x) < 1/100, 0, x)", "x"),
         ("[x == 0]", "0"),
         ("where(x == 1, 2, x)", "x"),
+        # At values that are no rational numbers.
+        ("where(exp(x) == 3, 0, x)", "x"),
+        ("where(x**2 != 2, x, 0)", "x"),
+        ("x", "where(sin(x) == 1/3, 0, x)"),
         ("where(x >= 0, 1, 0)", "where(x > 0, 1, 0)"),
         ("max(x, y) + [x == y]", "max(x, y)"),
         ("relu(3*x - 50)", "0"),
@@ -55,6 +59,61 @@ def test_a_difference_at_a_corner_is_found(left: str, right: str) -> None:
 )
 def test_what_is_equal_at_every_corner_is_right(left: str, right: str) -> None:
     assert equal(left, right).is_right
+
+
+BOUNDED = """
+input x[i]
+index i = 1..D
+target t[i] in [0, 1]
+input c in [-2, 5)
+parameter w[i]
+p[i] = sigmoid(w[i]*x[i])
+L = sum(i, (p[i] - t[i])**2)/2 + 0*c
+"""
+DP = "(p[i] - t[i])"
+
+
+@pytest.fixture(scope="module")
+def bounded() -> Session:
+    return Session(parse(BOUNDED))
+
+
+@pytest.mark.parametrize(
+    ("line", "is_right"),
+    [
+        (f"dL/dp[i] = {DP}*[t[i] != 1]", False),
+        (f"dL/dp[i] = {DP}*[t[i] > 0]", False),
+        (f"dL/dp[i] = {DP} + [t[i] == 1/2]", False),
+        (f"dL/dp[i] = {DP} + [c == -2]", False),
+        (f"dL/dp[i] = where(exp(w[i]) == 2, 1, {DP})", False),
+        (f"dL/dp[i] = where(p[i] == 1/3, 1, {DP})", False),
+        # Beyond the ends of a domain there is nothing, nor where no value is taken.
+        (f"dL/dp[i] = {DP} + [t[i] > 1]", True),
+        (f"dL/dp[i] = {DP}*[t[i] >= 0]", True),
+        (f"dL/dp[i] = {DP} + [c == 5]", True),
+        (f"dL/dp[i] = where(p[i] == t[i], 0, {DP})", True),
+        (f"dL/dp[i] = where(p[i] == 2, 1, {DP})", True),
+    ],
+)
+def test_a_difference_at_single_values_of_a_domain_is_found(bounded: Session, line: str, is_right: bool) -> None:
+    (found,) = bounded.check(line).lines
+    assert (found.verdict in ("proved", "agrees")) is is_right, found
+    assert not is_right or found.diagnosis is None
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("dL/dx = [x >= y]", None),
+        ("dL/dx = [x > y]", "convention"),
+        ("dM/dw = 2*w*x**2*[w*x >= 0]", None),  # 0 at the kink on both sides
+    ],
+)
+def test_a_tie_is_a_kink_whichever_way_it_is_left(line: str, kind: str | None) -> None:
+    network = parse("input x, y\nparameter w\nM = relu(w*x)**2\nL = max(x, y)")
+    (found,) = Session(network).check(line).lines
+    assert found.verdict in ("proved", "agrees"), found
+    assert (found.diagnosis.kind if found.diagnosis else None) == kind
 
 
 def test_numbers_that_are_no_binary_fractions_are_compared_with_all_digits() -> None:

@@ -192,6 +192,11 @@ def test_one_slip_in_a_line_that_was_skipped_is_counted_once() -> None:
         ("dO = O - Y\ndW = X.T @ dO", ["refuted", "proved"]),
         ("dO = O - Y", ["refuted"]),
         ("dO = O - Y\ndW = X.T @ dO/K", ["refuted", "refuted"]),
+        # One slip more in the first line costs that line alone.
+        ("dO = O + Y\ndW = X.T @ dO/N", ["refuted", "proved"]),
+        ("dO = Y - O\ndW = X.T @ dO/N", ["refuted", "proved"]),
+        ("dO = O + Y\ndW = X.T @ dO", ["refuted", "proved"]),
+        ("dO = O + Y\ndW = -X.T @ dO/N", ["refuted", "refuted"]),
     ],
 )
 def test_the_mean_may_be_taken_a_line_later(product: Session, text: str, verdicts: list[str]) -> None:

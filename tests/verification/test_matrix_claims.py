@@ -195,3 +195,20 @@ def test_arrays_are_read_in_the_indices_of_the_left_side() -> None:
     left, right = claim.sides
     assert (str(left), str(right)) == ("D(L, W[i,j])", "D(L, a[i])*x[j]")
     assert [str(bound.index) for bound in claim.bounds] == ["i", "j"]
+
+
+CONVOLUTION = """
+index p, q = 0..P-1, a, b = 0..A-1, r, s = 0..P+A-2, f = 1..F, c = 1..C
+input x[c,r,s]
+parameter U[f,c,a,b]
+y[f,p,q] = tanh(sum(c, a, b, U[f,c,a,b]*x[c,p+a,q+b]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("slope", "is_right"), [("(1 - y[f,p,q]**2)", True), ("(1 - y[f,p,q])", False), ("(1 - y[f,q,p]**2)", False)]
+)
+def test_jacobians_of_six_indices_are_judged(slope: str, is_right: bool) -> None:
+    session = Session(parse(CONVOLUTION))
+    (found,) = session.check(f"D(y[f,p,q], x[c,r,s]) = {slope}*sum(a, b, U[f,c,a,b]*[p + a == r]*[q + b == s])").lines
+    assert found.verdict == ("proved" if is_right else "refuted"), found

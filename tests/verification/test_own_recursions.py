@@ -114,3 +114,42 @@ def test_what_is_defined_by_its_own_value_is_refused(recurrent: Session, line: s
 def test_a_second_line_about_the_same_components_is_a_claim(recurrent: Session) -> None:
     lines = recurrent.check(f"{BASE}\ng[T,j] = h[T,j] - y[T,j]").lines
     assert [line.verdict for line in lines] == ["proved", "refuted"]
+
+
+ONE_OUTPUT = """
+index t = 1..T, j, m = 1..H, i = 1..D
+input x[t,i]
+target y
+parameter W[j,i], V[j,m], v[j]
+h[0,j] = 0
+h[t,j] = tanh(sum(i, W[j,i]*x[t,i]) + sum(m, V[j,m]*h[t-1,m])) for t = 1..T
+o = sum(j, v[j]*h[T,j])
+L = (o - y)**2/2
+"""
+LAST = "delta[T,j] = (o - y)*v[j]\n"
+NEXT = "delta[t,j] = sum(m, delta[t+1,m]*(1 - h[t+1,m]**2)*V[m,j])\n"
+SLOPE = "g[t,j] = 1 - h[t+1,j]**2"
+BY_SLOPE = "dL/dh[t,j] = sum(m, g[t,m]*V[m,j]*dL/dh[t+1,m])"
+
+
+@pytest.fixture(scope="module")
+def one_output() -> Session:
+    return Session(parse(ONE_OUTPUT))
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_right", "note"),
+    [
+        (f"{SLOPE}\n{BY_SLOPE}", True, "t = 1..T - 1, where both sides exist"),
+        (f"{SLOPE} for t = 1..T\n{BY_SLOPE}", True, "t = 1..T - 1, where both sides exist"),
+        (f"{SLOPE}\nk[t,j] = 2*g[t,j]\n{BY_SLOPE.replace('g[t,m]', 'k[t,m]/2')}", True, "t = 1..T - 1"),
+        (f"{SLOPE}\n{BY_SLOPE.replace('V[m,j]', 'V[j,m]')}", False, "t = 1..T - 1"),
+        (f"{SLOPE} for t = 1..T\n{BY_SLOPE.replace('g[t,m]', 'g[t+1,m]')} for t = 1..T-2", False, ""),
+        (f"{LAST}{NEXT}dL/dV[j,m] = sum(t, delta[t,j]*(1 - h[t,j]**2)*h[t-1,m])", True, ""),
+        (f"{LAST}{NEXT}dL/dV[j,m] = sum(t, delta[t,j]*(1 - h[t,j]**2)*h[t,m])", False, ""),
+    ],
+)
+def test_a_line_claims_where_what_it_reads_exists(one_output: Session, lines: str, is_right: bool, note: str) -> None:
+    found = one_output.check(lines).lines[-1]
+    assert (found.verdict in RIGHT) is is_right, found
+    assert note in found.note

@@ -52,6 +52,30 @@ READ = [
     ("scalar", f"* dL/dy = y - t\n* {DW}", f"dL/dy = y - t\n{DW}"),
     ("scalar", f"• dL/dy = y - t\n• {DW}", f"dL/dy = y - t\n{DW}"),
     ("scalar", "-dL/dw = (t - y)*x", "-D(L, w) = (t - y)*x"),
+    # Headings, and sentences that claim nothing.
+    *(("scalar", f"dL/dy = y - t\n{heading}\n{DW}", f"dL/dy = y - t\n{DW}")
+      for heading in ("Backward pass:", "Step 2 - the gradient of w", "- Gradient w.r.t. w", "Now the weight:",
+                      "(b) Output layer (chain rule)", "We are done with y!", "1. Weights")),
+    ("scalar", f"Output layer: dL/dy = y - t\nThe weight: {DW}", f"dL/dy = y - t\n{DW}"),
+    # Sums with their index below reach over a product; a prime at an array is a transpose.
+    *(("softmax", f"dL/dx[i] = {sum_} (p_k - t_k)", "dL/dx[i] = sum(k, W[k,i]*(p[k] - t[k]))")
+      for sum_ in ("∑_k W_ki", "Σ_k W[k,i]*", "sum_k W_ki", "∑ₖ W_ki", "∑_{k} W_ki")),
+    ("softmax", "L = -∑_{k=1}^K t_k log(p_k)", "L = -sum(k = 1..K, t[k]*log(p[k]))"),
+    ("softmax", "L = 2 - ∑_k t_k log(p_k) - 2", "L = 2 - sum(k, t[k]*log(p[k])) - 2"),
+    ("softmax", "dL/dx[i] = ∑_k W_ki p_k - ∑_k W_ki t_k", "dL/dx[i] = sum(k, W[k,i]*p[k]) - sum(k, W[k,i]*t[k])"),
+    ("softmax", "L = -∑_k t_k ∑_m [k==m]*log(p_m)", "L = -sum(k, t[k]*sum(m, [k==m]*log(p[m])))"),
+    ("softmax", "L = -∑_k t_k a_k + logsumexp(k, a[k])", "L = -sum(k, t[k]*a[k]) + logsumexp(k, a[k])"),
+    # Components before a bracket or an exponent, and the Kronecker delta.
+    ("softmax", "P(p_k, a_m) = p_k([k==m] - p_m)", "P(p[k], a[m]) = p[k]*([k==m] - p[m])"),
+    ("softmax", "P(p_k, a_m) = p_k ([k==m] - p_m)", "P(p[k], a[m]) = p[k]*([k==m] - p[m])"),
+    ("softmax", "∂p_k/∂a_m = p_k (δ_km - p_m)", "D(p[k], a[m]) = p[k]*([k==m] - p[m])"),
+    ("softmax", "q_k = p_k² - t_k^2", "q[k] = p[k]**2 - t[k]**2"),
+    ("recurrent", "dw = ∑_t dh_t (1 - h_t²) x_t", "D(L, w) = sum(t, D(L, h[t])*(1 - h[t]**2)*x[t])"),
+    ("whole arrays", "dW = (x @ ((h - t)*(1 - h**2))')'", "dW = (x @ ((h - t)*(1 - h**2)).T).T"),
+    ("whole arrays", "dx = W'((h - t)*(1 - h**2))", "dx = W.T @ ((h - t)*(1 - h**2))"),
+    ("whole arrays", "dz = (h - t)*(1 - h**2)\ndW = dz x'", "dz = (h - t)*(1 - h**2)\ndW = dz @ x.T"),
+    ("whole arrays", "dx = W' @ dL/dz", "dx = W.T @ dL/dz"),
+    ("batch", "dw = X’ r", "dw = X.T @ r"),
     *(("scalar", f"dL/dy = y - t\n{word} {DW}", f"dL/dy = y - t\n{DW}")
       for word in ("=>", "⇒", "∴", "therefore", "Thus,", "so", "Hence", "and", "Then we have", "it follows that")),
     ("softmax", "Let delta[k] = p[k] - t[k]\nThen dL/da[k] = delta[k]", "delta[k] = p[k] - t[k]\ndL/da[k] = delta[k]"),
@@ -139,6 +163,13 @@ READ = [
 
 # (network, line, what the message offers)
 REFUSED = [
+    ("scalar", "the gradient of w is x", ("two things are equal",)),
+    ("scalar", "dw is zero", ("two things are equal",)),
+    ("scalar", "y - t", ("two things are equal",)),
+    ("whole arrays", "dW = dz h'", ("h.T", "derivative of tanh")),
+    ("softmax", "dL/dx[i] = ∑_k W_ki p_k - W_ki t_k", ("sum(k, W_ki p_k - W_ki t_k)", "sum(k, W_ki p_k) - W_ki t_k")),
+    ("softmax", "L = -∑_k", ("sum(k, ...)",)),
+    ("softmax", "dL/da[k] = p_k - W_k", ("W has 2 indices", "W[k, i]")),
     ("scalar", "- dL/dw = (t - y)*x", ("item of a list", "Write -dL/dw")),
     ("scalar", "(x) dL/dw = 1", ("x)", "x*...")),
     ("scalar", "dL/dw = x (3)", ("number of this line", "*3")),
