@@ -196,7 +196,8 @@ def test_a_declared_size_holds_against_arrays_and_may_be_given_otherwise() -> No
         "L = cross_entropy(k, t[k], p[k])"
     )
     data = {"x": T, "t": np.eye(4)[np.arange(20) % 4]}
-    with pytest.raises(ShapeError, match=r"extents \(3,\)\n  K = 3 is declared .* --size K=4, or sizes={\"K\": 4}"):
+    wanted = r"extents \(3,\) for each example\n  K = 3 is declared .* --size K=4, or sizes={\"K\": 4}"
+    with pytest.raises(ShapeError, match=wanted):
         fit(data, net=net)
     assert fit(data, net=net, sizes={"K": 4}).parameters["w"].shape == (4,)
     double = net.replace("size K = 3", "size P = 2; size K = P + 1")

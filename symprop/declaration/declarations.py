@@ -517,6 +517,8 @@ class Declarations:
             scope.sizes.setdefault(name, None)
             if item.parts:
                 scope.defined_sizes.add(name)
+                if item.parts[-1].kind == "number":
+                    scope.default_sizes.add(name)
         scope.sizes = dict(sorted(scope.sizes.items(), key=lambda item: self.place_of_size(item[0])))
         self.read_constants()
         found = dict(self.bound)

@@ -837,11 +837,22 @@ class _Reader:
         items = []
         for name in waiting:
             indices, lengths = self.names.lengths.get(name, (self.names.axes.get(name, ()), ()))
+            if not indices and not lengths:
+                indices = self._indices_where_read(name, lines)
             written = str(Meaning(name, indices))
             items.append(f"{written}: ({', '.join(lengths)})" if lengths else written)
         text = f"parameter {', '.join(items)}"
         statement = LatexLine(lines[first].line, text, "", ((0, 0),) * len(text), ("from the shapes in the text",))
         return [*lines[:first], statement, *lines[first:]]
+
+    def _indices_where_read(self, name: str, lines: Sequence[LatexLine]) -> tuple[str, ...]:
+        """Return the letters at which a name is read first, ``("i",)`` of ``x[i]``; none if it is a scalar."""
+        for line in lines:
+            for match in re.finditer(rf"(?<!\w){re.escape(name)}\[([^\[\]]*)\]", line.text):
+                letters = tuple(part.strip() for part in match[1].split(","))
+                if all(_NAME.fullmatch(letter) for letter in letters) and len(set(letters)) == len(letters):
+                    return letters
+        return ()
 
     def with_index_ranges(self, lines: list[LatexLine]) -> list[LatexLine]:
         """Declare the indices that have the same limits in all sums, on the line of the first statement."""

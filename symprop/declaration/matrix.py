@@ -379,7 +379,9 @@ class ArrayReader(Resolver):
             return True
         # The definitions of sizes are read after shapes are found: what they may decide is left to the second reading.
         named = {node.name for node in walk(difference) if isinstance(node, Size)}
-        return self.only_shapes and bool(named & self.scope.defined_sizes)
+        open_ones = self.scope.defined_sizes - self.scope.default_sizes
+        # A number is no free size: with `size H = 3` an axis of length D is not as long as one of length H.
+        return self.only_shapes and bool(named & open_ones or (named and named <= self.scope.default_sizes))
 
     def _do_not_fit(self, syntax: Syntax, operands: tuple[Syntax, Syntax], shaped: tuple[Shaped, Shaped]) -> ShapeError:
         left, right = (self.written(operand) for operand in operands)
@@ -550,7 +552,9 @@ class ArrayReader(Resolver):
         message = f"{sides} has no value: the shapes are {left.shape} and {right.shape}"
         fixes = []
         # A column times a matrix is meant to give a column again.
-        turned = [(self._turned(right), left, f"{_flipped(other)} @ {one}")] if ranks == (1, 2) else []
+        turned = []
+        if ranks == (1, 2):
+            turned += [(self._turned(right), left, f"{_flipped(other)} @ {one}"), (right, left, f"{other} @ {one}")]
         turned.append((self._turned(left), right, f"{_flipped(one)} @ {other}"))
         turned.append((left, self._turned(right), f"{one} @ {_flipped(other)}"))
         turned.append((self._turned(left), self._turned(right), f"{_flipped(one)} @ {_flipped(other)}"))

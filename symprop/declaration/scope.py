@@ -79,6 +79,8 @@ class Scope:
     sizes : dict of str to Expr or None
     defined_sizes : set of str
         The sizes that others define, while that is not read yet.
+    default_sizes : set of str
+        Those of them that are plain numbers.
     layered : set of str
         The sizes that differ from layer to layer, ``n(l)``.
     functions : dict of str to Function
@@ -108,6 +110,7 @@ class Scope:
     stated: set[str] = field(default_factory=set)
     sizes: dict[str, Expr | None] = field(default_factory=dict)
     defined_sizes: set[str] = field(default_factory=set)
+    default_sizes: set[str] = field(default_factory=set)
     layered: set[str] = field(default_factory=set)
     functions: dict[str, Function] = field(default_factory=dict)
     occurrences: dict[str, dict[str, int]] = field(default_factory=dict)  # see resolve._written_out

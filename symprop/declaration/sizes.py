@@ -58,6 +58,7 @@ def solve_sizes(
     greatest: Mapping[str, tuple[int, ...]] | None = None,
     *,
     complete: bool = True,
+    whole: Mapping[str, tuple[int, ...]] | None = None,
 ) -> dict[str, SizeValue]:
     """Return the value of every size name: an integer, or the tuple of a size that differs from layer to layer.
 
@@ -74,6 +75,8 @@ def solve_sizes(
         shapes leave open, as the least size that has room for it.
     complete : bool
         Whether a size that cannot be found is an error; otherwise it is left out.
+    whole : mapping of str to tuple of int, optional
+        Shapes with the axis of the examples, where messages should show them so.
 
     Raises
     ------
@@ -82,7 +85,7 @@ def solve_sizes(
     DeclarationError
         If a size is given that the network does not have.
     """
-    return _Solver(network, dict(shapes), dict(sizes or {}), dict(greatest or {})).solve(complete)
+    return _Solver(network, dict(shapes), dict(sizes or {}), dict(greatest or {}), dict(whole or {})).solve(complete)
 
 
 def fold(expr: Expr, known: Mapping[Expr, Expr]) -> Expr:
@@ -141,8 +144,10 @@ class _Solver:
         shapes: dict[str, tuple[int, ...]],
         sizes: dict[str, SizeValue],
         greatest: dict[str, tuple[int, ...]],
+        whole: dict[str, tuple[int, ...]],
     ) -> None:
         self.network = network
+        self.whole = whole
         self.shapes = shapes
         self.greatest = greatest
         self.names = size_names(network)
@@ -230,8 +235,9 @@ class _Solver:
             regular = [axis for axis in quantity.axes if not free_indices(axis.extent)]
             if len(shape) > len(quantity.axes) or len(shape) < min(len(regular), len(quantity.axes)):
                 raise ShapeError(
-                    f"{name} has shape {_tuple(shape)}; the network declares {quantity.access}, "
+                    f"{name} has shape {self.shown(name)}; the network declares {quantity.access}, "
                     f"which has {_count(len(quantity.axes), 'axis', 'axes')}"
+                    f"{' for each example' if name in self.whole else ''}"
                 )
             for axis, length in zip(quantity.axes, shape, strict=False):
                 if not free_indices(axis.extent):
@@ -264,7 +270,7 @@ class _Solver:
                 origin = "is declared in the network"
         else:
             name_of_array = condition.quantity.name
-            origin = f"follows from the shape {_tuple(self.shapes[name_of_array])} of {name_of_array}"
+            origin = f"follows from the shape {self.shown(name_of_array)} of {name_of_array}"
         self.settle(size, value, origin)
         return True
 
@@ -273,6 +279,10 @@ class _Solver:
         if name in self.layers:
             return f"the {dict(self.lists)[name]} values of {name}"
         return f"size {name} = {self.network.sizes[name]}"
+
+    def shown(self, name: str) -> str:
+        """Return the shape of an array as it was given."""
+        return _tuple(self.whole.get(name, self.shapes[name]))
 
     def make_room(self) -> bool:
         """Settle the sizes that only components speak of: the least that have room for all of them."""
@@ -321,8 +331,8 @@ class _Solver:
                 value = lengths[0] if lengths else "..."
                 hint += f' Another value: --size {default}={value}, or sizes={{"{default}": {value}}}.'
         return ShapeError(
-            f"{quantity.name} has shape {_tuple(shape)}; the network declares {quantity.access} "
-            f"with extents {expected}",
+            f"{quantity.name} has shape {self.shown(quantity.name)}; the network declares {quantity.access} "
+            f"with extents {expected}{' for each example' if quantity.name in self.whole else ''}",
             hint=hint or None,
         )
 

@@ -1565,7 +1565,17 @@ class _Lowering:
                         if not free_indices(limits[1]) and not at_least(limits[1], ZERO):
                             nonempty.append((ZERO, normal(limits[1])))
                     least, greatest, lower, upper = map(self.boxes.placed, (low, high, lower, upper))
-                    yield Check(str(access), least, greatest, lower, upper, tuple(nonempty), line.line)
+                    written = self.as_written(access)
+                    of_network = (e.line for e in self.network.equations if written in walk(e.expression))
+                    number = line.line or next(of_network, 0)
+                    yield Check(str(written), least, greatest, lower, upper, tuple(nonempty), number)
+
+    def as_written(self, access: Access) -> Access:
+        """Return a reading without the index of the examples that compiled code adds."""
+        added = self.made.examples
+        if added is None:
+            return access
+        return Access(access.name, tuple(index for index in access.indices if index is not added.index))
 
 
 GIVEN = ("input", "target", "parameter")

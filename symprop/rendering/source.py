@@ -234,7 +234,8 @@ class _Module:
 
     def check(self, c: Check) -> tuple[str, ...]:
         nonempty = " and ".join(f"{self.in_sizes(a)} <= {self.in_sizes(b)}" for a, b in c.nonempty) or "True"
-        return (c.reading, *map(self.in_sizes, (c.least, c.greatest, c.lower, c.upper)), nonempty)
+        place = f"{c.reading} on line {c.line}" if c.line else c.reading
+        return (place, *map(self.in_sizes, (c.least, c.greatest, c.lower, c.upper)), nonempty)
 
     def data_names(self) -> list[str]:
         """Return the arrays that are passed to the compiled functions one by one."""

@@ -45,6 +45,7 @@ import importlib.util
 import json
 import math
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -74,6 +75,9 @@ if TYPE_CHECKING:
 
 # Folders whose files decide what a generated module looks like.
 MAKERS = ("algebra", "declaration", "derivation", "lowering", "rendering", "templates")
+
+# What a generated module says of a reading beyond its axis: the array, and the line of the network.
+_BEYOND = re.compile(r"^(.*\]) on line (\d+)(?= is read from)")
 
 
 @dataclass(frozen=True)
@@ -623,7 +627,8 @@ class Functions:
             from symprop.declaration.sizes import solve_sizes
 
             network = parse(self.metadata.network)
-            shapes = {}
+            shapes, whole = {}, {}
+            counts: dict[str, int] = {}
             for name, value in {**data, **parameters}.items():
                 if name in network.quantities and name in self.metadata.roles:
                     if name in self.metadata.ragged:
@@ -634,17 +639,29 @@ class Functions:
                         return ShapeError(f"{name} is one array, and what was given are rows of different lengths")
                     axis = self.metadata.example_axis(name)
                     if axis is not None and network.batch is None and len(shape) > axis:
-                        del shape[axis]
+                        whole[name] = tuple(shape)
+                        counts[name] = shape.pop(axis)
                     shapes[name] = tuple(shape)
+            if len(set(counts.values())) > 1:
+                numbers = ", ".join(f"{name} {count}" for name, count in counts.items())
+                return ShapeError(f"the arrays have different numbers of examples: {numbers}")
             mine = {name: value for name, value in self._given.items() if name in network.sizes}
             # What parts of ragged arrays say of sizes is left to the module.
             complete = not any(name in self.metadata.ragged for name in (*parameters, *data))
-            solve_sizes(network, shapes, mine, complete=complete)
+            solve_sizes(network, shapes, mine, complete=complete, whole=whole)
         except SympropError as better:
             if isinstance(better, ShapeError):
                 return better
         except ImportError:
             pass
+        beyond = _BEYOND.search(str(error))
+        if beyond is not None:
+            return ShapeError(
+                str(error).replace(beyond[0], beyond[1], 1),
+                text=self.metadata.network or None,
+                line=int(beyond[2]),
+                hint=f"Shift the limits, or write 'zero outside {beyond[1].partition('[')[0]}'.",
+            )
         inputs = [name for name, role in self.metadata.roles.items() if role == "input"]
         if inputs and not any(name in data for name in inputs):
             return ShapeError(f"the data lack {' and '.join(inputs)}", hint=f"Give {self._example('input')}.")

@@ -127,3 +127,9 @@ LETTERS = str.maketrans(dict.fromkeys("ijkl", "i"))
 def test_a_transpose_of_what_has_no_shape_is_refused() -> None:
     with pytest.raises(SympropError, match="transposes what is no array"):
         network_text(r"y = \mathbf{v}^\top \mathbf{h}" + "\n" + r"L = y^2")
+
+
+def test_a_name_without_a_stated_shape_has_the_indices_at_which_it_is_read() -> None:
+    network = parse("W \\in \\mathbb{R}^{H \\times D}\na_j = \\sum_i W_{ji} x_i\nL = \\sum_j a_j^2")
+    plain = parse("parameter W: (H, D), x[i]\na[j] = sum(i, W[j,i]*x[i])\nL = sum(j, a[j]**2)")
+    assert [(e.target, e.expression) for e in network.equations] == [(e.target, e.expression) for e in plain.equations]

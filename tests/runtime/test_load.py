@@ -222,7 +222,7 @@ def test_a_transposed_weight_is_a_shape_error_that_says_so() -> None:
 
 def test_different_numbers_of_examples_are_a_shape_error() -> None:
     functions, parameters, data = two_layers()
-    with pytest.raises(ShapeError, match="t has shape"):
+    with pytest.raises(ShapeError, match="different numbers of examples: x 6, t 4"):
         functions.gradient(parameters, {**data, "t": data["t"][:4]})
 
 
@@ -276,6 +276,21 @@ def test_a_size_that_nothing_tells_is_asked_for() -> None:
     functions = compile(CORPUS["two layers"].text, target="numpy")
     with pytest.raises(ShapeError, match="H"):
         functions.initialize(0, {"x": np.zeros((4, 3)), "t": np.zeros((4, 5))})
+
+
+def test_a_read_beyond_an_axis_is_shown_where_the_network_has_it() -> None:
+    text = "size D = 12, P = 6\nindex r = 1..D, p = 1..P, k = 1..3\ninput x[r]\nparameter w[k]\n"
+    functions = compile(text + "L = sum(p, sum(k, w[k]*x[2*p + k - 2])**2)", target="numpy")
+    with pytest.raises(ShapeError) as caught:
+        functions.gradient({"w": np.ones(3)}, {"x": np.ones((4, 12))})
+    assert caught.value.message == "x[2*p + k - 2] is read from 1 to 13, outside its range 1 to 12"
+    assert (caught.value.line, caught.value.hint) == (5, "Shift the limits, or write 'zero outside x'.")
+
+
+def test_an_array_of_examples_is_shown_with_its_whole_shape() -> None:
+    functions = compile("index i = 1..D\ninput x[i]\ntarget t\nparameter w[i]\nL = (sum(i, w[i]*x[i]) - t)**2")
+    with pytest.raises(ShapeError, match=r"D = 2 follows from the shape \(50, 2\) of x"):
+        functions.gradient({"w": np.ones(3)}, {"x": np.ones((50, 2)), "t": np.ones(50)})
 
 
 def test_an_index_outside_its_range_is_a_shape_error() -> None:
