@@ -229,7 +229,7 @@ class Names:
         layer : Item, optional
             The superscript, if it is no power.
         """
-        for name in (stem, *_SYNONYMS.get(stem, ())):
+        for name in (stem, *_SYNONYMS.get(stem, ()), *_in_one_word(stem)):
             found = self._whole_names(name, items, layer) or self._accesses(name, items, layer)
             if found:
                 return list(dict.fromkeys(found))
@@ -510,3 +510,9 @@ def both(meanings: Iterable[object]) -> str:
 def count_of(rank: int) -> str:
     """Return a number of indices in words."""
     return {0: "no index", 1: "1 index"}.get(rank, f"{rank} indices")
+
+
+def _in_one_word(stem: str) -> tuple[str, ...]:
+    """Return ``yhat`` for ``y_hat``: code has such names for letters with a decoration."""
+    plain, _, decoration = stem.rpartition("_")
+    return (f"{plain}{decoration}",) if plain and decoration in DECORATIONS else ()

@@ -644,14 +644,18 @@ class _Reader(Declarations):
         readings = [self.boxes(reading) for reading in self.readings.get(name, ()) if not reading.guarded]
         for place, axis in enumerate(axes):
             index = axis.index.name if axis.index.name in self.scope.indices else stem_of(axis.index)
-            if self.is_declared_index(index) or (index in self.scope.stated and index not in self.part_limits):
+            if self.is_declared_index(index):
                 continue
+            is_stated = index in self.scope.stated and index not in self.part_limits
             boxes = list(readings)
             if index not in self.used:
                 boxes += [defined.box for defined in self.definitions.get(name, ())]
             found = ranges.hull_along(place, boxes) if boxes and all(box[place] for box in boxes) else None
             # Where the index is read over a range of its own there is nothing to narrow.
             if found is None or isinstance(found[0], tuple) or self.is_open(Index(index), found):
+                continue
+            # A sum over 1..n(l-1) states no range of its own for i: there is one for each layer.
+            if is_stated and not ranges.is_layered(found):
                 continue
             # Two undeclared indices have sizes of their own, unless one of them stands here alone, as a mere name.
             if self.is_undeclared(found) and self.stands_elsewhere(index, name):
@@ -906,6 +910,10 @@ class _Reader(Declarations):
             if box is not None and not isinstance(index, Index) and not reading.guarded and self.is_outside(axis, box):
                 raise self.outside(name, reading.span, box, axis)
             interval = (axis.lower, axis.upper)
+            own = next((bound for bound in reading.bounds if bound.index is index), None)
+            if box is not None and ranges.is_layered(box) and own is not None and not reading.conditions:
+                # An axis that is as long in every layer is read as far as one of the layers goes.
+                raise self.unrelated(name, reading, axis, index, (own.lower, own.upper))
             found = ranges.may_leave(index, reading.bounds, interval, reading.conditions, self.scope.sizes)
             if found is not None:
                 raise self.unrelated(name, reading, axis, index, found)

@@ -301,15 +301,16 @@ def gap(intervals: Sequence[Interval], wanted: Interval) -> Expr | None:
     low = wanted[0]
     # In ascending order one pass is enough; limits in sizes, which have no order, may take more.
     ordered = sorted(intervals, key=lambda pair: pair[0].value if isinstance(pair[0], Number) else Fraction(0))
-    moved = True
+    waiting, moved = ordered, True
     while moved:
-        moved = False
-        for lower, upper in ordered:
+        moved, left = False, []
+        for lower, upper in waiting:
             after = Number(upper.value + 1) if isinstance(upper, Number) else normal(upper + ONE)
             if not is_below(low, lower) and not is_at_most(after, low):
-                low, moved = after, True
-        if all(isinstance(lower, Number) and isinstance(upper, Number) for lower, upper in ordered):
-            break
+                low, moved = after, True  # each moves it once: 3 and T + 1 have no order, and would take turns
+            else:
+                left.append((lower, upper))
+        waiting = left
     proved = all(is_below(low, lower) or is_below(upper, low) for lower, upper in ordered)
     return low if proved and (low is wanted[0] or is_at_most(low, wanted[1])) else None
 

@@ -329,6 +329,10 @@ def is_flat(line: Assignment, variables: Mapping[str, Variable]) -> bool:
         if free_indices(bound.lower) or free_indices(bound.upper):
             return False
     lengths = extents(variable)
+    # n(L) is an element of an array too, and is not to be read at the place of the loop.
+    read = (node for length in lengths for node in walk(length))
+    if any(isinstance(node, Access) or (isinstance(node, Size) and node.arguments) for node in read):
+        return False
 
     def fits(expr: Expr) -> bool:
         if isinstance(expr, Access):

@@ -11,8 +11,9 @@ be read is an error of that line alone.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -45,7 +46,7 @@ from symprop.algebra.expressions import (
 from symprop.algebra.indices import normal
 from symprop.declaration.axes import AxisNames, Shaped, shape_of
 from symprop.declaration.matrix import ArrayReader
-from symprop.declaration.names import GREEK, is_forbidden, spelled
+from symprop.declaration.names import DECORATIONS, GREEK, is_forbidden, spelled
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.parser import parse_point
 from symprop.declaration.phrases import ARROWS, is_prose, listed, outside, phrases
@@ -79,6 +80,11 @@ _PIECE = re.compile(
 # 1/2 x is half of x, and 1/N sum(n, ...) a mean.
 _FRACTION_OF = re.compile(r"(?<![\w.)\]])\d+\s*/\s*(?:\d+\s*\0|\w+\s*\0(?:sum|Sum|Σ|∑)$)")
 _OPERATOR_WORDS = ("and", "or", "not", "in", "if", "for")
+_VALUE = re.compile(
+    rf"\s*({_NAME})(?:{_INDICES})?\s*=\s*"
+    r"(?:[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?(?:\s*/\s*\d+)?|\[[\d\s.,;/eE+\-\[\]]*\])\s*"
+)
+_WHERE = re.compile(rf"(?:^|[\s,;(])\(?\s*(?:where|with|here)\s*:?\s+(?={_NAME}\s*(?:{_INDICES})?\s*=(?!=))")
 _UPDATE = re.compile(r"<-|←|:=")
 _NAMED_AFTER = re.compile(r"=:")
 _INCREMENT = re.compile(r"([-+])=(?!=)")
@@ -255,6 +261,7 @@ class ClaimReader:
         if looks_like_latex(without_limits(text)):
             yield from self.latex(text)
             return
+        lines = [self.with_names_in_one_word(line) for line in lines]
         dashes = listed(lines)
         own = {name for line in lines for name in _GIVEN_NAME.findall(line)}
 
@@ -262,14 +269,29 @@ class ClaimReader:
             return word in own or self.means_something(word) or (word[0] == "d" and self.means_something(word[1:]))
 
         headings = frozenset(n for n, line in enumerate(lines) if is_prose(line.split("#", 1)[0], is_name))
-        for number, written in logical_lines(lines, dashes, headings):
+        for number, written in definitions_first(logical_lines(lines, dashes, headings)):
             yield from self.phrases(number, written, number - 1 in dashes)
+
+    def with_names_in_one_word(self, line: str) -> str:
+        """Write ``yhat`` for ``y_hat`` and y with a hat, where a network has that name and not the other."""
+        for name in self.network.quantities:
+            for mark, decoration in DECORATIONS.items():
+                plain = name.removesuffix(decoration[1:])
+                if plain in ("", name) or plain.endswith("_") or self.is_known(f"{plain}{decoration}"):
+                    continue
+                accented = unicodedata.normalize("NFC", plain + mark)
+                spellings = "|".join(map(re.escape, (f"{plain}{decoration}", plain + mark, accented)))
+                line = re.sub(rf"(?<![^\W\d])(?:{spellings})(?![^\W_])", name, line)
+        return line
 
     def phrases(self, number: int, written: str, in_list: bool) -> Iterator[Claim]:
         """Yield the claims of one line, without what stands around them; the claim keeps it."""
         try:
             if len(written) > LONGEST_LINE:
                 raise NotationError(f"the line has {len(written)} characters; {LONGEST_LINE} are read at most")
+            if self.gives_values(written):
+                self.fix(written)
+                return
             found = list(phrases(written, self.means_something, in_list))
             if not in_list and re.match(r"-\s", written) and _FRACTION.match(written[1:].lstrip()):
                 raise NotationError(
@@ -347,6 +369,9 @@ class ClaimReader:
         if fixed is not None and not re.match(r"\s*(\[.*\])?\s*(=(?!=)|<-|:=)", written[2:]):
             self.fix(fixed[1])
             return
+        if self.gives_values(written):
+            self.fix(written)
+            return
         self.met, self.notes = {}, {}
         place = next((match for match in outside(written, _AT) if not self.means_something("at")), None)
         if place is not None:
@@ -403,6 +428,18 @@ class ClaimReader:
             yield self.noted(further)
             return
         yield self.noted(self.chain(number, written, parts, limits, condition_text))
+
+    def gives_values(self, written: str) -> bool:
+        """Whether a line gives numbers to inputs, targets and parameters, ``x = 2, w = 0.5``: no claim, but a point."""
+        parts = [_VALUE.fullmatch(part) for part in pieces(written)]
+        given = ("input", "target", "parameter", "hyperparameter")
+        return bool(parts) and all(
+            part is not None
+            and (quantity := self.network.quantities.get(part[1])) is not None
+            and quantity.role in given
+            and part[1] not in self.network.definitions
+            for part in parts
+        )
 
     def noted(self, claim: Claim) -> Claim:
         """Return a claim whose note tells what names were read as, where that is new."""
@@ -1492,6 +1529,24 @@ def pieces(text: str) -> list[str]:
         else:
             parts[-1] += character
     return parts
+
+
+def definitions_first(lines: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Return lines with what ``where delta = ...`` says, after a formula or on the next line, before that formula."""
+    found: list[tuple[int, str]] = []
+    for number, written in lines:
+        match = next(outside(written, _WHERE), None)
+        if match is None:
+            found.append((number, written))
+            continue
+        head, tail = written[: match.start()].rstrip(" ,;("), written[match.end() :].strip()
+        if head.count("(") < head.count(")") or tail.count(")") > tail.count("("):
+            tail = tail.removesuffix(")")
+        place = len(found) if head or not found else len(found) - 1
+        found.insert(place, (number, tail))
+        if head:
+            found.append((number, head))
+    return found
 
 
 def split_chain(text: str) -> list[str]:

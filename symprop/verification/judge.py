@@ -15,11 +15,12 @@ import math
 import random
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from itertools import islice, product
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from symprop.algebra.expressions import (
@@ -61,6 +62,7 @@ from symprop.errors import DeclarationError, SympropError, ValueOutsideDomainErr
 from symprop.verification.arithmetic import to_float
 from symprop.verification.corners import Corners, jumps, paths, thresholds
 from symprop.verification.evaluate import Evaluator, format_number
+from symprop.verification.named_parts import other_readers
 from symprop.verification.normal_form import Normalizer
 from symprop.verification.probe import Probe, TooLargeError
 from symprop.verification.sampling import (
@@ -298,6 +300,9 @@ WHOLE_AND_HALF = tuple(Fraction(n, 2) for n in (-4, -2, -1, 1, 2, 4))
 POINTS_AT_WHOLE_NUMBERS = 64
 
 
+NO_PARTS: Mapping[str, Equation] = MappingProxyType({})
+
+
 class Judge:
     """Judges equalities in the names of one network. Derivations, points and their values are made once and kept.
 
@@ -306,12 +311,13 @@ class Judge:
     network : Network
     seed : int
         Of sizes and points: the same seed finds the same witness.
-    parts : collection of str
-        Names that a text has given to parts of the network.
+    parts : mapping of str to Equation
+        Parts of the network that a text has given names.
     """
 
-    def __init__(self, network: Network, seed: int = 0, parts: Collection[str] = ()) -> None:
+    def __init__(self, network: Network, seed: int = 0, parts: Mapping[str, Equation] = NO_PARTS) -> None:
         self.original = network
+        self.parts = parts
         # Parts with a name that nothing reads: there is no derivative by them.
         self.idle: frozenset[str] = frozenset()
         for _ in parts:  # a part that only such a part reads is one too
@@ -414,6 +420,12 @@ class Judge:
         return f"{part.name} is defined here; the network has it in the equation of {' and of '.join(readers)}"
 
     def adjoint(self, node: Derivative) -> Expr:
+        part = self.parts.get(node.by.name)
+        if part is not None and (others := other_readers(self.original, part)) and node.by.name != node.of.name:
+            raise DeclarationError(
+                f"'{node.by.name}' may stand in the equation of {' and of '.join(others)} in another form",
+                hint=f"Write it in the network as an equation, {part.text.strip()}, and read it there by its name.",
+            )
         is_part = node.by.name in self.original.quantities and node.by.name not in self.idle
         if not is_part and node.by.name != node.of.name and node.of.name not in self.idle:
             raise DeclarationError(

@@ -67,22 +67,38 @@ def _is_differentiated(name: str, text: str) -> bool:
 
 
 def _with_part(network: Network, part: Equation, quantity: Quantity) -> Network:
-    """Return the network with an equation for a part, before the first that can read it."""
+    """Return the network with an equation for a part, before the first that reads it by its name."""
     needed = names_of(part.expression)
     places = [place for place, equation in enumerate(network.equations) if equation.name in needed]
     first = max(places, default=-1) + 1
-    # What stands before computes what the part reads; an equation there that has the part as well keeps it.
-    before, after = network.equations[:first], network.equations[first:]
-    read = tuple(replace(equation, expression=_reading(part, equation)) for equation in after)
-    return replace(
-        network,
-        quantities={**network.quantities, part.name: quantity},
-        equations=(*before, part, *read),
+    read = tuple(replace(equation, expression=_reading(part, equation)) for equation in network.equations)
+    changed = [n for n, (old, new) in enumerate(zip(network.equations, read, strict=True)) if old != new]
+    # A part of a recurrence is one of its equations; what computes what a part reads keeps it otherwise.
+    recurrent = {name for group in network.groups if network.is_recurrent(group) for name in group}
+    early = [place for place in changed if place < first]
+    if early and all(network.equations[place].name in recurrent for place in early):
+        first = early[0]
+    equations = (*network.equations[:first], part, *read[first:])
+    return replace(network, quantities={**network.quantities, part.name: quantity}, equations=equations)
+
+
+def other_readers(network: Network, part: Equation) -> tuple[str, ...]:
+    """Return what else is computed from all that a part reads, once the part stands by its name where it was seen.
+
+    There the part may stand in another form, ``2*w0 + 2*v`` for ``w0 + v``: what a derivative by it means is then open.
+    """
+    needed = names_of(part.expression)
+    return tuple(
+        dict.fromkeys(
+            equation.name
+            for equation in network.equations
+            if equation.name != part.name and needed <= names_of(equation.expression)
+        )
     )
 
 
 def _reading(part: Equation, equation: Equation) -> Expr:
-    """Return the right side of an equation with a part by its name."""
+    """Return the right side of an equation with a part by its name, wherever it is seen."""
     expression = Names((part,)).fold(equation.expression, equation.bounds)
     rules = (
         rewriting(part.expression, part.target, part.bounds),
@@ -91,9 +107,8 @@ def _reading(part: Equation, equation: Equation) -> Expr:
 
     def at_node(node: Expr, ranges: tuple[Bound, ...]) -> Expr:
         for rule in rules:
-            found = _called(rule, node, ranges)
-            if found is not None:
-                return found
+            while (found := _called(rule, node, ranges)) is not None and found is not node:
+                node = found
         return node
 
     return transform_within(expression, equation.bounds, at_node)

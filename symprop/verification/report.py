@@ -46,13 +46,19 @@ from symprop.algebra.indices import normal
 from symprop.declaration.axes import shape_of
 from symprop.declaration.network import Equation, Network
 from symprop.declaration.quantity import Axis, Quantity
-from symprop.errors import SympropError
+from symprop.errors import DeclarationError, SympropError
 from symprop.verification.claims import Claim, Entry, Fit, read_claims
 from symprop.verification.diagnose import Diagnoser, Diagnosis
 from symprop.verification.judge import LINE_LIMIT, NO_LEFT_SIDE, Judge, Question, Verdict, Witness, differ
 from symprop.verification.named_parts import named_parts
 from symprop.verification.probe import Probe
 from symprop.verification.sampling import Sampler, size_values
+
+# Names of scalars that stand for any number where nothing defines them: rates, weights of penalties, constants.
+ANY_NUMBER = frozenset(
+    ("eta", "lr", "rate", "learning_rate", "alpha", "lambda", "lambda_", "lam", "gamma", "mu", "rho", "tau", "kappa",
+     "beta", "eps", "c", "C", "const")
+)  # fmt: skip
 
 SEVERITY = ("refuted", "undecided", "agrees", "proved")
 
@@ -347,6 +353,7 @@ class _Checking:
             if not verdict.is_right or diagnosis is not None:
                 break
         worst = min(verdicts, key=lambda verdict: SEVERITY.index(verdict.verdict))
+        self.refuse_unknown(claim, worst)
         fits = worst.is_right or layout in ("same", "row")
         by_convention = worst.is_right and diagnosis is not None and diagnosis.kind == "convention"
         follows = by_convention or self.shares_slip(worst, diagnosis) or (fits and self.follows(question, worst))
@@ -401,6 +408,21 @@ class _Checking:
             claim.line, claim.text, worst.verdict, expected, diagnosis, worst.witness, follows, None, worst.reason,
             claim.note,
         )  # fmt: skip
+
+    def refuse_unknown(self, claim: Claim, verdict: Verdict) -> None:
+        """Refuse a line that is wrong for some value of a name that nothing defines.
+
+        A rate such as eta may have any value. What else is a name of the person's own, said in words or on a line that
+        could not be read: the line may well be right.
+        """
+        meant = {name.lower() for name in self.judge.original.quantities}  # T for t is a slip of its own
+        unknown = [name for name in claim.free_scalars if name not in ANY_NUMBER and name.lower() not in meant]
+        if verdict.verdict == "refuted" and unknown:
+            raise DeclarationError(
+                f"'{unknown[0]}' is defined nowhere",
+                hint=f"Write what it stands for on a line before, {unknown[0]} = ...\n"
+                "For some numbers the line is wrong.",
+            )
 
     def note(self, claim: Claim) -> None:
         """Note which derivatives a line gives and which it uses."""

@@ -10,7 +10,7 @@ import symprop
 from symprop.algebra.expressions import Index
 from symprop.declaration.network import Network
 from symprop.declaration.parser import parse, parse_expression
-from symprop.errors import SympropError
+from symprop.errors import IndexNotationError, SympropError
 
 LAYERS = """
 z[0,i] = x[i]                                           for i = 1..n(0)
@@ -179,3 +179,12 @@ def test_a_backwards_recurrence_may_start_at_its_last_position(limits: str, lowe
     slope = sum(power * value * u ** (power - 1) for power, value in enumerate(values[lowest - 1 :]) if power)
     evaluated = symprop.evaluate(network, {"x": values, "u": u}, show=["L", "D(L, u)"])
     assert evaluated.shown["D(L, u)"] == slope
+
+
+def test_a_recurrence_of_second_order_has_two_starts() -> None:
+    text = "index t = 1..T\nparameter x[t]\nh[1] = x[1]\n{}h[t] = h[t-1] + h[t-2] for t = 3..T\nL = sum(t, h[t])"
+    # Fibonacci's numbers: 1 + 2 + 3 + 5 + 8 + 13.
+    values = symprop.evaluate(text.format("h[2] = x[2]\n"), {"x": [1, 2, 0, 0, 0, 0]}, show=["D(L,x[1])"])
+    assert (values["L"], values["D(L,x[1])"]) == (32, 1 + 0 + 1 + 1 + 2 + 3)
+    with pytest.raises(IndexNotationError, match=r"h\[2\] is read but never defined"):
+        parse(text.format(""))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import symprop
-from symprop.errors import ShapeError
+from symprop.errors import IndexNotationError, ShapeError
 from symprop.runtime.fit import split
 from symprop.runtime.fit_table import slots_of
 from symprop.runtime.load import Functions
@@ -402,3 +402,43 @@ def test_a_table_cannot_fill_a_list_of_arrays() -> None:
     with pytest.raises(symprop.DeclarationError, match=r"cannot fill x\[n,t\]: .* length T\(n\) differs") as caught:
         slots_of(symprop.parse(LENGTHS), {})
     assert "symprop.fit" in str(caught.value)
+
+
+LAYERED = """
+input x[d]
+target t[k]
+parameter W[l,j,i]
+z[0,d] = x[d]
+z[l,j] = tanh(sum(i = 1..n(l-1), W[l,j,i]*z[l-1,i])) for l = 1..L, j = 1..n(l)
+"""
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        "E = sum(k, half_squared_error(t[k], z[L,k]))",
+        "y[k] = sigmoid(z[L,k]); E = sum(k, half_squared_error(t[k], y[k]))",
+        "p[k] = softmax(k, z[L,k]); E = -sum(k, t[k]*log(p[k]))",
+    ],
+)
+def test_outputs_of_layers_of_different_sizes_have_gradients(outputs: str) -> None:
+    text = f"index l = 1..L, d = 1..n(0), k = 1..n(L)\n{LAYERED}{outputs}"
+    functions = symprop.compile(text, sizes={"L": 2, "n": [3, 5, 2]}, target="numpy")
+    parameters = functions.initialize(seed=1)
+    assert [part.shape for part in parameters["W"]] == [(5, 3), (2, 5)]
+    random = np.random.default_rng(0)
+    data = {"x": random.normal(size=(4, 3)), "t": random.random((4, 2))}
+    slope = functions.gradient(parameters, data)[1]["W"][1][1, 4]
+
+    def moved(step: float) -> float:
+        first, last = (part.copy() for part in parameters["W"])
+        last[1, 4] += step
+        return float(functions.gradient({"W": [first, last]}, data)[0])
+
+    assert slope == pytest.approx((moved(1e-5) - moved(-1e-5)) / 2e-5, rel=1e-7)
+
+
+def test_an_axis_of_one_length_is_not_read_as_far_as_each_layer_goes() -> None:
+    text = f"index l = 1..L, d = 1..n(0), k = 1..n(L), i = 1..n(0)\n{LAYERED}E = sum(k, z[L,k]*t[k])"
+    with pytest.raises(IndexNotationError, match=r"'W' was declared as W\[l,j,i\] \(i = 1..n\(0\)\)"):
+        symprop.parse(text)

@@ -103,3 +103,41 @@ def test_there_is_no_derivative_by_what_no_equation_has() -> None:
     assert idle.verdict is None
     assert "no equation of the network has what 'f' stands for" in str(idle.error)
     assert (own.verdict, gradient.verdict) == ("proved", "proved")
+
+
+RECURRENT = """
+index t = 1..T
+input x[t]
+parameter v
+h[0] = 0
+h[t] = tanh(v*h[t-1] + x[t]) for t = 1..T
+L = sum(t, h[t]**2)
+"""
+
+# Parts that stand in other forms as well: exp(b) + b*b, exp(b) + 4*b**2, exp(b) + 1/b.
+ELSEWHERE = [
+    ("parameter w, v; y = exp(w*v) + w*v*w*v", "b = w*v", "dy/db = exp(b) + 2*b", "dy/db = exp(b)"),
+    ("parameter w, v; y = exp(w + v) + (2*w + 2*v)**2", "b = w + v", "dy/db = exp(b) + 8*b", "dy/db = exp(b)"),
+    ("parameter w, v; y = exp(w*v) + 1/(w*v)", "b = w*v", "dy/db = exp(b) - 1/b**2", "dy/db = exp(b)"),
+]
+
+
+@pytest.mark.parametrize(("network", "part", "right", "wrong"), ELSEWHERE)
+def test_a_part_that_may_stand_in_another_form_is_no_ground_for_a_verdict(
+    network: str, part: str, right: str, wrong: str
+) -> None:
+    lines = symprop.check(network, f"{part}\n{right}\n{wrong}").lines
+    assert lines[1].verdict in (None, "proved", "agrees")
+    assert lines[2].verdict in (None, "refuted")
+
+
+def test_a_part_of_a_recurrence_is_one_of_its_equations() -> None:
+    lines = "a[t] = v*h[t-1] + x[t]\ndL/da[t] = dL/dh[t]*(1 - h[t]**2)\ndL/dv = sum(t, dL/da[t]*h[t-1])\n"
+    report = symprop.check(RECURRENT, lines + "dL/da[t] = 2*h[t]*(1 - h[t]**2)")
+    assert [line.verdict for line in report.lines[1:]] == ["proved", "proved", "refuted"]
+
+
+def test_every_factor_of_a_double_sum_is_a_part() -> None:
+    network = "index i = 1..D, j = 1..D; input x[i]; parameter w[i]\ny = sum(i, sum(j, w[i]*w[j]*x[i]*x[j]))"
+    report = symprop.check(network, "p[i] = w[i]*x[i]\ndy/dp[i] = 2*sum(j, p[j])\ndy/dp[i] = sum(j, p[j])")
+    assert [line.verdict for line in report.lines[1:]] == ["proved", "refuted"]
