@@ -566,8 +566,11 @@ def evaluate(
     if network.objective is not None:
         from symprop.derivation.reverse_sweep import backpropagate
 
-        # Of everything that is given, not of parameters alone: adjoints are what `evaluate` is asked for.
-        given = [quantity.name for quantity in network.quantities.values() if quantity.is_given]
+        # Of everything that is given, not of parameters alone: adjoints are what `evaluate` is asked for. An integer
+        # that may index has no slope: w**k by k would take the logarithm of w.
+        given = [
+            quantity.name for quantity in network.quantities.values() if quantity.is_given and not quantity.integer
+        ]
         derivation = backpropagate(network, wrt=given, simplify=False)
     return Evaluation(reference.evaluate(network, values, sizes, show=shown, derivation=derivation))
 

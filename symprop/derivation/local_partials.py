@@ -21,7 +21,9 @@ from symprop.algebra.expressions import (
     Call,
     Compare,
     Expr,
+    Index,
     Mul,
+    Power,
     Reduction,
     Where,
     call,
@@ -75,7 +77,7 @@ def readings(equation: Equation, network: Network) -> tuple[Reading, ...]:
     MissingRuleError
         If the partials are too long to be written.
     """
-    expression = expand_functions(equation.expression, network)
+    expression, integers = _with_integers_as_indices(expand_functions(equation.expression, network), network)
     most = LARGEST_PARTIALS + LARGEST_GROWTH * sum(1 for _ in walk(expression))
     found: list[Reading] = []
     # Told beforehand: sympy takes minutes for what is refused in the end.
@@ -83,6 +85,9 @@ def readings(equation: Equation, network: Network) -> tuple[Reading, ...]:
     if length <= most:
         length = 0
         for reading in through(expression, ONE, equation.bounds, TRUE):
+            if integers:
+                parts = (substitute(part, integers) for part in (reading.partial, reading.guard))
+                reading = Reading(reading.operand, next(parts), reading.bounds, next(parts))
             found.append(reading)
             length += sum(1 for _ in walk(reading.partial))
             if length > most:
@@ -96,6 +101,24 @@ def readings(equation: Equation, network: Network) -> tuple[Reading, ...]:
             "write\na product over an index, prod(i, ...).",
         )
     return tuple(found)
+
+
+def _with_integers_as_indices(expr: Expr, network: Network) -> tuple[Expr, dict[Expr, Expr]]:
+    """Return `expr` with integer inputs in exponents as indices, and the way back.
+
+    As for an index, ``w**k[s]`` has the slope 0 where k[s] is 0, also at w = 0, and none by k[s].
+    """
+    integers = {name for name, quantity in network.quantities.items() if quantity.integer}
+    back: dict[Expr, Expr] = {}
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Power) and integers & names_of(node.exponent) and names_of(node.exponent) <= integers:
+            reads = {inner: Index(str(inner)) for inner in walk(node.exponent) if isinstance(inner, Access)}
+            back.update({index: inner for inner, index in reads.items()})
+            return Power(node.base, substitute(node.exponent, dict(reads)))
+        return node
+
+    return (transform(expr, rule), back) if integers else (expr, back)
 
 
 def expected_length(expr: Expr) -> int:

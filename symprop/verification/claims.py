@@ -85,6 +85,7 @@ _VALUE = re.compile(
     r"(?:[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?(?:\s*/\s*\d+)?|\[[\d\s.,;/eE+\-\[\]]*\])\s*"
 )
 _WHERE = re.compile(rf"(?:^|[\s,;(])\(?\s*(?:where|with|here)\s*:?\s+(?={_NAME}\s*(?:{_INDICES})?\s*=(?!=))")
+_CHANGES = re.compile(rf"\s*({_NAME})\s*(?:\[[^=\]]*(?:[<>]=?|[=!]=)[^\]]*\]\s*|[-+*/@])=(?!=)")
 _UPDATE = re.compile(r"<-|←|:=")
 _NAMED_AFTER = re.compile(r"=:")
 _INCREMENT = re.compile(r"([-+])=(?!=)")
@@ -242,6 +243,7 @@ class ClaimReader:
         self.limited: dict[str, str] = {}  # what the line that is read says of its indices without writing it
         self.letters: frozenset[str] = frozenset()  # that stand in a subscript of the line that is read
         self.bodies: dict[str, Equation] = {}  # of what one line defined, for every component and without itself
+        self.changed: dict[str, int] = {}  # by a line that could not be read, as dh[h <= 0] = 0, and by which
         self.rows: dict[str, list[tuple[Axis, ...]]] = {}  # which components the lines before defined, row by row
 
     def read(self, text: str) -> Iterator[Claim]:
@@ -303,6 +305,9 @@ class ClaimReader:
             return
         for phrase in found:
             for claim in self.safely(number, phrase.text):
+                changed = _CHANGES.match(phrase.text) if claim.error is not None else None
+                if changed is not None and (changed[1] in self.defined or changed[1] in self.by_habit):
+                    self.changed.setdefault(changed[1], number)
                 yield claim if claim.error is not None else replace(claim, text=phrase.written)
 
     def means_something(self, word: str) -> bool:
@@ -372,6 +377,12 @@ class ClaimReader:
         if self.gives_values(written):
             self.fix(written)
             return
+        for name in _NAMES.findall(written) if self.changed else ():
+            if name in self.changed and not _CHANGES.match(written):
+                raise DeclarationError(
+                    f"line {self.changed[name]} changes '{name}', and could not be read",
+                    hint="Give what it is after the change a name of its own.",
+                )
         self.met, self.notes = {}, {}
         place = next((match for match in outside(written, _AT) if not self.means_something("at")), None)
         if place is not None:

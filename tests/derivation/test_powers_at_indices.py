@@ -82,3 +82,13 @@ def test_a_claim_may_begin_its_sum_at_either_end() -> None:
     network = symprop.parse(ROLES + WRITTEN_OUT[0][0])
     claims = "dL/dw = sum(n = 0..2, n*w**(n-1)*c[n])\ndL/dw = c[1] + 2*c[2]*w\ndL/dw = sum(n = 0..2, w**(n-1)*c[n])"
     assert [line.verdict for line in symprop.check(network, claims).lines] == ["proved", "proved", "refuted"]
+
+
+def test_an_integer_input_is_an_exponent_like_an_index() -> None:
+    text = "index s = 1..S; input integer k[s] in 0..5; parameter w\nL = sum(s, w**k[s])"
+    # 1 + w + w**3 has the slope 1 + 3*w**2.
+    for w, value, slope in ((0, "1", "1"), ("-1/2", "3/8", "7/4")):
+        found = symprop.evaluate(text, {"k": [0, 1, 3], "w": w}, show=["D(L,w)"])
+        assert (str(found["L"]), str(found["D(L,w)"])) == (value, slope)
+    loss, gradients = symprop.compile(text, target="numpy").gradient({"w": 0.0}, {"k": [[0, 1, 3]]})
+    assert (loss, gradients["w"]) == (1, 1)

@@ -59,3 +59,12 @@ def test_a_name_that_nothing_defines_is_no_ground_for_calling_a_line_wrong() -> 
     assert line.verdict is None
     assert "'q' is defined nowhere" in str(line.error)
     assert verdicts("dL/dw = eta*(yhat - t)*x") == ["refuted"]  # a rate may have any value
+
+
+def test_what_a_line_that_cannot_be_read_changes_is_not_judged_as_before() -> None:
+    network = "input X: (N, D); target Y: (N, K); parameter W: (D, H), V: (H, K)\n"
+    network += "hidden = relu(X @ W)\nscores = hidden @ V\nL = sum((scores - Y)**2)/2"
+    lines = "dscores = scores - Y\ndhidden = dscores @ V.T\ndhidden[hidden <= 0] = 0\ndW = X.T @ dhidden"
+    report = symprop.check(network, lines)
+    assert [line.verdict for line in report.lines] == ["proved", "proved", None, None]
+    assert "line 3 changes 'dhidden'" in str(report.lines[3].error)
