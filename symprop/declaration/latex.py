@@ -674,7 +674,9 @@ class _Reader:
         while inner.kind in ("product", "braced") and len(inner.parts) == 1:
             inner = inner.parts[0]
         symbol = self._symbol(inner, writer)
-        if symbol is None or symbol.powers or writer._is_known(symbol) or symbol.transposed:
+        # On a left side of its own e is a name, e_t = o_t - y_t: nobody claims what Euler's number is.
+        is_constant = symbol is not None and symbol.stem in ("e", "pi") and symbol.stem not in self.names.ranks
+        if symbol is None or symbol.powers or symbol.transposed or (writer._is_known(symbol) and not is_constant):
             return writer.write(node)
         if is_known_function(symbol.stem) and not symbol.items and len(symbol.stem) > 1 and symbol.word:
             return writer.write(node)

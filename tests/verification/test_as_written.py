@@ -68,3 +68,11 @@ def test_what_a_line_that_cannot_be_read_changes_is_not_judged_as_before() -> No
     report = symprop.check(network, lines)
     assert [line.verdict for line in report.lines] == ["proved", "proved", None, None]
     assert "line 3 changes 'dhidden'" in str(report.lines[3].error)
+
+
+@pytest.mark.parametrize("name", ["e", "r", "\\epsilon", "\\pi"])
+def test_any_letter_may_be_defined_in_a_sentence(name: str) -> None:
+    text = f"The error is ${name} = \\hat{{y}} - t$, so\n\\[ \\frac{{\\partial L}}{{\\partial w}} = {name} x \\]"
+    definition, claim = symprop.check(LINE, text).lines
+    assert definition.defines
+    assert claim.verdict == "proved"
