@@ -372,6 +372,18 @@ def derive(
             hint = f"Declare one, parameter w, or name a quantity: wrt='{some.name}' or --wrt {some.name}."
         place = network.place_of(some.name) if some is not None else {}
         raise OptionError("there is no parameter to differentiate by", hint=hint, **place)
+    if of is None:
+        movers = {
+            name: [objective.name for objective in network.objectives if name in (objective.over or ())]
+            for name in (names if names is not None else network.parameters)
+        }
+        shared = next((name for name, moved_by in movers.items() if len(moved_by) > 1), None)
+        if shared is not None:
+            first, *others = movers[shared]
+            raise OptionError(
+                f"'{shared}' is moved by {' and by '.join((first, *others))}, and has a derivative of each",
+                hint=f"Name the one to differentiate: derive(net, of='{first}'), or --of {first}.",
+            )
     source: Any = of
     if isinstance(of, str) and of not in network.quantities and "[" in of:
         source = expression(of, network)

@@ -1085,11 +1085,13 @@ class _Reader(Declarations):
                         f"Did you mean '{near}'?" if near else None,
                     )
             if len(stated) > 1 and not over:
+                declared = [other for other, known in self.declared.items() if known.role == "parameter"]
+                given = [other for other in self.scope.quantities if other not in self.defined]
                 raise self.error(
                     DeclarationError,
-                    "several objectives need 'over'",
+                    "several objectives need 'over', the parameters that each moves",
                     place,
-                    f"Write {statement.syntax.value} {name} over w, b.",
+                    f"Write {statement.syntax.value} {name} over {', '.join((declared or given)[:2])}.",
                 )
             names = tuple(str(piece.value) for piece in over)
             objectives.append(Objective(name, statement.syntax.value, names or None))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import symprop
+from symprop.errors import OptionError
 from symprop.runtime import table as tables
 from symprop.runtime.fit_table import fit_table, report
 
@@ -289,3 +290,12 @@ def test_a_table_trains_a_generative_adversarial_network(tmp_path: Path) -> None
         line = next(line for line in page.splitlines() if line.startswith(f"  {name} (to minimize)"))
         assert float(line.split()[-2]) == pytest.approx(result.values["training"][name], rel=1e-3)
     assert all(len(line) <= 80 for line in page.splitlines())
+
+
+def test_a_parameter_that_two_objectives_move_has_a_derivative_of_each() -> None:
+    text = "input x; parameter a, d\nLD = (a*x - d)**2\nLG = (d - 1)**2*a\nminimize LD over d\nminimize LG over a, d"
+    with pytest.raises(OptionError, match="'d' is moved by LD and by LG") as caught:
+        symprop.derive(text)
+    assert "of='LD'" in str(caught.value)
+    assert str(symprop.derive(text, of="LD").gradients["d"]) == "2*(d - a*x)"
+    assert str(symprop.derive(text, of="LG").gradients["d"]) == "2*a*(d - 1)"
