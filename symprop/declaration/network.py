@@ -20,6 +20,7 @@ from symprop.algebra.expressions import (
     Reduction,
     free_indices,
     names_of,
+    stem_of,
     walk,
 )
 from symprop.algebra.optimizers import Optimizer
@@ -169,7 +170,7 @@ class Network:
             for quantity in self.of_role("input", "target", "parameter")
             if quantity.name not in read and quantity.name not in self.predictions
         )
-        return (*self.turned_losses, *self.idle_sums, *idle)
+        return (*self.turned_losses, *self.idle_sums, *self.shadowed, *idle)
 
     @cached_property
     def idle_sums(self) -> tuple[str, ...]:
@@ -182,6 +183,19 @@ class Network:
             for bound in node.bounds
             if bound.index not in free_indices(node.body)
             and not any(bound.index in free_indices(limit) for other in node.bounds for limit in other[1:3])
+        )
+
+    @cached_property
+    def shadowed(self) -> tuple[str, ...]:
+        """A sentence for each ``a[i] = sum(i, ...)``: the sum has an i of its own, so that all components are equal."""
+        return tuple(
+            f"line {equation.line} defines {equation.target}, which is the same for every '{bound.index}': "
+            f"the {node.kind} has a '{bound.index}' of its own"
+            for equation in self.equations
+            for bound in equation.bounds
+            if bound.index not in free_indices(equation.expression)
+            for node in walk(equation.expression)
+            if isinstance(node, Reduction) and any(stem_of(own.index) == bound.index.name for own in node.bounds)
         )
 
     @cached_property

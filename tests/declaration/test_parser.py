@@ -664,6 +664,13 @@ def test_errors_are_the_only_exceptions_of_readers(network: Network) -> None:
         parse_point("x = ", network)
 
 
+def test_a_sum_over_the_index_on_the_left_is_noticed() -> None:
+    text = "index i = 1..D, k = 1..K; input x[i]; parameter w[i]\n{} = sum(i, w[i]*x[i])\nL = sum({}, {}**2)"
+    (notice,) = parse(text.format("a[i]", "i", "a[i]")).notices
+    assert notice == "line 2 defines a[i], which is the same for every 'i': the sum has a 'i' of its own"
+    assert parse(text.format("a[k]", "k", "a[k]")).notices == ()  # meant so: one for each k
+
+
 @pytest.mark.parametrize(
     ("text", "notices"),
     [
